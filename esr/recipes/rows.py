@@ -1,0 +1,162 @@
+"""What a row of params.yaml may hold: one class per kind of stage.
+
+Tables hold the paper's recipe to the letter, whatever the scale; ``esr.recipes.scale`` shrinks it.
+Unknown keys are refused, rows are frozen, and every field says what it means: this is the one place.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Reference = Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9]+(-[a-z0-9]+)*$")]
+NetworkFile = Annotated[str, Field(pattern=r"\.py$")]
+Argument = bool | int | float | str | list[int]
+
+
+class Row(BaseModel):
+    """A row: unknown keys are refused, values do not change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+
+
+class Archive(Row):
+    """One file to download and unpack."""
+
+    url: str = Field(description="where the file lies; further copies go into `mirrors`")
+    mirrors: list[str] = Field(default=[], description="other addresses of the same bytes, tried in order")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="published checksum; recorded on first download if absent")
+    bytes: int | None = Field(None, gt=0, description="published size, checked before and after the download")
+    holds: Literal["hr", "lr"] = Field("hr", description="whether the archive holds HR images or their bicubic x4 LR")
+
+
+class Download(Row):
+    """A source of images (a row of `download`)."""
+
+    use: Literal["training", "validation"] = Field(description="at demo: which photographs stand in for it")
+    archives: list[Archive] = Field(default=[], description="files to download")
+    folder: str | None = Field(None, description="a folder of HR images that you have; used instead of the archives")
+    lr_folder: str | None = Field(None, description="its LR images; made by bicubic if absent")
+    images: int | None = Field(None, gt=0, description="how many HR images the source is known to hold; checked")
+    how: str | None = Field(None, description="how to get it, for a source that cannot be downloaded freely")
+
+
+class Crop(Row):
+    """A set: one source cut to multiples of 4 and packed (a row of `crop`)."""
+
+    from_: Reference = Field(alias="from", description="download/NAME")
+    first: int | None = Field(None, gt=0, description="only the first images of the source, in order of name")
+
+
+class Join(Row):
+    """A set made of two sets, without a copy (a row of `join`)."""
+
+    first: Name
+    second: Name
+
+
+class StageRow(Row):
+    """What every row that belongs to an entry has."""
+
+    entry: Name = Field(description="the entry that the stage belongs to: a key of `entries`")
+    network: NetworkFile = Field(description="the file that defines the network; at once import and dependency")
+
+
+class Optimisation(StageRow):
+    """Data, loss, optimiser and length: what every row that trains has."""
+
+    data: Name = Field(description="training set: a key of `crop` or `join`")
+    validation: Name = Field(description="set whose PSNR is watched while training")
+    patch: int = Field(ge=4, multiple_of=4, description="side of a training patch, in HR pixels")
+    batch: int = Field(ge=1, description="patches per iteration, over all devices")
+    loss: Literal["charbonnier", "l1", "l2"] = Field(description="distance to the HR patch")
+    charbonnier_eps: float = Field(1e-3, gt=0, description="eps of sqrt(d^2 + eps^2), for values in [0, 1]")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's")
+    learning_rate: float = Field(gt=0, description="Adam's, at the start of the phase")
+    horizontal_flips: bool = Field(True, description="flip half of the patches left to right")
+    vertical_flips: bool = Field(True, description="flip half of the patches top to bottom")
+    rotations: bool = Field(True, description="turn half of the patches by 90 degrees")
+    seed: int = Field(0, ge=0, description="of crops, flips and first weights")
+
+
+class Phase(Optimisation):
+    """A phase of training: a row of `teacher`, `distill`, `train` or `finetune`."""
+
+    schedule: Literal["constant", "cosine", "multistep"] = Field(description="of the learning rate over the phase")
+    lowest_learning_rate: float = Field(0.0, ge=0, description="where a cosine ends")
+    milestones: list[int] = Field(default=[], description="iterations after which multistep halves the rate")
+    epochs: int | None = Field(None, gt=0, description="length; in an epoch each image of the set is used once")
+    iterations: int | None = Field(None, gt=0, description="length, if not in epochs")
+    ema_decay: float | None = Field(None, gt=0, lt=1, description="of the running average of the weights, which is what the phase hands on; none: the last weights")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "Phase":
+        if (self.epochs is None) == (self.iterations is None):
+            raise ValueError("give the length as either epochs or iterations")
+        if (self.schedule == "multistep") != bool(self.milestones):
+            raise ValueError("milestones belong to schedule multistep, which needs them")
+        return self
+
+
+class FreshPhase(Phase):
+    """A phase that starts from random weights: a row of `teacher` or `train`."""
+
+    arguments: dict[str, Argument] = Field(default={}, description="of the network's constructor")
+
+
+class Distill(FreshPhase):
+    """A first phase with a teacher: loss to HR + teacher_weight x loss to the teacher's output."""
+
+    teacher: Reference = Field(description="teacher/NAME, or any stage that hands on weights")
+    teacher_network: NetworkFile = Field(description="the teacher's file")
+    teacher_weight: float = Field(1.0, ge=0, description="weight of the loss to the teacher's output")
+
+
+class Finetune(Phase):
+    """A phase that starts from another one's weights: a row of `finetune`."""
+
+    from_: Reference = Field(alias="from", description="the stage whose weights it starts from")
+
+
+class Prune(Optimisation):
+    """Iterative structured pruning: a row of `prune`."""
+
+    from_: Reference = Field(alias="from", description="the stage whose weights are pruned")
+    channels_per_round: int = Field(ge=1, description="channels removed, over all layers, before each fine-tuning")
+    iterations_per_round: int = Field(ge=1, description="of fine-tuning after each removal, at a constant rate")
+    largest_psnr_loss: float = Field(gt=0, description="dB below the unpruned model at which pruning stops")
+    most_rounds: int = Field(ge=1, description="stop after so many rounds in any case")
+
+
+class Fuse(StageRow):
+    """Re-parameterisable convolutions become plain ones: a row of `fuse`."""
+
+    from_: Reference = Field(alias="from", description="the stage whose weights are fused")
+
+
+class Benchmark(StageRow):
+    """Complexity, quality, run time: a row of `benchmark`, and a line of the leaderboard."""
+
+    from_: Reference = Field(alias="from", description="fuse/NAME")
+    validation: Name = Field(description="set that is scored")
+    baseline: NetworkFile = Field(description="network with default arguments that the run time is held against")
+
+
+class Published(Row):
+    """What the factsheet or the organisers printed; shown apart from what is measured."""
+
+    psnr_valid: float | None = Field(None, description="dB, on the year's validation set")
+    psnr_test: float | None = Field(None, description="dB, on the year's test set")
+    runtime_ms: float | None = Field(None, description="as printed, on the card named in runtime_on")
+    runtime_on: str | None = None
+    parameters_m: float | None = Field(None, description="millions")
+    flops_g: float | None = Field(None, description="10^9 multiply-accumulates at 256x256")
+
+
+class Entry(Row):
+    """An entry of the challenge: what the leaderboard says about it."""
+
+    title: str
+    year: int
+    validation_set: str = Field(description="the set that psnr_valid was printed for")
+    published: Published = Published()

@@ -1,0 +1,144 @@
+"""The rule that shrinks the paper's recipes to a scale (the table `scales` of params.yaml).
+
+One rule serves every entry: divide, then bound. Nothing else about a recipe changes with the scale.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from esr.recipes.rows import Argument, Optimisation, Phase, Prune, Row
+
+Role = Literal["teacher", "first", "later"]
+THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most", "blocks": "blocks_at_most"}
+
+
+class Length(Row):
+    """How long a phase is: min(paper's iterations / divide, at_most), by what the phase is."""
+
+    divide: float = Field(1.0, ge=1, description="the paper's number of iterations is divided by this")
+    teacher_at_most: int | None = Field(None, ge=1, description="bound for a teacher, in iterations")
+    first_at_most: int | None = Field(None, ge=1, description="bound for an entry's first phase (distill, train)")
+    later_at_most: int | None = Field(None, ge=1, description="bound for a later phase (finetune)")
+    prune_round_at_most: int | None = Field(None, ge=1, description="bound for the fine-tuning in a pruning round")
+    prune_rounds_at_most: int | None = Field(None, ge=1, description="bound for the number of pruning rounds")
+
+
+class Shrunk(Row):
+    """max(paper's value / divide, at_least), rounded down to a multiple of 4 for patches."""
+
+    divide: float = Field(1.0, ge=1)
+    at_least: int = Field(1, ge=1)
+
+
+class LearningRate(Row):
+    """Few iterations want a higher rate in the first phase, and a warm-up."""
+
+    first_at_least: float | None = Field(None, gt=0, description="floor of the rate of teachers and first phases")
+    later_at_most: float | None = Field(None, gt=0, description="ceiling of the rate of later phases")
+    warmup: int = Field(0, ge=0, description="iterations over which the rate of teachers and first phases rises from 0")
+
+
+class Thinned(Row):
+    """Teachers at this scale: bounds on their arguments `channels`, `inner` and `blocks`."""
+
+    channels_at_most: int | None = Field(None, ge=4, description="none: as in the row")
+    blocks_at_most: int | None = Field(None, ge=1, description="none: as in the row")
+
+
+class Scale(Row):
+    """A row of `scales`."""
+
+    stand_in: bool = Field(False, description="photographs that come with scikit-image and scikit-learn stand in for every source")
+    only_source: str | None = Field(None, description="the one training source in use; the others give no images")
+    length: Length = Length()
+    patch: Shrunk = Shrunk()
+    batch: Shrunk = Shrunk()
+    learning_rate: LearningRate = LearningRate()
+    teacher: Thinned = Thinned()
+    validate_every: int = Field(ge=1, description="iterations between two validations during training")
+
+
+class Schedule(BaseModel):
+    """What will run: a phase after the rule."""
+
+    model_config = ConfigDict(frozen=True)
+
+    iterations: int
+    warmup: int
+    patch: int
+    batch: int
+    learning_rate: float
+    milestones: list[int]
+    validate_every: int
+
+
+def paper_iterations(phase: Phase, images: int) -> int:
+    """The phase's length in iterations; in an epoch each of the set's ``images`` is used once."""
+    if phase.iterations is not None:
+        return phase.iterations
+    assert phase.epochs is not None
+    return math.ceil(phase.epochs * images / phase.batch)
+
+
+def shrink_phase(phase: Phase, role: Role, scale: Scale, images: int) -> Schedule:
+    """Apply the rule of ``scale`` to a phase that trains on a set of ``images`` images."""
+    paper = paper_iterations(phase, images)
+    bound = {
+        "teacher": scale.length.teacher_at_most,
+        "first": scale.length.first_at_most,
+        "later": scale.length.later_at_most,
+    }[role]
+    iterations = _bounded(paper / scale.length.divide, bound)
+    rate = phase.learning_rate
+    if role == "later":
+        rate = min(rate, scale.learning_rate.later_at_most or rate)
+    else:
+        rate = max(rate, scale.learning_rate.first_at_least or rate)
+    return Schedule(
+        iterations=iterations,
+        warmup=0 if role == "later" else min(scale.learning_rate.warmup, iterations // 2),
+        patch=shrink_patch(phase, scale),
+        batch=shrink_batch(phase, scale),
+        learning_rate=rate,
+        milestones=[round(milestone * iterations / paper) for milestone in phase.milestones],
+        validate_every=scale.validate_every,
+    )
+
+
+def shrink_round(row: Prune, scale: Scale) -> Schedule:
+    """Apply the rule of ``scale`` to one round of pruning."""
+    return Schedule(
+        iterations=_bounded(row.iterations_per_round / scale.length.divide, scale.length.prune_round_at_most),
+        warmup=0,
+        patch=shrink_patch(row, scale),
+        batch=shrink_batch(row, scale),
+        learning_rate=row.learning_rate,
+        milestones=[],
+        validate_every=scale.validate_every,
+    )
+
+
+def shrink_patch(row: Optimisation, scale: Scale) -> int:
+    """HR patch side at this scale: a multiple of 4, never above the paper's."""
+    return min(row.patch, max(int(row.patch / scale.patch.divide) // 4 * 4, scale.patch.at_least))
+
+
+def shrink_batch(row: Optimisation, scale: Scale) -> int:
+    """Batch at this scale, never above the paper's."""
+    return min(row.batch, max(int(row.batch / scale.batch.divide), scale.batch.at_least))
+
+
+def thin_teacher(arguments: Mapping[str, Argument], scale: Scale) -> dict[str, Argument]:
+    """A teacher's constructor arguments at this scale."""
+    bounds = {name: getattr(scale.teacher, field) for name, field in THINNED_ARGUMENTS.items()}
+    return {
+        name: min(value, bounds[name]) if isinstance(value, int) and bounds.get(name) else value
+        for name, value in arguments.items()
+    }
+
+
+def _bounded(length: float, bound: int | None) -> int:
+    return max(1, min(round(length), bound if bound is not None else round(length)))
