@@ -1,0 +1,99 @@
+"""Complexity as the challenge counts it: parameters, operations by both years' counters, activations, convolutions."""
+
+import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch import Tensor, nn
+from torch.jit import TracerWarning  # type: ignore[attr-defined]
+
+from esr.networks.rlfn import RLFN
+from esr.networks.slimrlfn import SlimRLFN
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "rlfn": lambda: RLFN(deploy=True),
+    "rlfn-6x196": lambda: RLFN(channels=196, inner=196, blocks=6, deploy=True),
+    "slimrlfn": lambda: SlimRLFN(deploy=True),
+    "slimrlfn-pruned": lambda: SlimRLFN(widths=[28] * 10 + [30, 30], deploy=True),
+}
+"""What ``esr complexity`` measures by name: the deploy forms of the entries, baselines and teachers."""
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """The challenge's measures of a network at one input size. An operation is one multiply-accumulate.
+
+    Attributes:
+        parameters: all of them, frozen ones too.
+        flops: by the counter of 2024 and 2025, fvcore's.
+        flops_2023: by the counter of 2023, which looks at registered modules.
+        activations: elements of all outputs of convolutions.
+        convs: convolutions executed, whether or not their result is used.
+    """
+
+    parameters: int
+    flops: int
+    flops_2023: int
+    activations: int
+    convs: int
+
+
+def measure_complexity(network: nn.Module, height: int = 256, width: int = 256) -> Complexity:
+    """Count a network's work on one RGB image of ``height`` x ``width`` LR pixels."""
+    counted = copy.deepcopy(network).cpu().float().eval()
+    image = torch.zeros(1, 3, height, width)
+    with torch.no_grad():
+        hooks = _HookCounter(counted)
+        counted(image)
+        hooks.remove()
+        flops = _fvcore_flops(counted, image)
+    return Complexity(
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        flops=flops,
+        flops_2023=hooks.flops,
+        activations=hooks.activations,
+        convs=hooks.convs,
+    )
+
+
+def _fvcore_flops(network: nn.Module, image: Tensor) -> int:
+    """The 2024 counter: convolutions and up-sampling in a traced graph, so an unused result is not counted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TracerWarning)
+        analysis = FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        return int(analysis.total())
+
+
+class _HookCounter:
+    """The 2023 counter, and the counts of activations and convolutions, by forward hooks on registered modules.
+
+    It knows a convolution's multiply-accumulates, 1 per output element of an activation of the ReLU family, 2 of a
+    batch norm (1 without affine), and linear layers. GELU, sigmoid, pooling, up-sampling and functional calls cost
+    nothing in it.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.flops = 0
+        self.activations = 0
+        self.convs = 0
+        self._handles = [module.register_forward_hook(self._count) for module in network.modules()]
+
+    def remove(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _count(self, module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        match module:
+            case nn.Conv2d():
+                self.convs += 1
+                self.activations += output.numel()
+                self.flops += output.numel() * module.weight[0].numel()
+            case nn.ReLU() | nn.LeakyReLU() | nn.PReLU() | nn.ELU() | nn.ReLU6():
+                self.flops += output.numel()
+            case nn.BatchNorm2d():
+                self.flops += output.numel() * (2 if module.affine else 1)
+            case nn.Linear():
+                self.flops += output.numel() * module.in_features

@@ -1,0 +1,116 @@
+"""Parts that several networks share: plain convolutions, spatial attention, and inputs of any size."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SCALE = 4
+ESA_SMALLEST_SIDE = 15  # px of an ESA input: 15 -> 7 by the strided 3x3 -> 1 by the 7x7 pooling
+
+Layer = Callable[[int, int], nn.Module]
+"""Makes a size-keeping layer from (channels in, channels out): a plain convolution or a re-parameterisable one."""
+
+
+def conv3x3(channels_in: int, channels_out: int, bias: bool = True) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the size, zero-padded."""
+    return nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=bias)
+
+
+def conv1x1(channels_in: int, channels_out: int, bias: bool = True) -> nn.Conv2d:
+    """A 1x1 convolution."""
+    return nn.Conv2d(channels_in, channels_out, 1, bias=bias)
+
+
+def at_any_size(upscale: Callable[[Tensor], Tensor], x: Tensor, smallest: int, multiple: int = 1) -> Tensor:
+    """Run ``upscale`` on an LR batch of any size, also one that the network could not take.
+
+    An input (N, C, H, W) whose sides are at least ``smallest`` and divide by ``multiple`` goes straight through.
+    Any other is continued to the right and downwards by reflection, repeated as often as it takes (an image 1 px
+    wide is replicated), and the output is cropped to (N, C, 4H, 4W).
+    """
+    height, width = x.shape[-2:]
+    padded_height = _padded_side(height, smallest, multiple)
+    padded_width = _padded_side(width, smallest, multiple)
+    if padded_height == height and padded_width == width:
+        return upscale(x)
+    rows = _reflected_indices(height, padded_height, x.device)
+    columns = _reflected_indices(width, padded_width, x.device)
+    padded = x.index_select(2, rows).index_select(3, columns)
+    return upscale(padded)[..., : height * SCALE, : width * SCALE]
+
+
+def _padded_side(side: int, smallest: int, multiple: int) -> int:
+    return -(-max(side, smallest) // multiple) * multiple
+
+
+def _reflected_indices(side: int, padded_side: int, device: torch.device) -> Tensor:
+    """0, 1, ..., side-1, side-2, ..., 1, 0, 1, ...: the edge pixel is not repeated, as in F.pad's "reflect"."""
+    if side == 1:
+        return torch.zeros(padded_side, dtype=torch.long, device=device)
+    period = 2 * (side - 1)
+    phase = torch.arange(padded_side, device=device) % period
+    return torch.where(phase < side, phase, period - phase)
+
+
+class ESA(nn.Module):
+    """Enhanced spatial attention as RLFN trimmed it (Kong et al., CVPR Workshops 2022), and the SRN style of it.
+
+    Looks at the features from afar (a strided 3x3, a 7x7 pooling, a 3x3), brings that view back to full size, adds
+    the near view, and weighs every value of the input (N, channels, H, W), H and W at least 15, by a sigmoid of it.
+    No activation between the convolutions. The near view passes a second 1x1 with ``skip_conv`` (RLFN); without it
+    the reduced features are added themselves (SRN style). ``pointwise`` and ``conv`` make the 1x1 layers and the
+    3x3 after the pooling, where a training form wants more than a plain convolution.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        inner: int,
+        *,
+        skip_conv: bool,
+        bias: bool = True,
+        pointwise: Layer = conv1x1,
+        conv: Layer = conv3x3,
+    ) -> None:
+        super().__init__()
+        self.reduce = pointwise(channels, inner)
+        self.skip = pointwise(inner, inner) if skip_conv else nn.Identity()
+        self.down = nn.Conv2d(inner, inner, 3, stride=2, bias=bias)
+        self.context = conv(inner, inner)
+        self.expand = pointwise(inner, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        near = self.reduce(x)
+        far = self.context(F.max_pool2d(self.down(near), kernel_size=7, stride=3))
+        far = F.interpolate(far, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        return x * torch.sigmoid(self.expand(far + self.skip(near)))
+
+
+class ESAF(nn.Module):
+    """Enhanced spatial attention as RFDN has it (Liu et al., AIM 2020): three 3x3 after the pooling, ReLU between.
+
+    Input and output (N, channels, H, W), H and W at least 15. The ReLUs are modules because the 2023 counter of
+    operations sees only those.
+    """
+
+    def __init__(self, channels: int, inner: int) -> None:
+        super().__init__()
+        self.reduce = conv1x1(channels, inner)
+        self.skip = conv1x1(inner, inner)
+        self.down = nn.Conv2d(inner, inner, 3, stride=2)
+        self.context = nn.Sequential(
+            conv3x3(inner, inner),
+            nn.ReLU(inplace=True),
+            conv3x3(inner, inner),
+            nn.ReLU(inplace=True),
+            conv3x3(inner, inner),
+        )
+        self.expand = conv1x1(inner, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        near = self.reduce(x)
+        far = self.context(F.max_pool2d(self.down(near), kernel_size=7, stride=3))
+        far = F.interpolate(far, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        return x * torch.sigmoid(self.expand(far + self.skip(near)))
