@@ -1,0 +1,177 @@
+"""The packed store: every HR and LR image of a set in one uncompressed file, read through a memory map.
+
+A header, then the samples of each image, uint8 HWC: HR first, its LR behind it. Reading a crop touches the
+crop's own rows and nothing else. The index lies in the manifest; the header carries the index's hash, so that
+a store that is truncated, of another version or of another set is refused before a byte of it is used.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esr.data.manifest import FORMAT, JoinManifest, PackedImage, SetManifest, read_manifest, read_set
+from esr.errors import EsrError
+
+SCALE = 4
+HEADER_BYTES = 4096  # a page, so that the first image begins on one
+_HEADER = struct.Struct("<8sIIQ32s")  # magic, version, scale, size of the file, sha256 of the index
+_MAGIC = b"ESRSTORE"
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One packed store of a set, and the source that it came from."""
+
+    manifest: Path
+    source: str
+    stand_in: bool
+    about: str
+    store: Path
+    images: Sequence[PackedImage]
+    index_sha256: str
+    store_bytes: int
+
+    @cached_property
+    def samples(self) -> NDArray[np.uint8]:
+        """The whole store as one read-only row of bytes, mapped when it is first asked for."""
+        handle = os.open(self.store, os.O_RDONLY)
+        try:
+            return np.frombuffer(mmap.mmap(handle, 0, prot=mmap.PROT_READ), np.uint8)
+        finally:
+            os.close(handle)
+
+    def hr(self, index: int) -> Image:
+        """The HR image at ``index`` of this part: uint8, (H, W, 3), a view into the store."""
+        image = self.images[index]
+        return _view(self.samples, image.hr_offset, image.height, image.width)
+
+    def lr(self, index: int) -> Image:
+        """The LR image at ``index`` of this part: uint8, (H / 4, W / 4, 3), a view into the store."""
+        image = self.images[index]
+        return _view(self.samples, image.lr_offset, image.height // SCALE, image.width // SCALE)
+
+
+class PackedSet:
+    """The images of a set, in the order of its parts and of their names, read straight from the stores."""
+
+    def __init__(self, manifest: Path, parts: Sequence[Part]) -> None:
+        self.manifest = manifest
+        self.parts = tuple(parts)
+        self._places = [(part, index) for part in self.parts for index in range(len(part.images))]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether any part of the set only stands in for its source."""
+        return any(part.stand_in for part in self.parts)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """A name per image, such as ``0801``; with the source before it where a set has several parts."""
+        if len(self.parts) == 1:
+            return [image.name for image in self.parts[0].images]
+        return [f"{part.source}/{image.name}" for part in self.parts for image in part.images]
+
+    def hr(self, index: int) -> Image:
+        """The HR image at ``index``: uint8, (H, W, 3), a view into the store."""
+        part, place = self._places[index]
+        return part.hr(place)
+
+    def lr(self, index: int) -> Image:
+        """The LR image at ``index``: uint8, (H / 4, W / 4, 3), a view into the store."""
+        part, place = self._places[index]
+        return part.lr(place)
+
+
+def open_set(manifest: Path) -> PackedSet:
+    """Open a set, packed or joined, after checking that its stores are those that the manifests describe.
+
+    Raises:
+        EsrError: a manifest or a store is missing, truncated, of another version, or changed since the join.
+    """
+    content = read_set(manifest)
+    if isinstance(content, SetManifest):
+        return PackedSet(manifest, [_open_part(manifest, content)])
+    return PackedSet(manifest, _open_join(manifest, content))
+
+
+def header(index_sha256: str, store_bytes: int) -> bytes:
+    """The first bytes of a store."""
+    fields = _HEADER.pack(_MAGIC, FORMAT, SCALE, store_bytes, bytes.fromhex(index_sha256))
+    return fields.ljust(HEADER_BYTES, b"\0")
+
+
+def index_hash(images: Sequence[PackedImage]) -> str:
+    """The sha256 of an index: of what lies where, and of the samples."""
+    index = [image.model_dump() for image in images]
+    return hashlib.sha256(json.dumps(index, sort_keys=True).encode()).hexdigest()
+
+
+def _open_join(manifest: Path, content: JoinManifest) -> list[Part]:
+    parts = []
+    for reference in content.parts:
+        path = manifest.parent / reference.manifest
+        part = _open_part(path, read_manifest(path, SetManifest))
+        if file_sha256(path) != reference.sha256:
+            raise EsrError(f"{path} has changed since {manifest} joined it; run the join again")
+        parts.append(part)
+    return parts
+
+
+def _open_part(manifest: Path, content: SetManifest) -> Part:
+    part = Part(
+        manifest=manifest,
+        source=content.source,
+        stand_in=content.stand_in,
+        about=content.about,
+        store=manifest.parent / content.store,
+        images=content.images,
+        index_sha256=content.index_sha256,
+        store_bytes=content.store_bytes,
+    )
+    _check_store(part)
+    return part
+
+
+def _check_store(part: Part) -> None:
+    remedy = f"delete it and {part.manifest}, and run the stage that packs it"
+    try:
+        with part.store.open("rb") as file:
+            start = file.read(HEADER_BYTES)
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError as error:
+        raise EsrError(f"{part.store} is missing; delete {part.manifest} and run the stage that packs it") from error
+    except OSError as error:
+        raise EsrError(f"{part.store} cannot be read: {error.strerror}") from error
+    if not start.startswith(_MAGIC):
+        raise EsrError(f"{part.store} is not a finished store; {remedy}")
+    _, version, _, _, _ = _HEADER.unpack(start[: _HEADER.size])
+    if version != FORMAT:
+        raise EsrError(f"{part.store} is a store of version {version}, this is version {FORMAT}; {remedy}")
+    if size != part.store_bytes:
+        raise EsrError(f"{part.store} has {size:,} bytes instead of {part.store_bytes:,}; {remedy}")
+    if start != header(part.index_sha256, part.store_bytes):
+        raise EsrError(f"{part.store} is not the store that {part.manifest} describes; {remedy}")
+
+
+def _view(samples: NDArray[np.uint8], offset: int, height: int, width: int) -> Image:
+    return samples[offset : offset + height * width * 3].reshape(height, width, 3)
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
