@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from esr.errors import EsrError
 from esr.files import read_json, write_json
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 """Version of the manifests and of the store; whatever carries another one is refused."""
 
 AnyManifest = TypeVar("AnyManifest", bound="Manifest")
@@ -121,7 +121,7 @@ def read_set(path: Path) -> SetManifest | JoinManifest:
     """Read the manifest of a set, packed or joined, or raise EsrError naming the file."""
     content = read_json(path)
     kind = content.get("kind") if isinstance(content, dict) else None
-    return read_manifest(path, JoinManifest if kind == "join" else SetManifest)
+    return read_manifest(path, JoinManifest) if kind == "join" else read_manifest(path, SetManifest)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

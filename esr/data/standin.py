@@ -34,9 +34,7 @@ def copy_stand_ins(use: Literal["training", "validation"], folder: Path) -> list
     for name, (package, path) in (HELD_OUT if use == "validation" else FOR_TRAINING).items():
         photograph = _package_folder(package) / path
         if not photograph.is_file():
-            raise EsrError(
-                f"{photograph} is missing: this version of {package} does not carry it; install the pinned one"
-            )
+            raise EsrError(f"{photograph} is missing from this version of {package}; install the pinned one")
         files.append(folder / f"{name}{photograph.suffix}")
         with whole_file(files[-1]) as temporary:
             shutil.copyfile(photograph, temporary)
@@ -47,7 +45,5 @@ def _package_folder(package: str) -> Path:
     """Where a package is installed, found without importing it."""
     specification = importlib.util.find_spec(package)
     if specification is None or not specification.submodule_search_locations:
-        raise EsrError(
-            f"the package {package} is not installed; its photographs stand in for the training data at demo"
-        )
+        raise EsrError(f"the package {package} is not installed; its photographs are the data at demo")
     return Path(specification.submodule_search_locations[0])
