@@ -34,8 +34,8 @@ def psnr(a: Image, b: Image, border: int = BORDER) -> float:
     """
     a, b = _inner(a, b, border, smallest=1)
     difference = np.subtract(a, b, dtype=np.float64).ravel()
-    error = float(difference @ difference) / difference.size
-    return 10 * math.log10(PEAK * PEAK / error) if error else math.inf
+    error: float = float(difference @ difference) / difference.size
+    return 10 * math.log10(PEAK**2 / error) if error else math.inf
 
 
 def ssim(a: Image, b: Image, border: int = BORDER) -> float:
@@ -49,9 +49,12 @@ def ssim(a: Image, b: Image, border: int = BORDER) -> float:
     """
     a, b = _inner(a, b, border, smallest=_SSIM_WINDOW)
     a, b = (image.reshape(*image.shape[:2], -1) for image in (a, b))
-    rows = a.shape[0] - _SSIM_WINDOW + 1
-    sums = [_ssim_sum(a[top : top + _STRIP + 10], b[top : top + _STRIP + 10]) for top in range(0, rows, _STRIP)]
-    return math.fsum(sums) / (rows * (a.shape[1] - _SSIM_WINDOW + 1) * a.shape[2])
+    rows, columns = (int(side) - _SSIM_WINDOW + 1 for side in a.shape[:2])
+    sums = [
+        _ssim_sum(a[top : top + _STRIP + _SSIM_WINDOW - 1], b[top : top + _STRIP + _SSIM_WINDOW - 1])
+        for top in range(0, rows, _STRIP)
+    ]
+    return math.fsum(sums) / (rows * columns * int(a.shape[2]))
 
 
 def to_y(image: Image, rounded: bool = False) -> NDArray[np.float64]:

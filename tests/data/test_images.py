@@ -1,0 +1,226 @@
+"""Image files are read with every value as it is, or refused in one line that names them."""
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from esr.data.images import crop_to_multiple, image_size, list_images, read_picture, read_rgb, write_png
+from esr.errors import EsrError
+
+RANDOM = np.random.default_rng(0)
+RGB = RANDOM.integers(0, 256, (9, 14, 3), dtype=np.uint8)
+GREY = RGB[..., 0].copy()
+
+
+def saved(path: Path, pixels, mode=None, **options) -> Path:
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(path, **options)
+    return path
+
+
+def plain_png16(pixels, colour_type) -> bytes:
+    """A 16-bit PNG by the specification: unfiltered rows of big-endian samples."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+class TestExact:
+    @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])
+    def test_rgb(self, tmp_path, suffix):
+        options = {"lossless": True, "exact": True} if suffix == "webp" else {}
+        assert (read_rgb(saved(tmp_path / f"a.{suffix}", RGB, **options)) == RGB).all()
+
+    def test_grey_is_repeated(self, tmp_path):
+        pixels = read_rgb(saved(tmp_path / "a.png", GREY))
+        assert pixels.shape == RGB.shape
+        assert (pixels == GREY[..., None]).all()
+
+    def test_a_palette_is_looked_up(self, tmp_path):
+        few = RGB // 128 * 255
+        path = tmp_path / "a.png"
+        Image.fromarray(few).convert("P", palette=Image.Palette.ADAPTIVE).save(path)
+        with Image.open(path) as stored:
+            assert stored.mode == "P"
+        assert (read_rgb(path) == few).all()
+
+    def test_black_and_white(self, tmp_path):
+        path = saved(tmp_path / "a.png", GREY > 99)
+        assert (read_rgb(path) == (GREY > 99)[..., None] * 255).all()
+
+    @pytest.mark.parametrize("pixels", [RGB, GREY[..., None]])
+    def test_an_alpha_channel_that_hides_nothing_is_dropped(self, tmp_path, pixels):
+        opaque = np.concatenate([pixels, np.full((9, 14, 1), 255, np.uint8)], axis=2)
+        assert (read_rgb(saved(tmp_path / "a.png", opaque)) == pixels).all()
+
+    @pytest.mark.parametrize(("channels", "colour_type"), [(1, 0), (3, 2)])
+    def test_16_bits_that_hold_8(self, tmp_path, channels, colour_type):
+        path = tmp_path / "a.png"
+        path.write_bytes(plain_png16(RGB[..., :channels].astype(np.uint16) * 257, colour_type))
+        assert (read_rgb(path) == RGB[..., :channels]).all()
+
+    @pytest.mark.parametrize(("channels", "colour_type"), [(1, 0), (2, 4), (3, 2), (4, 6)])
+    def test_16_bits_are_read_whole(self, tmp_path, channels, colour_type):
+        deep = RANDOM.integers(0, 65_536, (7, 5, channels)).astype(np.uint16)
+        path = tmp_path / "a.png"
+        path.write_bytes(plain_png16(deep, colour_type))
+        assert (read_picture(path).pixels == deep).all()
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_exif_orientation(self, tmp_path, orientation):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = saved(tmp_path / "a.png", RGB, exif=exif)
+        with Image.open(path) as image:
+            upright = np.asarray(ImageOps.exif_transpose(image))
+        assert (read_rgb(path) == upright).all()
+        assert image_size(path) == upright.shape[:2]
+
+    def test_a_telephones_jpeg_with_a_preview_inside(self, tmp_path):
+        path = tmp_path / "a.jpg"
+        image = Image.fromarray(RGB)
+        image.save(path, "MPO", save_all=True, append_images=[image.resize((3, 3))])
+        assert read_rgb(path).shape == RGB.shape
+
+
+class TestRefused:
+    """One line each, with the file's name."""
+
+    def check(self, path, reason, **arguments):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(EsrError, match=reason) as caught:
+                read_rgb(path, **arguments)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_missing(self, tmp_path):
+        self.check(tmp_path / "a.png", "is missing")
+
+    def test_text_named_png(self, tmp_path):
+        path = tmp_path / "a.png"
+        path.write_text("not an image\n" * 20)
+        self.check(path, "is no image")
+
+    @pytest.mark.parametrize("length", [0, 7, 20, 40])
+    def test_a_png_cut_in_its_header(self, tmp_path, length):
+        path = saved(tmp_path / "a.png", RGB)
+        path.write_bytes(path.read_bytes()[:length])
+        self.check(path, "is no image|is damaged")
+
+    @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp", "tif", "gif"])
+    def test_a_file_cut_in_the_middle(self, tmp_path, suffix):
+        pixels = RANDOM.integers(0, 256, (90, 140, 3), dtype=np.uint8)
+        path = saved(tmp_path / f"a.{suffix}", pixels)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        self.check(path, "is no image|is damaged")
+
+    def test_a_16_bit_png_cut_in_the_middle(self, tmp_path):
+        path = tmp_path / "a.png"
+        write_png(path, RANDOM.integers(0, 65_536, (90, 140, 3)).astype(np.uint16))
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        self.check(path, "is damaged")
+
+    def test_a_flipped_bit(self, tmp_path):
+        path = saved(tmp_path / "a.png", RANDOM.integers(0, 256, (90, 140, 3), dtype=np.uint8))
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 16
+        path.write_bytes(content)
+        self.check(path, "is damaged")
+
+    @pytest.mark.parametrize("suffix", ["png", "gif", "webp", "tif"])
+    def test_animated(self, tmp_path, suffix):
+        path = tmp_path / f"a.{suffix}"
+        frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+        frames[0].save(path, save_all=True, append_images=frames[1:])
+        self.check(path, "holds several frames")
+
+    @pytest.mark.parametrize("shape", [(4, 20_000, 3), (20_000, 4, 3)])
+    def test_20000_px_wide(self, tmp_path, shape):
+        self.check(saved(tmp_path / "a.png", np.zeros(shape, np.uint8)), r"20000.* px, and 16384 px is the limit")
+
+    def test_a_decompression_bomb_is_refused_by_its_header(self, tmp_path):
+        """A gigapixel's header before a few bytes of data: decoding it would ask for 3 GB."""
+        path = saved(tmp_path / "a.png", RGB)
+        content = path.read_bytes()
+        header = b"IHDR" + struct.pack(">II", 32_768, 32_768) + content[24:29]
+        path.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
+        self.check(path, "32768x32768 px")
+
+    def test_transparency(self, tmp_path):
+        rgba = np.dstack([RGB, GREY])
+        self.check(saved(tmp_path / "a.png", rgba), "is transparent")
+        self.check(saved(tmp_path / "b.png", RGB, transparency=tuple(RGB[0, 0].tolist())), "is transparent")
+
+    def test_16_bits_that_8_cannot_hold(self, tmp_path):
+        path = tmp_path / "a.png"
+        write_png(path, RGB.astype(np.uint16) * 257 + 1)
+        self.check(path, "16 bits")
+
+    @pytest.mark.parametrize(("mode", "suffix"), [("CMYK", "jpg"), ("CMYK", "tif"), ("LAB", "tif"), ("F", "tif")])
+    def test_kinds_that_are_not_exactly_rgb(self, tmp_path, mode, suffix):
+        pixels = GREY if mode == "F" else RGB
+        self.check(saved(tmp_path / f"a.{suffix}", pixels, mode), f"{mode}.* cannot be read exactly")
+
+    def test_too_small(self, tmp_path):
+        self.check(saved(tmp_path / "a.png", RGB), "14x9 px and 10 px are needed", smallest_side=10)
+        assert read_rgb(tmp_path / "a.png", smallest_side=9).shape == (9, 14, 3)
+
+
+class TestWriting:
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    def test_what_is_written_is_read(self, tmp_path, channels, dtype):
+        pixels = RANDOM.integers(0, np.iinfo(dtype).max + 1, (230, 310, channels)).astype(dtype)
+        pixels[40:90] = 7
+        profile = b"any profile" * 40
+        write_png(tmp_path / "a.png", pixels, profile)
+        picture = read_picture(tmp_path / "a.png")
+        assert picture.pixels.dtype == dtype
+        assert (picture.pixels == pixels).all()
+        assert picture.icc_profile == profile
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_equal_images_are_equal_bytes(self, tmp_path, dtype):
+        write_png(tmp_path / "a.png", RGB.astype(dtype))
+        write_png(tmp_path / "b.png", RGB.astype(dtype))
+        assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+    def test_pillow_reads_the_16_bits_that_are_written(self, tmp_path):
+        """Pillow keeps all 16 bits of a grey PNG, and checks the file's structure."""
+        deep = RANDOM.integers(0, 65_536, (60, 70)).astype(np.uint16)
+        write_png(tmp_path / "a.png", deep)
+        with Image.open(io.BytesIO((tmp_path / "a.png").read_bytes())) as image:
+            image.verify()
+        with Image.open(tmp_path / "a.png") as image:
+            assert (np.asarray(image) == deep).all()
+
+
+def test_images_are_listed_by_name(tmp_path):
+    for name in ("b.PNG", "a.jpg", "10.png", "notes.txt", "._a.jpg"):
+        (tmp_path / name).touch()
+    assert [path.name for path in list_images(tmp_path)] == ["10.png", "a.jpg", "b.PNG"]
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(EsrError, match="has no image"):
+        list_images(tmp_path)
+    with pytest.raises(EsrError, match="is not a folder"):
+        list_images(tmp_path / "notes.txt")
+
+
+def test_crop_takes_from_the_bottom_and_the_right():
+    assert (crop_to_multiple(RGB) == RGB[:8, :12]).all()
