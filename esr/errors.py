@@ -6,3 +6,7 @@ class EsrError(Exception):
 
     The command line prints the message alone, without a traceback, and exits with code 2.
     """
+
+
+class Terminated(Exception):
+    """A stage was asked to stop (SIGTERM), has saved its state and goes on from there when run again; exit code 143."""

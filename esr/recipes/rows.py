@@ -27,6 +27,7 @@ class Archive(Row):
     mirrors: list[str] = Field(default=[], description="other addresses of the same bytes, tried in order")
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="published checksum; recorded on first download if absent")
     bytes: int | None = Field(None, gt=0, description="published size, checked before and after the download")
+    token: str | None = Field(None, description="environment variable that holds the token the address asks for")
     holds: Literal["hr", "lr"] = Field("hr", description="whether the archive holds HR images or their bicubic x4 LR")
 
 
@@ -44,7 +45,7 @@ class Download(Row):
 class Crop(Row):
     """A set: one source cut to multiples of 4 and packed (a row of `crop`)."""
 
-    from_: Reference = Field(alias="from", description="download/NAME")
+    source: Name = Field(description="a key of `download`")
     first: int | None = Field(None, gt=0, description="only the first images of the source, in order of name")
 
 

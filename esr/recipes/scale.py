@@ -48,17 +48,29 @@ class Thinned(Row):
     blocks_at_most: int | None = Field(None, ge=1, description="none: as in the row")
 
 
-class Scale(Row):
-    """A row of `scales`."""
+class DataRule(Row):
+    """Which images a scale uses."""
 
-    stand_in: bool = Field(False, description="photographs that come with scikit-image and scikit-learn stand in for every source")
-    only_source: str | None = Field(None, description="the one training source in use; the others give no images")
+    stand_in: bool = Field(description="photographs that come with scikit-image and scikit-learn stand in for every source")
+    only_source: str | None = Field(description="the one training source in use; the others give no images")
+
+
+class TrainingRule(Row):
+    """How a scale shrinks what trains."""
+
     length: Length = Length()
     patch: Shrunk = Shrunk()
     batch: Shrunk = Shrunk()
     learning_rate: LearningRate = LearningRate()
     teacher: Thinned = Thinned()
     validate_every: int = Field(ge=1, description="iterations between two validations during training")
+
+
+class Scale(Row):
+    """A row of `scales`."""
+
+    data: DataRule
+    training: TrainingRule
 
 
 class Schedule(BaseModel):
@@ -83,57 +95,57 @@ def paper_iterations(phase: Phase, images: int) -> int:
     return math.ceil(phase.epochs * images / phase.batch)
 
 
-def shrink_phase(phase: Phase, role: Role, scale: Scale, images: int) -> Schedule:
-    """Apply the rule of ``scale`` to a phase that trains on a set of ``images`` images."""
+def shrink_phase(phase: Phase, role: Role, rule: TrainingRule, images: int) -> Schedule:
+    """Apply ``rule`` to a phase that trains on a set of ``images`` images."""
     paper = paper_iterations(phase, images)
     bound = {
-        "teacher": scale.length.teacher_at_most,
-        "first": scale.length.first_at_most,
-        "later": scale.length.later_at_most,
+        "teacher": rule.length.teacher_at_most,
+        "first": rule.length.first_at_most,
+        "later": rule.length.later_at_most,
     }[role]
-    iterations = _bounded(paper / scale.length.divide, bound)
+    iterations = _bounded(paper / rule.length.divide, bound)
     rate = phase.learning_rate
     if role == "later":
-        rate = min(rate, scale.learning_rate.later_at_most or rate)
+        rate = min(rate, rule.learning_rate.later_at_most or rate)
     else:
-        rate = max(rate, scale.learning_rate.first_at_least or rate)
+        rate = max(rate, rule.learning_rate.first_at_least or rate)
     return Schedule(
         iterations=iterations,
-        warmup=0 if role == "later" else min(scale.learning_rate.warmup, iterations // 2),
-        patch=shrink_patch(phase, scale),
-        batch=shrink_batch(phase, scale),
+        warmup=0 if role == "later" else min(rule.learning_rate.warmup, iterations // 2),
+        patch=shrink_patch(phase, rule),
+        batch=shrink_batch(phase, rule),
         learning_rate=rate,
         milestones=[round(milestone * iterations / paper) for milestone in phase.milestones],
-        validate_every=scale.validate_every,
+        validate_every=rule.validate_every,
     )
 
 
-def shrink_round(row: Prune, scale: Scale) -> Schedule:
-    """Apply the rule of ``scale`` to one round of pruning."""
+def shrink_round(row: Prune, rule: TrainingRule) -> Schedule:
+    """Apply ``rule`` to one round of pruning."""
     return Schedule(
-        iterations=_bounded(row.iterations_per_round / scale.length.divide, scale.length.prune_round_at_most),
+        iterations=_bounded(row.iterations_per_round / rule.length.divide, rule.length.prune_round_at_most),
         warmup=0,
-        patch=shrink_patch(row, scale),
-        batch=shrink_batch(row, scale),
+        patch=shrink_patch(row, rule),
+        batch=shrink_batch(row, rule),
         learning_rate=row.learning_rate,
         milestones=[],
-        validate_every=scale.validate_every,
+        validate_every=rule.validate_every,
     )
 
 
-def shrink_patch(row: Optimisation, scale: Scale) -> int:
+def shrink_patch(row: Optimisation, rule: TrainingRule) -> int:
     """HR patch side at this scale: a multiple of 4, never above the paper's."""
-    return min(row.patch, max(int(row.patch / scale.patch.divide) // 4 * 4, scale.patch.at_least))
+    return min(row.patch, max(int(row.patch / rule.patch.divide) // 4 * 4, rule.patch.at_least))
 
 
-def shrink_batch(row: Optimisation, scale: Scale) -> int:
+def shrink_batch(row: Optimisation, rule: TrainingRule) -> int:
     """Batch at this scale, never above the paper's."""
-    return min(row.batch, max(int(row.batch / scale.batch.divide), scale.batch.at_least))
+    return min(row.batch, max(int(row.batch / rule.batch.divide), rule.batch.at_least))
 
 
-def thin_teacher(arguments: Mapping[str, Argument], scale: Scale) -> dict[str, Argument]:
+def thin_teacher(arguments: Mapping[str, Argument], rule: TrainingRule) -> dict[str, Argument]:
     """A teacher's constructor arguments at this scale."""
-    bounds = {name: getattr(scale.teacher, field) for name, field in THINNED_ARGUMENTS.items()}
+    bounds = {name: getattr(rule.teacher, field) for name, field in THINNED_ARGUMENTS.items()}
     return {
         name: min(value, bounds[name]) if isinstance(value, int) and bounds.get(name) else value
         for name, value in arguments.items()

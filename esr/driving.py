@@ -1,0 +1,48 @@
+"""``make run``: everything that is not up to date, through Snakemake, after whatever happened before."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from esr.errors import EsrError
+from esr.graph import read_graph
+from esr.recipes.read import check
+from esr.syncing import clear_stale_lock, sync_records
+
+LOCK = Path(".esr/run.lock")
+
+
+def run_everything() -> int:
+    """Run what is out of date and print the leaderboard; gives the exit code.
+
+    A run that was killed is unlocked and gone on with; a run that lives is told of.
+    """
+    graph = read_graph()
+    check(graph.params)
+    LOCK.parent.mkdir(exist_ok=True)
+    try:
+        with FileLock(LOCK, timeout=0):
+            clear_stale_lock()
+            command = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete"]
+            code = subprocess.run(command, check=False).returncode
+            sync_records(only_dvc=False)
+    except Timeout:
+        raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first") from None
+    if code == 0:
+        _tell_what_next(graph.scale)
+    return 2 if code else 0
+
+
+def _tell_what_next(scale: str) -> None:
+    from esr.report.leaderboard import print_leaderboard
+
+    folder = Path("reports", scale)
+    print_leaderboard(folder / "leaderboard.csv")
+    print(f"Open the page:     {folder / 'index.html'}")
+    print("Compare the runs:  mlflow ui   (then http://127.0.0.1:5000)")
+    print("Change the scale:  edit `scale: demo` in params.yaml to pilot or paper, then `make run`")
+    if "VIRTUAL_ENV" not in os.environ:
+        print("For mlflow, dvc and snakemake by hand: source .venv/bin/activate")

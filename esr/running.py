@@ -1,0 +1,197 @@
+"""Run one stage: the same whoever starts it, Snakemake, DVC or a person.
+
+A stage is a function of (row, input files) -> output files. Around it this module puts what every stage
+has: the thread count, a lock, a place for checkpoints, a log, a journal of metrics, and a receipt.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from esr.errors import EsrError, Terminated
+from esr.files import hash_of, md5_of, read_json, write_json, write_text
+from esr.graph import Graph, Node, read_graph
+from esr.receipts import complaint_path, write_receipt
+from esr.recipes.read import Params, check
+from esr.tracking.journal import Journal
+from esr.tracking.mirror import ensure_mirror
+from esr.watch import Watch
+
+STATE = Path(".esr")  # locks, checkpoints, journals, receipts: undeclared, so that no driver deletes them
+
+
+def run_stage(kind: str, key: str) -> None:
+    """Run the stage of this kind and key in the current folder.
+
+    Raises:
+        EsrError: bad input, told in one line; nothing is half-written.
+        Terminated: the stage was asked to stop and has saved its state.
+    """
+    graph = read_graph()
+    params = check(graph.params)
+    node = graph.find(kind, key)
+    _limit_threads(params.threads)
+    with _alone(node):
+        complaint_path(node).unlink(missing_ok=True)
+        deps = _hashes(graph, node)
+        identity = hash_of([node.command, dict(node.params), deps])
+        place = Path(node.scale, node.kind, node.key or node.kind)
+        journal = Journal(STATE / "journal" / place / identity / "events.jsonl", _head(graph, params, node, deps))
+        ensure_mirror()
+        with Watch(node.name, node.log, journal, bar=_has_terminal()) as watch:
+            try:
+                _perform(graph, params, node, STATE / "checkpoints" / place / identity, watch)
+            except Terminated as stop:
+                watch.say(str(stop))
+                journal.close("killed", {})
+                raise
+            except EsrError as error:
+                watch.note(str(error))
+                write_text(complaint_path(node), f"esr: {error}\n")
+                journal.close("failed", {})
+                raise
+        outs = write_receipt(node, deps)
+        journal.close("finished", {f"md5 {path}": md5 for path, md5 in outs.items()})
+
+
+def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch: Watch) -> None:
+    """Call the stage. Imports are here because a stage pays only for what it uses."""
+    row = params.row(node.kind, node.key) if node.key else None
+    match node.kind:
+        case "download":
+            from esr.data.sources import download
+
+            download(row, params.rule.data, node.key, node.output("manifest.json"))
+        case "crop":
+            from esr.data.crop import crop
+
+            source = node.input(f"data/{node.scale}/sources/{row.source}/manifest.json")
+            crop(row, source, node.output("manifest.json"), node.output("images.store"))
+        case "join":
+            from esr.data.join import join
+
+            join(node.set(row.first), node.set(row.second), node.output("manifest.json"))
+        case "teacher" | "distill" | "train" | "finetune":
+            from esr.training.stage import run_phase
+
+            run_phase(row, params.rule.training, node, checkpoints, watch)
+        case "prune":
+            from esr.compression.prune import prune
+
+            prune(row, params.rule.training, node, checkpoints, watch)
+        case "fuse":
+            from esr.compression.fusion import fuse_weights
+
+            fusion = fuse_weights(node.weights(row.from_), node.output("weights.safetensors"))
+            watch.measured(0, fusion_error_float64=fusion.float64, fusion_error_float32=fusion.float32)
+        case "benchmark":
+            from esr.evaluation.benchmark import benchmark
+
+            outputs = (node.output("metrics.json"), node.output("crops.png"))
+            benchmark(row, node.weights(row.from_), node.set(row.validation), *outputs, watch.journal)
+        case "report":
+            from esr.report.report import report
+
+            report(params.entries, params.benchmark, node)
+        case _:
+            raise EsrError(f"dvc.yaml has a stage {node.kind}, which esr does not know")
+
+
+def _limit_threads(threads: int) -> None:
+    """Set the thread count before torch or numpy start their pools: the last bits of a sum depend on it."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+
+
+@contextmanager
+def _alone(node: Node) -> Iterator[None]:
+    """Hold the stage's lock; where another process holds it (an orphan of a killed driver), wait for it."""
+    path = STATE / "locks" / node.scale / f"{node.kind}-{node.key or node.kind}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    owner = path.with_suffix(".json")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        pid = read_json(owner)["pid"] if owner.exists() else "unknown"
+        print(f"{node.name}: waits for process {pid}, which runs this stage already", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        write_json(owner, {"pid": os.getpid()})
+        yield
+    finally:
+        lock.release()
+
+
+def _hashes(graph: Graph, node: Node) -> dict[str, str]:
+    """md5 of every input, as DVC records them; EsrError names one that is missing and who makes it."""
+    hashes = {}
+    for path in graph.inputs(node):
+        if not Path(path).is_file():
+            maker = graph.producers.get(path)
+            remedy = f"run `dvc repro {maker.name}`" if maker else "restore it, or mend dvc.yaml"
+            raise EsrError(f"{node.name}: {path} is missing; {remedy}")
+        hashes[path] = md5_of(Path(path))
+    return hashes
+
+
+def _has_terminal() -> bool:
+    """Whether the stage may draw a bar: Snakemake runs several stages on one terminal."""
+    return sys.stderr.isatty() and "ESR_UNDER_SNAKEMAKE" not in os.environ
+
+
+def _head(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> dict[str, Any]:
+    """What the journal says of the stage before it begins."""
+    entry = params.row(node.kind, node.key).entry if hasattr(_row(params, node), "entry") else "data"
+    rows = {
+        kind: {key: row for key, row in graph.params.get(kind, {}).items() if row.get("entry") == entry}
+        for kind in ("teacher", "distill", "train", "finetune", "prune", "fuse", "benchmark")
+    }
+    return {
+        "entry": "leaderboard" if node.kind == "report" else entry,
+        "recipe": hash_of([graph.params["scales"][node.scale], rows]),
+        "scale": node.scale,
+        "kind": node.kind,
+        "key": node.key,
+        "order": [other.name for other in graph.in_order()].index(node.name),
+        "exclusive": node.resources.get("threads") == "all",
+        "params": dict(node.params),
+        "tags": {
+            "git_commit": _git("rev-parse", "HEAD"),
+            "git_dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))),
+            "scale": node.scale,
+            "device": _device(),
+            "torch": importlib.metadata.version("torch"),
+            **{f"md5 {path}": md5 for path, md5 in deps.items()},
+        },
+    }
+
+
+def _row(params: Params, node: Node) -> Any:
+    return params.row(node.kind, node.key) if node.key else None
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+
+def _device() -> str:
+    """The device that the stage will use, without importing torch."""
+    gpus = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    for line in gpus[0].read_text().splitlines() if gpus else []:
+        if line.startswith("Model:"):
+            return line.removeprefix("Model:").strip()
+    return "cpu"

@@ -1,0 +1,35 @@
+"""The running average of a network's weights (EMA), which is what a phase hands on."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class Average:
+    """An exponential moving average of a network's parameters; buffers are copied as they are.
+
+    Early on the decay is (1 + n) / (10 + n) where that is smaller, so that the random first weights do not linger in
+    the average of a short phase (the habit of TensorFlow's ExponentialMovingAverage and of timm).
+
+    Args:
+        network: what is averaged.
+        decay: share of the average that stays at each update; None: no average, the network itself is handed on.
+    """
+
+    def __init__(self, network: nn.Module, decay: float | None) -> None:
+        self.decay = decay
+        self.network = network if decay is None else copy.deepcopy(network).requires_grad_(False)
+        self._averages = list(self.network.parameters())
+        self._current = list(network.parameters())
+        self._buffers = list(zip(self.network.buffers(), network.buffers(), strict=True))
+
+    @torch.no_grad()
+    def update(self, updates: int) -> None:
+        """Move the average towards the network; ``updates`` is the number of updates before this one."""
+        if self.decay is None:
+            return
+        decay = min(self.decay, (1 + updates) / (10 + updates))
+        torch._foreach_lerp_(self._averages, self._current, 1 - decay)
+        for average, current in self._buffers:
+            average.copy_(current)
