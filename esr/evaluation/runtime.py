@@ -1,0 +1,124 @@
+"""Run time of a network beside a baseline's: how much faster, on this machine, in one process.
+
+Two passes of the network enclose two of the baseline (A B B A), round after round: whatever slows the machine down for
+a while slows both alike, and a drift that is linear over a round cancels. Medians leave out the odd interruption.
+"""
+
+import copy
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+CPU_SIZE = (180, 320)  # LR height and width; 720x1280 comes out
+CUDA_SIZE = (270, 480)  # 1080x1920 comes out
+WARMUP_PASSES = 2
+FEWEST_ROUNDS = 3
+MOST_ROUNDS = 100
+BUDGET_SECONDS = 5.0
+
+Pass = Callable[[], float]
+"""Runs a network once and gives the milliseconds that it took."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A network's run time beside the baseline's, for one fp32 image.
+
+    Attributes:
+        time_ms: median over the network's passes.
+        baseline_ms: median over the baseline's passes.
+        ratio: the network's time over the baseline's, below 1 where the network is faster: the median over rounds,
+            which is steadier than the quotient of the two medians.
+        rounds: how many rounds were measured, of two passes each.
+        height, width: the input, in LR px.
+        threads: CPU threads that PyTorch used.
+        device: the GPU's name, or CPU.
+    """
+
+    time_ms: float
+    baseline_ms: float
+    ratio: float
+    rounds: int
+    height: int
+    width: int
+    threads: int
+    device: str
+
+
+def compare(network: nn.Module, baseline: nn.Module, device: torch.device) -> Comparison:
+    """Time ``network`` against ``baseline`` on ``device``, with every core that the process may use.
+
+    Both run in inference mode with channels_last memory on the same random image. Rounds are repeated until
+    ``BUDGET_SECONDS`` are spent, between ``FEWEST_ROUNDS`` and ``MOST_ROUNDS`` of them. The networks given are left
+    as they are.
+    """
+    height, width = CUDA_SIZE if device.type == "cuda" else CPU_SIZE
+    image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    image = image.to(device, memory_format=torch.channels_last)
+    with _threads(usable_cores()), torch.inference_mode():
+        rounds = _interleave(_timed(network, image), _timed(baseline, image))
+        threads = torch.get_num_threads()
+    return Comparison(
+        time_ms=statistics.median(ms for first, _, _, last in rounds for ms in (first, last)),
+        baseline_ms=statistics.median(ms for _, first, last, _ in rounds for ms in (first, last)),
+        ratio=statistics.median((a1 + a2) / (b1 + b2) for a1, b1, b2, a2 in rounds),
+        rounds=len(rounds),
+        height=height,
+        width=width,
+        threads=threads,
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+    )
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _interleave(a: Pass, b: Pass) -> list[tuple[float, float, float, float]]:
+    """Rounds of A B B A, in milliseconds, after a warm-up of both."""
+    for _ in range(WARMUP_PASSES):
+        a(), b()
+    rounds: list[tuple[float, float, float, float]] = []
+    start = time.perf_counter()
+    while len(rounds) < FEWEST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.perf_counter() - start < BUDGET_SECONDS):
+        rounds.append((a(), b(), b(), a()))
+    return rounds
+
+
+def _timed(network: nn.Module, image: Tensor) -> Pass:
+    network = copy.deepcopy(network).eval().to(image.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    clock = _cuda_milliseconds if image.is_cuda else _cpu_milliseconds
+    return lambda: clock(lambda: network(image))
+
+
+def _cpu_milliseconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1e3
+
+
+def _cuda_milliseconds(work: Callable[[], object]) -> float:
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    torch.cuda.synchronize()
+    start.record()
+    work()
+    end.record()
+    torch.cuda.synchronize()
+    return float(start.elapsed_time(end))
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
