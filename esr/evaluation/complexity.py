@@ -10,7 +10,14 @@ from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
+from esr.networks.edrn import EDRN
+from esr.networks.fmen import FMEN
+from esr.networks.ifadnet import IFADNet
+from esr.networks.r2net import R2Net
+from esr.networks.rfdn import RFDN
+from esr.networks.ripfdn import RIPFDN
 from esr.networks.rlfn import RLFN
+from esr.networks.safmn import SAFMN
 from esr.networks.slimrlfn import SlimRLFN
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -18,6 +25,13 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "rlfn-6x196": lambda: RLFN(channels=196, inner=196, blocks=6, deploy=True),
     "slimrlfn": lambda: SlimRLFN(deploy=True),
     "slimrlfn-pruned": lambda: SlimRLFN(widths=[28] * 10 + [30, 30], deploy=True),
+    "r2net": lambda: R2Net(deploy=True),
+    "ifadnet": lambda: IFADNet(deploy=True),
+    "ripfdn": lambda: RIPFDN(deploy=True),
+    "edrn": lambda: EDRN(reading="as_released", deploy=True),
+    "fmen": lambda: FMEN(deploy=True),
+    "rfdn": lambda: RFDN(deploy=True),
+    "safmn-large": lambda: SAFMN(deploy=True),
 }
 """What ``esr complexity`` measures by name: the deploy forms of the entries, baselines and teachers."""
 

@@ -10,7 +10,7 @@ SCALE = 4
 ESA_SMALLEST_SIDE = 15  # px of an ESA input: 15 -> 7 by the strided 3x3 -> 1 by the 7x7 pooling
 
 Layer = Callable[[int, int], nn.Module]
-"""Makes a size-keeping layer from (channels in, channels out): a plain convolution or a re-parameterisable one."""
+"""Makes a layer from (channels in, channels out): a plain convolution, or the re-parameterisable one in its place."""
 
 
 def conv3x3(channels_in: int, channels_out: int, bias: bool = True) -> nn.Conv2d:
@@ -21,6 +21,11 @@ def conv3x3(channels_in: int, channels_out: int, bias: bool = True) -> nn.Conv2d
 def conv1x1(channels_in: int, channels_out: int, bias: bool = True) -> nn.Conv2d:
     """A 1x1 convolution."""
     return nn.Conv2d(channels_in, channels_out, 1, bias=bias)
+
+
+def strided3x3(channels_in: int, channels_out: int, bias: bool = True) -> nn.Conv2d:
+    """A 3x3 convolution of stride 2, unpadded, as the attention blocks use it."""
+    return nn.Conv2d(channels_in, channels_out, 3, stride=2, bias=bias)
 
 
 def at_any_size(upscale: Callable[[Tensor], Tensor], x: Tensor, smallest: int, multiple: int = 1) -> Tensor:
@@ -60,8 +65,8 @@ class ESA(nn.Module):
     Looks at the features from afar (a strided 3x3, a 7x7 pooling, a 3x3), brings that view back to full size, adds
     the near view, and weighs every value of the input (N, channels, H, W), H and W at least 15, by a sigmoid of it.
     No activation between the convolutions. The near view passes a second 1x1 with ``skip_conv`` (RLFN); without it
-    the reduced features are added themselves (SRN style). ``pointwise`` and ``conv`` make the 1x1 layers and the
-    3x3 after the pooling, where a training form wants more than a plain convolution.
+    the reduced features are added themselves (SRN style). ``pointwise``, ``strided`` and ``conv`` make the 1x1 layers,
+    the strided 3x3 and the one after the pooling, where a network wants other than plain biased convolutions.
     """
 
     def __init__(
@@ -70,14 +75,14 @@ class ESA(nn.Module):
         inner: int,
         *,
         skip_conv: bool,
-        bias: bool = True,
         pointwise: Layer = conv1x1,
+        strided: Layer = strided3x3,
         conv: Layer = conv3x3,
     ) -> None:
         super().__init__()
         self.reduce = pointwise(channels, inner)
         self.skip = pointwise(inner, inner) if skip_conv else nn.Identity()
-        self.down = nn.Conv2d(inner, inner, 3, stride=2, bias=bias)
+        self.down = strided(inner, inner)
         self.context = conv(inner, inner)
         self.expand = pointwise(inner, channels)
 
@@ -99,7 +104,7 @@ class ESAF(nn.Module):
         super().__init__()
         self.reduce = conv1x1(channels, inner)
         self.skip = conv1x1(inner, inner)
-        self.down = nn.Conv2d(inner, inner, 3, stride=2)
+        self.down = strided3x3(inner, inner)
         self.context = nn.Sequential(
             conv3x3(inner, inner),
             nn.ReLU(inplace=True),

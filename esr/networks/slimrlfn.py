@@ -1,25 +1,26 @@
 """SlimRLFN: RLFN made thin, trained with RepVGG-style convolutions, distilled and pruned."""
 
+from functools import partial
 from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from esr.networks.blocks import ESA, ESA_SMALLEST_SIDE, SCALE, Layer, at_any_size, conv1x1, conv3x3
+from esr.networks.blocks import ESA, ESA_SMALLEST_SIDE, SCALE, Layer, at_any_size, conv1x1, conv3x3, strided3x3
 from esr.networks.reparam import RepConv
 
 
 class SlimBlock(nn.Module):
-    """Three activated 3x3, the block's input added, a 1x1, spatial attention in the SRN style."""
+    """Three activated 3x3, the block's input added, a 1x1, spatial attention."""
 
-    def __init__(self, channels: int, width1: int, width2: int, esa_channels: int, conv: Layer) -> None:
+    def __init__(self, channels: int, width1: int, width2: int, conv: Layer, attention: ESA) -> None:
         super().__init__()
         self.conv1 = conv(channels, width1)
         self.conv2 = conv(width1, width2)
         self.conv3 = conv(width2, channels)
         self.act = nn.LeakyReLU(0.05, inplace=True)
         self.mix = conv1x1(channels, channels)
-        self.attention = ESA(channels, esa_channels, skip_conv=False, conv=conv)
+        self.attention = attention
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.act(self.conv1(x))
@@ -32,9 +33,8 @@ class SlimBlock(nn.Module):
 class SlimRLFN(nn.Module):
     """SlimRLFN, team 21 of the NTIRE 2024 Efficient Super-Resolution challenge (its factsheet and released model).
 
-    Maps (N, 3, H, W) to (N, 3, 4H, 4W), both in [0, 255]. In training form the three 3x3 of every block and the
-    padded 3x3 of its attention are RepVGG-style convolutions: the factsheet shows the style, but not which of the
-    attention's two 3x3 has it, nor biases, which are chosen here. The released pruned model is
+    Maps (N, 3, H, W) to (N, 3, 4H, 4W), both in [0, 255]. In training form the three 3x3 of every block and one 3x3
+    of its attention are RepVGG-style convolutions. The released pruned model is
     ``SlimRLFN(widths=[28] * 10 + [30, 30], deploy=True)``.
 
     Args:
@@ -42,10 +42,13 @@ class SlimRLFN(nn.Module):
         blocks: number of blocks.
         esa_channels: reduced channels inside the attention.
         widths: output channels of conv1 and conv2 of block 1, of block 2, ...; ``channels`` throughout when None.
+        esa_rep: which 3x3 of the attention is re-parameterised, "padded" (after the pooling) or "strided" (before
+            it). The factsheet draws one and does not say which; the padded one keeps RepVGG's identity meaningful.
+        pointwise_bias: whether the 1x1 branches have a bias. The factsheet does not say; RepVGG's have, by their norm.
         deploy: plain convolutions instead of the re-parameterisable ones.
 
     Raises:
-        ValueError: ``widths`` does not hold two numbers per block.
+        ValueError: ``widths`` does not hold two numbers per block, or ``esa_rep`` is another word.
     """
 
     data_range: ClassVar[float] = 255.0
@@ -57,16 +60,30 @@ class SlimRLFN(nn.Module):
         blocks: int = 6,
         esa_channels: int = 16,
         widths: list[int] | None = None,
+        esa_rep: str = "padded",
+        pointwise_bias: bool = True,
         deploy: bool = False,
     ) -> None:
         super().__init__()
         widths = [channels] * (2 * blocks) if widths is None else widths
         if len(widths) != 2 * blocks:
             raise ValueError(f"widths needs 2 numbers per block, {2 * blocks} in all, not {len(widths)}")
-        conv: Layer = conv3x3 if deploy else RepConv
+        if esa_rep not in ("padded", "strided"):
+            raise ValueError(f"esa_rep is padded or strided, not {esa_rep}")
+        rep_conv = partial(RepConv, pointwise_bias=pointwise_bias)
+        rep_strided = partial(rep_conv, stride=2, padding=0)
+        conv: Layer = conv3x3 if deploy else rep_conv
+        esa_conv: Layer = conv3x3 if deploy or esa_rep == "strided" else rep_conv
+        esa_strided: Layer = strided3x3 if deploy or esa_rep == "padded" else rep_strided
         self.head = conv3x3(3, channels)
         self.blocks = nn.ModuleList(
-            SlimBlock(channels, width1, width2, esa_channels, conv)
+            SlimBlock(
+                channels,
+                width1,
+                width2,
+                conv,
+                ESA(channels, esa_channels, skip_conv=False, strided=esa_strided, conv=esa_conv),
+            )
             for width1, width2 in zip(widths[::2], widths[1::2], strict=True)
         )
         self.last = conv3x3(channels, channels)
