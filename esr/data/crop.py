@@ -1,70 +1,107 @@
 """The stage ``crop``: one source cut to multiples of 4 and packed into one store."""
 
-import hashlib
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from esr.data.bicubic import downscale
-from esr.data.images import crop_to_multiple, read_rgb
-from esr.data.manifest import PackedImage, SetManifest, SourceManifest, Totals, read_manifest, write_manifest
-from esr.data.store import HEADER_BYTES, SCALE, header, index_hash
-from esr.files import whole_file
+from esr.data.lock import only_one
+from esr.data.manifest import (
+    FORMAT,
+    PackedImage,
+    Pair,
+    SetManifest,
+    SourceManifest,
+    Totals,
+    read_manifest,
+    write_manifest,
+)
+from esr.data.packing import pack, plan
+from esr.data.store import HEADER_BYTES, SCALE, file_sha256, header, index_hash, open_set
+from esr.errors import EsrError
+from esr.files import hash_of
 from esr.recipes.rows import Crop
 
 
 def crop(row: Crop, source_manifest: Path, manifest: Path, store: Path) -> None:
     """Cut a source's images to multiples of 4, make the LR images it does not ship, and pack both.
 
+    An interrupted run is gone on with. Of two processes that pack the same set, the second waits for the first
+    and finds the work done.
+
     Args:
         row: the set's row in ``crop``.
         source_manifest: what ``download`` wrote.
         manifest: the set's manifest to write, last.
-        store: the packed file to write, beside the manifest.
+        store: the packed file to write, in the manifest's folder.
+
+    Raises:
+        EsrError: images that cannot be used, all named; a full disk.
     """
     source = read_manifest(source_manifest, SourceManifest)
-    images, offset = [], HEADER_BYTES
-    with whole_file(store) as temporary, temporary.open("wb") as file:
-        file.seek(offset)
-        for pair in source.images[: row.first]:
-            hr = read_rgb(source_manifest.parent / "hr" / pair.hr.path)
-            hr = np.ascontiguousarray(crop_to_multiple(hr, SCALE))
-            if pair.lr is None:
-                lr = downscale(hr)
-            else:
-                lr = np.ascontiguousarray(read_rgb(source_manifest.parent / "lr" / pair.lr.path))
-            images.append(
-                PackedImage(
-                    name=pair.name,
-                    height=hr.shape[0],
-                    width=hr.shape[1],
-                    hr_offset=offset,
-                    hr_sha256=_hash(hr),
-                    lr_offset=offset + hr.nbytes,
-                    lr_sha256=_hash(lr),
-                )
-            )
-            file.write(hr.data)
-            file.write(lr.data)
-            offset += hr.nbytes + lr.nbytes
-        file.seek(0)
-        file.write(header(index_hash(images), offset))
+    identity = hash_of([FORMAT, row.first, file_sha256(source_manifest)])
+    with only_one(_beside(store, "lock"), f"packs {store}") as waited:
+        if not (waited and _is_done(manifest, identity)):
+            images = _pack(source, source_manifest.parent, source.images[: row.first], store, identity)
+            write_manifest(manifest, _describe(source, images, manifest, store, identity))
+            _beside(store, "journal").unlink()
+
+
+def _pack(source: SourceManifest, folder: Path, pairs: Sequence[Pair], store: Path, identity: str) -> list[PackedImage]:
+    _say_what_is_cut(source.source, pairs)
+    part, journal = _beside(store, "part"), _beside(store, "journal")
+    if store.exists() and journal.exists():  # a run that ended between the store and its manifest
+        store.replace(part)
+    images = pack(source.source, plan(source.source, folder, pairs), part, journal, identity)
+    try:
+        with part.open("rb+") as file:
+            file.write(header(index_hash(images), _size(images)))
+            os.fsync(file.fileno())
+        part.replace(store)
+    except OSError as error:
+        raise EsrError(f"cannot write {store}: {error.strerror}; free the disk, then start again") from error
+    return images
+
+
+def _describe(
+    source: SourceManifest, images: Sequence[PackedImage], manifest: Path, store: Path, identity: str
+) -> SetManifest:
     pixels = sum(image.height * image.width for image in images)
-    write_manifest(
-        manifest,
-        SetManifest(
-            stand_in=source.stand_in,
-            totals=Totals(images=len(images), pixels=pixels, bytes=offset - HEADER_BYTES),
-            source=source.source,
-            about=source.about,
-            store=store.relative_to(manifest.parent).as_posix(),
-            store_bytes=offset,
-            index_sha256=index_hash(images),
-            images=images,
-        ),
+    return SetManifest(
+        stand_in=source.stand_in,
+        totals=Totals(images=len(images), pixels=pixels, bytes=_size(images) - HEADER_BYTES),
+        source=source.source,
+        about=source.about,
+        made_from=identity,
+        store=store.relative_to(manifest.parent).as_posix(),
+        store_bytes=_size(images),
+        index_sha256=index_hash(images),
+        images=list(images),
     )
 
 
-def _hash(image: NDArray[np.uint8]) -> str:
-    return hashlib.sha256(image.data).hexdigest()
+def _size(images: Sequence[PackedImage]) -> int:
+    if not images:
+        return HEADER_BYTES
+    last = images[-1]
+    return last.lr_offset + last.height * last.width * 3 // SCALE**2
+
+
+def _say_what_is_cut(source: str, pairs: Sequence[Pair]) -> None:
+    cut = sum(1 for pair in pairs if pair.hr.height % SCALE or pair.hr.width % SCALE)
+    if cut:
+        what = f"{source}: {cut} of {len(pairs)} images are cut at the right or bottom, to multiples of {SCALE}"
+        print(what, file=sys.stderr)
+
+
+def _is_done(manifest: Path, identity: str) -> bool:
+    """Whether another process has packed the same meanwhile."""
+    if not manifest.exists() or read_manifest(manifest, SetManifest).made_from != identity:
+        return False
+    open_set(manifest)
+    return True
+
+
+def _beside(store: Path, what: str) -> Path:
+    """A hidden file beside the store, which no driver knows of and so none deletes."""
+    return store.with_name(f".{store.name}.{what}")

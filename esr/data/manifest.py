@@ -84,6 +84,7 @@ class SetManifest(Manifest):
     kind: Literal["set"] = "set"
     source: str
     about: str
+    made_from: str
     store: str
     store_bytes: int
     index_sha256: str

@@ -1,19 +1,31 @@
-"""The stage ``download``: a source's images, wherever they come from, and a manifest that says what they are."""
+"""The stage ``download``: a source's images, wherever they come from, and a manifest that says what they are.
 
-import hashlib
-from concurrent.futures import ThreadPoolExecutor
+The images lie in ``hr/`` (and ``lr/``) beside the manifest: stand-ins as copies, anything else as a link to the
+user's folder or to where the archives were unpacked. Archives lie apart from any scale's data, so that scales
+share them and that a driver, which deletes a job's outputs before it starts the job again, deletes none.
+"""
+
+import os
+import shutil
 from pathlib import Path
 
-from esr.data.images import image_size
-from esr.data.manifest import File, Pair, SourceManifest, Totals, write_manifest
+from esr.data.checksums import LOCK_FILE, record, recorded
+from esr.data.collect import collect
+from esr.data.fetch import fetch, file_name
+from esr.data.lock import only_one
+from esr.data.manifest import Pair, SourceManifest, Totals, write_manifest
 from esr.data.standin import copy_stand_ins
+from esr.data.unpack import unpack
 from esr.errors import EsrError
-from esr.recipes.rows import Download
+from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
+
+ARCHIVES = "ESR_ARCHIVES"
+"""Environment variable: the folder of downloaded archives, if it is not data/archives."""
 
 
 def download(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
-    """Bring a source's images to ``hr/`` (and ``lr/``) beside ``manifest``, then write the manifest.
+    """Have a source's images lie in ``hr/`` and ``lr/`` beside ``manifest``, then write the manifest.
 
     Args:
         row: the source's row in ``download``.
@@ -22,32 +34,68 @@ def download(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
         manifest: the file to write, last.
 
     Raises:
-        EsrError: nothing tells where the images come from, or they are not what the row says.
+        EsrError: nothing tells where the images come from, they cannot be had, or are not what the row says.
     """
-    images = manifest.parent / "hr"
+    stand_in, about, pairs = False, f"the images of {key}", list[Pair]()
+    hr, lr = manifest.parent / "hr", manifest.parent / "lr"
+    _clear(hr)
+    _clear(lr)
     if rule.stand_in:
-        files = copy_stand_ins(row.use, images)
-        about = f"stand-in for {key}: photographs that come with scikit-image and scikit-learn"
-        _write(manifest, key, about, True, _pairs(files))
+        stand_in, about = True, f"stand-in for {key}: photographs that come with scikit-image and scikit-learn"
+        copy_stand_ins(row.use, hr)
+        pairs = collect(key, hr, None)
     elif row.use == "training" and rule.only_source not in (None, key):
-        _write(manifest, key, f"no images of {key}: this scale trains on {rule.only_source} alone", False, [])
+        about = f"no images of {key}: this scale trains on {rule.only_source} alone"
     else:
-        raise EsrError(f"download.{key}: {row.how or 'give archives or a folder'}")
-
-
-def _pairs(files: list[Path]) -> list[Pair]:
-    with ThreadPoolExecutor() as pool:
-        return [Pair(name=Path(file.path).stem, hr=file, lr=None) for file in pool.map(_describe, files)]
-
-
-def _describe(path: Path) -> File:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    height, width = image_size(path)
-    return File(path=path.name, sha256=digest, height=height, width=width)
-
-
-def _write(manifest: Path, source: str, about: str, stand_in: bool, pairs: list[Pair]) -> None:
+        _link(hr, lr, *_real(row, key))
+        pairs = collect(key, hr, lr if lr.exists() else None, row.images)
     pixels = sum(pair.hr.height * pair.hr.width for pair in pairs)
     totals = Totals(images=len(pairs), pixels=pixels, bytes=pixels * 3)
-    write_manifest(manifest, SourceManifest(stand_in=stand_in, totals=totals, source=source, about=about, images=pairs))
+    write_manifest(manifest, SourceManifest(stand_in=stand_in, totals=totals, source=key, about=about, images=pairs))
+
+
+def _real(row: Download, key: str) -> tuple[Path, Path | None]:
+    """The folders of the source's own HR images and, where it ships them, LR images."""
+    if row.folder:
+        hr = Path(row.folder).expanduser()
+        if not hr.is_dir():
+            raise EsrError(f"download.{key}.folder: {hr} is not a folder; {row.how or 'name the one with the images'}")
+        return hr, Path(row.lr_folder).expanduser() if row.lr_folder else None
+    if not row.archives:
+        raise EsrError(f"download.{key}: nothing says where its images are; {row.how or 'give archives or a folder'}")
+    folder = Path(os.environ.get(ARCHIVES, "data/archives")) / key
+    with only_one(folder / ".lock", f"downloads {key}"):
+        for archive in row.archives:
+            _have(archive, folder)
+    return folder / "hr", folder / "lr" if any(archive.holds == "lr" for archive in row.archives) else None
+
+
+def _have(archive: Archive, folder: Path) -> None:
+    """Have the archive's images lie in ``folder``/hr/NAME or /lr/NAME; the archive is not needed any more then."""
+    known = recorded(LOCK_FILE, archive.url)
+    unpacked = folder / archive.holds / file_name(archive)
+    stamp = folder / archive.holds / f".{file_name(archive)}.sha256"
+    sha256 = archive.sha256 or (known.sha256 if known else None)
+    if sha256 and unpacked.is_dir() and stamp.exists() and stamp.read_text() == sha256:
+        return
+    checksum = fetch(archive, folder, known)
+    shutil.rmtree(unpacked, ignore_errors=True)
+    unpack(folder / file_name(archive), unpacked)
+    stamp.write_text(checksum.sha256)
+    if archive.sha256 is None and known is None:  # unpacked well, so these are an archive's bytes and all of them
+        record(LOCK_FILE, archive.url, checksum)
+
+
+def _link(hr: Path, lr: Path, hr_target: Path, lr_target: Path | None) -> None:
+    hr.parent.mkdir(parents=True, exist_ok=True)
+    hr.symlink_to(hr_target.resolve())
+    if lr_target is not None:
+        lr.symlink_to(lr_target.resolve())
+
+
+def _clear(place: Path) -> None:
+    """Remove what an earlier run left there: a link, never what it points to, or copies of ours."""
+    if place.is_symlink():
+        place.unlink()
+    elif place.exists():
+        shutil.rmtree(place)

@@ -28,17 +28,14 @@ FOR_TRAINING = {
 }
 
 
-def copy_stand_ins(use: Literal["training", "validation"], folder: Path) -> list[Path]:
+def copy_stand_ins(use: Literal["training", "validation"], folder: Path) -> None:
     """Copy the photographs for this use into ``folder``: for validation the two that are held out whole."""
-    files = []
     for name, (package, path) in (HELD_OUT if use == "validation" else FOR_TRAINING).items():
         photograph = _package_folder(package) / path
         if not photograph.is_file():
             raise EsrError(f"{photograph} is missing from this version of {package}; install the pinned one")
-        files.append(folder / f"{name}{photograph.suffix}")
-        with whole_file(files[-1]) as temporary:
+        with whole_file(folder / f"{name}{photograph.suffix}") as temporary:
             shutil.copyfile(photograph, temporary)
-    return files
 
 
 def _package_folder(package: str) -> Path:

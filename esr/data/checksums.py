@@ -1,0 +1,39 @@
+"""Checksums that nobody published: recorded at the first download, committed, verified ever after."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from esr.data.lock import only_one
+from esr.errors import EsrError
+from esr.files import read_json, write_json
+
+LOCK_FILE = Path("data.lock.json")
+"""In the project's folder, beside params.yaml; commit it."""
+
+
+class Checksum(BaseModel):
+    """What a file is known by."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bytes: int
+    sha256: str
+
+
+def recorded(lock_file: Path, address: str) -> Checksum | None:
+    """What was recorded for ``address``, if anything was."""
+    if not lock_file.exists():
+        return None
+    try:
+        entry = read_json(lock_file).get(address)
+        return None if entry is None else Checksum.model_validate(entry)
+    except (AttributeError, ValidationError) as error:
+        raise EsrError(f"{lock_file} does not read as checksums; take it from the last commit") from error
+
+
+def record(lock_file: Path, address: str, checksum: Checksum) -> None:
+    """Add a checksum; several processes may do so at once."""
+    with only_one(lock_file.parent / ".esr" / f"{lock_file.name}.lock", f"records checksums in {lock_file}"):
+        entries = read_json(lock_file) if lock_file.exists() else {}
+        write_json(lock_file, {**entries, address: checksum.model_dump()})

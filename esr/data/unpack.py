@@ -1,0 +1,104 @@
+"""Archives unpacked without trust in what they call their members.
+
+Only image files are written. A member that would leave the folder, or that is anything but a file or a folder,
+is refused, and with it the whole archive: it is not what it says.
+"""
+
+import os
+import re
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from esr.data.images import SUFFIXES
+from esr.data.progress import Progress
+from esr.data.transfer import check_space
+from esr.errors import EsrError
+
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError)
+_ENCRYPTED_OR_UNKNOWN = (RuntimeError, NotImplementedError)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the images of a zip or tar archive (of any compression), or an image by itself, into ``folder``.
+
+    The folder appears when all of it is written; what an interrupted run left is thrown away.
+
+    Raises:
+        EsrError: the archive is damaged, of no known kind, or has a member that is refused; the disk is full.
+    """
+    partial = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        if archive.suffix.lower() in SUFFIXES:
+            shutil.copyfile(archive, partial / archive.name)
+        elif zipfile.is_zipfile(archive):
+            _unpack_zip(archive, partial)
+        else:
+            _unpack_tar(archive, partial)
+        os.sync()
+        partial.replace(folder)
+    except (*_DAMAGED, *_ENCRYPTED_OR_UNKNOWN) as error:
+        raise EsrError(f"{archive} cannot be unpacked ({error}); delete it, and free the disk if it is full") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _unpack_zip(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as file:
+        members = file.infolist()
+        for member in members:
+            _refuse_outside(archive, member.filename)
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise _refused(archive, member.filename, "is a link or a device")
+        images = [member for member in members if not member.is_dir() and _is_image(member.filename)]
+        total = sum(member.file_size for member in images)
+        check_space(folder, total)
+        with Progress(f"unpacking {archive.name}", total, "MB", divide=1e6) as progress:
+            for member in images:
+                with file.open(member) as source:
+                    _write(source, folder / member.filename)
+                progress.add(member.file_size)
+
+
+def _unpack_tar(archive: Path, folder: Path) -> None:
+    size = archive.stat().st_size
+    check_space(folder, size)
+    with tarfile.open(archive) as file, Progress(f"unpacking {archive.name}", None, "MB", divide=1e6) as progress:
+        for member in file:
+            _refuse_outside(archive, member.name)
+            if not (member.isreg() or member.isdir()):
+                raise _refused(archive, member.name, "is a link or a device")
+            source = file.extractfile(member) if member.isreg() and _is_image(member.name) else None
+            if source is not None:
+                _write(source, folder / member.name)
+                progress.add(member.size)
+
+
+def _refuse_outside(archive: Path, name: str) -> None:
+    parts = re.split(r"[/\\]", name)
+    if not parts[0] or ".." in parts or ":" in parts[0]:
+        raise _refused(archive, name, "would leave the folder")
+
+
+def _refused(archive: Path, name: str, why: str) -> EsrError:
+    return EsrError(f"{archive} is refused: its member {name!r} {why}; get it from a source that you trust")
+
+
+def _is_image(name: str) -> bool:
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not hidden
+
+
+def _write(source: IO[bytes], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
