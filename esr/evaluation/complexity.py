@@ -1,15 +1,13 @@
 """Complexity as the challenge counts it: parameters, operations by both years' counters, activations, convolutions."""
 
 import copy
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
-from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
+from esr.evaluation.flops import count_flops
 from esr.networks.edrn import EDRN
 from esr.networks.fmen import FMEN
 from esr.networks.ifadnet import IFADNet
@@ -56,14 +54,16 @@ class Complexity:
 
 
 def measure_complexity(network: nn.Module, height: int = 256, width: int = 256) -> Complexity:
-    """Count a network's work on one RGB image of ``height`` x ``width`` LR pixels."""
-    counted = copy.deepcopy(network).cpu().float().eval()
-    image = torch.zeros(1, 3, height, width)
+    """Count a network's work on one RGB image of ``height`` x ``width`` LR pixels.
+
+    Only shapes are computed, so neither the image's size nor the network's costs time or memory.
+    """
+    shapes = copy.deepcopy(network).to("meta").eval()
+    image = torch.empty(1, 3, height, width, device="meta")
+    flops = count_flops(shapes, image)
+    hooks = _HookCounter(shapes)
     with torch.no_grad():
-        hooks = _HookCounter(counted)
-        counted(image)
-        hooks.remove()
-        flops = _fvcore_flops(counted, image)
+        shapes(image)
     return Complexity(
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         flops=flops,
@@ -71,14 +71,6 @@ def measure_complexity(network: nn.Module, height: int = 256, width: int = 256) 
         activations=hooks.activations,
         convs=hooks.convs,
     )
-
-
-def _fvcore_flops(network: nn.Module, image: Tensor) -> int:
-    """The 2024 counter: convolutions and up-sampling in a traced graph, so an unused result is not counted."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TracerWarning)
-        analysis = FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        return int(analysis.total())
 
 
 class _HookCounter:
@@ -93,11 +85,8 @@ class _HookCounter:
         self.flops = 0
         self.activations = 0
         self.convs = 0
-        self._handles = [module.register_forward_hook(self._count) for module in network.modules()]
-
-    def remove(self) -> None:
-        for handle in self._handles:
-            handle.remove()
+        for module in network.modules():
+            module.register_forward_hook(self._count)
 
     def _count(self, module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
         match module:

@@ -24,7 +24,7 @@ class ERB(nn.Module):
 
 
 class HFAB(nn.Module):
-    """High-frequency attention block: weighs its input by a thin chain of blocks between a squeeze and an excitation."""
+    """High-frequency attention block: weighs its input by a thin chain between squeeze and excitation."""
 
     def __init__(self, channels: int, inner: int, blocks: int, deploy: bool) -> None:
         super().__init__()

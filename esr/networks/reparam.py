@@ -237,19 +237,22 @@ class EdgeConv(ComposedConv2d):
         self.conv = conv3x3(channels, channels)
         self.widen = conv1x1(channels, 2 * channels, bias=False)
         self.narrow = conv3x3(2 * channels, channels, bias=False)
-        self.edges = nn.ModuleList(EdgeBranch(channels, mask) for mask in (SOBEL_X, SOBEL_Y, LAPLACIAN))
+        self.sobel_x = EdgeBranch(channels, SOBEL_X)
+        self.sobel_y = EdgeBranch(channels, SOBEL_Y)
+        self.laplacian = EdgeBranch(channels, LAPLACIAN)
 
     def compose(self) -> tuple[Tensor, Tensor | None]:
         weight = self.conv.weight + after_pointwise(self.narrow.weight, self.widen.weight)
         weight = weight + centred(identity_kernel(len(weight), weight))
-        weights, biases = zip(*(edge.compose() for edge in self.edges), strict=True)
-        return weight + sum(weights), sum_of(self.conv.bias, *biases)
+        weight_x, bias_x = self.sobel_x.compose()
+        weight_y, bias_y = self.sobel_y.compose()
+        weight_l, bias_l = self.laplacian.compose()
+        return weight + weight_x + weight_y + weight_l, sum_of(self.conv.bias, bias_x, bias_y, bias_l)
 
     def branches(self, x: Tensor) -> Tensor:
         y: Tensor = self.conv(x) + self.narrow(self.widen(x)) + x
-        for edge in self.edges:
-            y = y + edge(x)
-        return y
+        edges: Tensor = self.sobel_x(x) + self.sobel_y(x) + self.laplacian(x)
+        return y + edges
 
 
 class NormedConv(nn.Module):
