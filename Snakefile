@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+sys.path.insert(0, workflow.basedir)  # this folder's esr, also where another one is installed
 from esr.errors import EsrError
 from esr.graph import read_graph
 from esr.receipts import last_complaints

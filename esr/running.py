@@ -101,7 +101,15 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
         case "report":
             from esr.report.report import report
 
-            report(params.entries, params.benchmark, node)
+            place = f"runs/{node.scale}/benchmark"
+            report(
+                params.entries,
+                params.benchmark,
+                node.scale,
+                {key: Path(place, key, "metrics.json") for key in params.benchmark},
+                {key: Path(place, key, "crops.png") for key in params.benchmark},
+                *(node.output(name) for name in ("leaderboard.csv", "leaderboard.md", "index.html")),
+            )
         case _:
             raise EsrError(f"dvc.yaml has a stage {node.kind}, which esr does not know")
 

@@ -1,6 +1,6 @@
 """The rule that shrinks the paper's recipes to a scale (the table `scales` of params.yaml).
 
-One rule serves every entry: divide, then bound. Nothing else about a recipe changes with the scale.
+One rule serves every entry: divide and bound. Nothing else about a recipe changes with the scale.
 """
 
 import math
@@ -16,13 +16,13 @@ THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most"
 
 
 class Length(Row):
-    """How long a phase is: min(paper's iterations / divide, at_most), by what the phase is."""
+    """How long a phase is: the number given here for what the phase is, else the paper's / divide."""
 
     divide: float = Field(1.0, ge=1, description="the paper's number of iterations is divided by this")
-    teacher_at_most: int | None = Field(None, ge=1, description="bound for a teacher, in iterations")
-    first_at_most: int | None = Field(None, ge=1, description="bound for an entry's first phase (distill, train)")
-    later_at_most: int | None = Field(None, ge=1, description="bound for a later phase (finetune)")
-    prune_round_at_most: int | None = Field(None, ge=1, description="bound for the fine-tuning in a pruning round")
+    teacher: int | None = Field(None, ge=1, description="iterations of a teacher")
+    first: int | None = Field(None, ge=1, description="iterations of an entry's first phase (distill, train)")
+    later: int | None = Field(None, ge=1, description="iterations of a later phase (finetune)")
+    prune_round: int | None = Field(None, ge=1, description="iterations of fine-tuning in a pruning round")
     prune_rounds_at_most: int | None = Field(None, ge=1, description="bound for the number of pruning rounds")
 
 
@@ -98,12 +98,8 @@ def paper_iterations(phase: Phase, images: int) -> int:
 def shrink_phase(phase: Phase, role: Role, rule: TrainingRule, images: int) -> Schedule:
     """Apply ``rule`` to a phase that trains on a set of ``images`` images."""
     paper = paper_iterations(phase, images)
-    bound = {
-        "teacher": rule.length.teacher_at_most,
-        "first": rule.length.first_at_most,
-        "later": rule.length.later_at_most,
-    }[role]
-    iterations = _bounded(paper / rule.length.divide, bound)
+    given = {"teacher": rule.length.teacher, "first": rule.length.first, "later": rule.length.later}[role]
+    iterations = given or max(1, round(paper / rule.length.divide))
     rate = phase.learning_rate
     if role == "later":
         rate = min(rate, rule.learning_rate.later_at_most or rate)
@@ -123,7 +119,7 @@ def shrink_phase(phase: Phase, role: Role, rule: TrainingRule, images: int) -> S
 def shrink_round(row: Prune, rule: TrainingRule) -> Schedule:
     """Apply ``rule`` to one round of pruning."""
     return Schedule(
-        iterations=_bounded(row.iterations_per_round / rule.length.divide, rule.length.prune_round_at_most),
+        iterations=rule.length.prune_round or max(1, round(row.iterations_per_round / rule.length.divide)),
         warmup=0,
         patch=shrink_patch(row, rule),
         batch=shrink_batch(row, rule),
@@ -151,6 +147,3 @@ def thin_teacher(arguments: Mapping[str, Argument], rule: TrainingRule) -> dict[
         for name, value in arguments.items()
     }
 
-
-def _bounded(length: float, bound: int | None) -> int:
-    return max(1, min(round(length), bound if bound is not None else round(length)))
