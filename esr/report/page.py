@@ -1,20 +1,121 @@
-"""The leaderboard as one self-contained page."""
+"""The leaderboard as one self-contained page: it opens from a disk, asks nobody for anything, and names no time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from esr.evaluation.metrics import Metrics
 from esr.recipes.rows import Benchmark, Entry
+from esr.report.columns import MEASURED, PUBLISHED, Column
+from esr.report.crops import CropRow
+from esr.report.figure import Point, psnr_against_time
+from esr.report.leaderboard import BELOW, NOT_PUBLISHED, STAND_IN
+
+TEMPLATE = "page.html.jinja"
+PLOTS = {"wide": (9.4, 4.2), "narrow": (4.6, 4.6)}  # inches, for a desk and for a phone
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number of a table: what is read, and what the table is sorted by (nothing where it is unknown)."""
+
+    column: Column
+    text: str
+    sorted_by: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the leaderboard, as the page shows it."""
+
+    key: str
+    name: str
+    year: int
+    set: str
+    below: bool
+    metrics: Metrics
+    measured: list[Cell]
+    published: list[Cell]
+    crops: Sequence[CropRow]
 
 
 def render_page(
     entries: Mapping[str, Entry],
     rows: Mapping[str, Benchmark],
     frame: pd.DataFrame,
-    measured: Mapping[str, Mapping[str, Any]],
-    crops: Mapping[str, Path],
+    metrics: Mapping[str, Metrics],
+    crops: Mapping[str, Sequence[CropRow]],
 ) -> str:
-    """The page's HTML."""
-    return f"<!doctype html><title>Leaderboard</title>{frame.to_html()}"
+    """The page's HTML, in the order of ``frame``; metrics and crops by the key of the row."""
+    lines = [
+        _line(line, rows[line["entry"]], entries, metrics[line["entry"]], crops[line["entry"]])
+        for _, line in frame.iterrows()
+    ]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        scale=frame["scale"].iloc[0],
+        sets={line.set: line.metrics.images for line in lines},
+        stand_in=STAND_IN if any(line.metrics.stand_in for line in lines) else "",
+        plots={name: Markup(_plot(lines, *size)) for name, size in PLOTS.items()},
+        lines=lines,
+        measured=MEASURED,
+        published=PUBLISHED,
+        conditions=list(dict.fromkeys(_conditions(line.metrics) for line in lines)),
+        below=BELOW,
+        not_published=NOT_PUBLISHED,
+    )
+
+
+def display_name(key: str, row: Benchmark, entries: Mapping[str, Entry]) -> str:
+    """A row's name for people: its entry's title, and what the key adds to the entry's: "SlimRLFN, pruned"."""
+    title = entries[row.entry].title
+    return title if key == row.entry else f"{title}, {key.removeprefix(row.entry).lstrip('-').replace('-', ' ')}"
+
+
+def _line(
+    line: "pd.Series[Any]", row: Benchmark, entries: Mapping[str, Entry], metrics: Metrics, crops: Sequence[CropRow]
+) -> Line:
+    key = str(line["entry"])
+    return Line(
+        key=key,
+        name=display_name(key, row, entries),
+        year=entries[row.entry].year,
+        set=row.validation,
+        below=metrics.above_bicubic <= 0,
+        metrics=metrics,
+        measured=_cells(line, MEASURED),
+        published=_cells(line, PUBLISHED) if pd.notna(line["published_on"]) else [],
+        crops=crops,
+    )
+
+
+def _cells(line: "pd.Series[Any]", columns: Sequence[Column]) -> list[Cell]:
+    values = [line[column.name] for column in columns]
+    return [
+        Cell(column, column.text(value), "" if pd.isna(value) else str(value))
+        for column, value in zip(columns, values, strict=True)
+    ]
+
+
+def _plot(lines: Sequence[Line], width: float, height: float) -> str:
+    points = [Point(line.name, line.metrics.time_ms, line.metrics.psnr, not line.below) for line in lines]
+    return psnr_against_time(points, {line.set: line.metrics.bicubic for line in lines}, width, height)
+
+
+def _conditions(metrics: Metrics) -> str:
+    """Under which conditions a run time was measured."""
+    where = f"on {metrics.threads} CPU threads" if metrics.device == "CPU" else f"on {metrics.device}"
+    size = f"{metrics.input_width} by {metrics.input_height}"
+    out = f"{metrics.input_width * 4} by {metrics.input_height * 4}"
+    return f"one image of {size} LR px, of which {out} px are made, {where}"

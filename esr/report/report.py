@@ -1,12 +1,13 @@
-"""The stage ``report``: every benchmark of a scale in one leaderboard, as CSV, Markdown and a page."""
+"""The stage ``report``: every benchmark of a scale in one leaderboard, as CSV, as Markdown and as a page."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from esr.errors import EsrError
-from esr.files import read_json, write_text
+from esr.evaluation.metrics import Metrics, read_metrics
+from esr.files import write_text
 from esr.recipes.rows import Benchmark, Entry
+from esr.report.crops import CropRow, cut_crops
 from esr.report.leaderboard import leaderboard, markdown, write_csv
 from esr.report.page import render_page
 
@@ -21,21 +22,29 @@ def report(
     leaderboard_md: Path,
     page: Path,
 ) -> None:
-    """Write the leaderboard of ``scale`` from the metrics and crops of each row of ``benchmark``, by the row's key.
+    """Write the leaderboard of ``scale`` from the metrics and the crops of each row of ``benchmark``, by its key.
 
     Raises:
-        EsrError: the metrics or the crops of a row are missing or cannot be read.
+        EsrError: the metrics or the crops of a row are missing or cannot be used; it names the row.
     """
-    measured = {key: _measured(key, metrics) for key in benchmark}
+    measured = {key: _metrics(key, metrics) for key in benchmark}
+    cut = {key: _crops(key, crops, measured[key]) for key in benchmark}
     frame = leaderboard(entries, benchmark, scale, measured)
     write_csv(leaderboard_csv, frame)
-    write_text(leaderboard_md, markdown(frame, any(values.get("stand_in") for values in measured.values())))
-    write_text(page, render_page(entries, benchmark, frame, measured, crops))
+    write_text(leaderboard_md, markdown(frame, any(values.stand_in for values in measured.values())))
+    write_text(page, render_page(entries, benchmark, frame, measured, cut))
 
 
-def _measured(key: str, metrics: Mapping[str, Path]) -> dict[str, Any]:
-    path = metrics.get(key)
+def _metrics(key: str, paths: Mapping[str, Path]) -> Metrics:
+    return read_metrics(_file(key, paths, "metrics"))
+
+
+def _crops(key: str, paths: Mapping[str, Path], metrics: Metrics) -> list[CropRow]:
+    return cut_crops(_file(key, paths, "crops"), metrics)
+
+
+def _file(key: str, paths: Mapping[str, Path], what: str) -> Path:
+    path = paths.get(key)
     if path is None or not path.is_file():
-        raise EsrError(f"benchmark.{key}: {path or 'its metrics'} is missing; run python -m esr benchmark {key}")
-    values: dict[str, Any] = read_json(path)
-    return values
+        raise EsrError(f"benchmark.{key}: its {what} {path or ''} are missing; run python -m esr benchmark {key}")
+    return path

@@ -1,0 +1,73 @@
+"""What a benchmark's metrics.json holds: written by the stage ``benchmark``, read by the stage ``report``."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from esr.errors import EsrError
+from esr.files import read_json
+
+
+class Record(BaseModel):
+    """A part of the metrics: nothing unknown, nothing changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageScores(Record):
+    """One image, whole: the network's scores and bicubic's."""
+
+    name: str
+    psnr: float
+    bicubic: float
+    ssim: float
+    bicubic_ssim: float
+
+
+class Region(Record):
+    """Where a row of the strip of crops was cut: a square of an image, in HR pixels."""
+
+    name: str
+    top: int
+    left: int
+    side: int
+
+
+class Metrics(Record):
+    """The metrics of a network in deploy form."""
+
+    psnr: float = Field(description="dB, mean over the images")
+    bicubic: float = Field(description="dB, of bicubic upscaling on the same images")
+    above_bicubic: float = Field(description="dB, psnr - bicubic")
+    ssim: float = Field(description="mean over the images")
+    bicubic_ssim: float
+    time_ms: float = Field(description="median over the network's passes")
+    baseline_ms: float = Field(description="median over the baseline's passes, which took turns with the network's")
+    ratio_to_baseline: float = Field(description="the network's time over the baseline's, median over rounds")
+    rounds: int = Field(description="of two passes of each, that were timed")
+    input_height: int = Field(description="of the image that was timed, in LR pixels")
+    input_width: int
+    threads: int = Field(description="CPU threads while the time was measured")
+    device: str = Field(description="the GPU's name, or CPU")
+    parameters: int
+    flops: int = Field(description="multiply-accumulates at 256x256 LR pixels, by the counter of 2024 and 2025")
+    flops_2023: int = Field(description="the same by the counter of 2023")
+    activations: int = Field(description="elements of the outputs of all convolutions, at 256x256")
+    convs: int
+    stand_in: bool = Field(description="whether the images only stand in for the set's own")
+    images: int
+    per_image: list[ImageScores]
+    crops: list[Region] = Field(description="the rows of the strip, from the top")
+
+
+def read_metrics(path: Path) -> Metrics:
+    """Read a benchmark's metrics.
+
+    Raises:
+        EsrError: the file is missing, or holds something else.
+    """
+    try:
+        return Metrics.model_validate(read_json(path))
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise EsrError(f"{path} is not what the benchmark writes now (see {place}); run the benchmark again") from error
