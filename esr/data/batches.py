@@ -1,24 +1,39 @@
 """Batches of random crops, the same whatever the number of workers, devices or restarts.
 
-The worker only crops into uint8 NHWC batches. Flips, rotations and the conversion to float happen on the
-device, in one gather over the batch.
+A worker only crops: rows of a mapped store are copied into a uint8 NHWC batch, at the speed of memory. Flips
+and turns, each sample its own, are one gather over the batch on the device, followed by the conversion to float;
+NHWC seen as NCHW is channels_last without a copy. Where the whole set fits on the device it lies there, and the
+same gather cuts the crops as well: then nothing but a few numbers per sample is sent.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from queue import SimpleQueue
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from esr.data.sampling import Draw, draw
+from esr.data.cropping import crop_batch
+from esr.data.gather import gather, where_from
+from esr.data.resident import ResidentSet, fits
+from esr.data.sampling import Sampler, Samples
 from esr.data.store import SCALE, PackedSet
 from esr.errors import EsrError
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
+WORKERS_BESIDE_A_GPU = 2
+_AHEAD = 2  # batches under way on the GPU: the one that is asked for and the one after it
+_NAMED = 10  # images that a complaint names
+
 
 class Batches:
-    """Batches ``first_iteration`` to ``iterations - 1`` of a phase, as pairs (LR, HR) on the device."""
+    """The batches of a phase from ``first_iteration`` on, as pairs (LR, HR) on the device.
+
+    Batch ``i`` holds the samples ``i * batch`` to ``(i + 1) * batch - 1`` of the phase; what a sample is follows
+    from its number and the seed alone (see :mod:`esr.data.sampling`). Each iteration over it begins anew.
+    """
 
     def __init__(
         self,
@@ -34,14 +49,17 @@ class Batches:
         rotations: bool = True,
         data_range: float = 1.0,
         device: torch.device | str = "cpu",
-        workers: int = 0,
+        workers: int | None = None,
+        resident: bool | None = None,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
-        """Prepare to iterate.
+        """Prepare to iterate; nothing is read yet.
 
         Args:
             packed_set: where the images come from.
             patch: side of an HR patch in pixels, a multiple of 4.
-            batch: patches per iteration.
+            batch: patches per iteration, over all ranks.
             iterations: length of the phase.
             first_iteration: where to go on after a restart.
             seed: of everything that is drawn.
@@ -50,68 +68,138 @@ class Batches:
             rotations: turn half of the patches by 90 degrees.
             data_range: the value of white.
             device: where the batches are wanted.
-            workers: threads that crop ahead; with 0 cropping happens in the caller's thread.
+            workers: threads that crop ahead; with 0 the caller's thread crops. By default 0 on a CPU, whose cores
+                training needs, and 2 beside a GPU.
+            resident: keep the whole set on the device; by default on a GPU with twice the set's size free.
+            rank: which share of each batch is wanted.
+            ranks: how many shares there are.
 
         Raises:
-            EsrError: the set is empty or has an image smaller than the patch.
+            EsrError: the set is empty or has images smaller than the patch, or the batch cannot be shared out.
         """
         _check(packed_set, patch)
+        if batch % ranks:
+            raise EsrError(f"a batch of {batch} cannot be shared by {ranks} devices; choose a multiple of {ranks}")
         self._set, self._patch, self._batch = packed_set, patch, batch
+        self._share, self._rank = batch // ranks, rank
         self._iterations = range(first_iteration, iterations)
-        self._seed = seed
-        self._augment = np.array([horizontal_flips, vertical_flips, rotations])
+        self._sampler = Sampler(packed_set.sizes, patch, seed, (horizontal_flips, vertical_flips, rotations))
         self._data_range, self._device = data_range, torch.device(device)
+        beside_a_gpu = self._device.type == "cuda"
+        self._workers = workers if workers is not None else WORKERS_BESIDE_A_GPU * beside_a_gpu
+        self._resident = resident if resident is not None else fits(packed_set, self._device)
 
     def __len__(self) -> int:
         return len(self._iterations)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield (LR, HR): float32, (N, 3, H, W) in channels_last, values in [0, data_range]."""
+        batches = self._resident_batches() if self._resident else self._sent_batches()
+        return _ahead(batches, self._device) if self._device.type == "cuda" else batches
+
+    def _samples(self) -> Iterator[Samples]:
         for iteration in self._iterations:
-            drawn = draw(self._seed, iteration * self._batch, self._batch, len(self._set))
-            lr, hr = self._crop(drawn)
-            coins = torch.from_numpy(drawn.coins & self._augment).to(self._device)
-            yield self._finish(lr, coins), self._finish(hr, coins)
+            yield self._sampler.draw(iteration * self._batch + self._rank * self._share, self._share)
 
-    def _crop(self, drawn: Draw) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        side = self._patch // SCALE
-        hr = np.empty((self._batch, self._patch, self._patch, 3), np.uint8)
-        lr = np.empty((self._batch, side, side, 3), np.uint8)
-        images = [(self._set.lr(int(i)), self._set.hr(int(i))) for i in drawn.image]
-        sizes = np.array([image.shape[:2] for image, _ in images])
-        tops, lefts = drawn.corner(sizes[:, 0] - side + 1, sizes[:, 1] - side + 1)
-        for place, ((small, large), top, left) in enumerate(zip(images, tops.tolist(), lefts.tolist(), strict=True)):
-            lr[place] = small[top : top + side, left : left + side]
-            top, left = top * SCALE, left * SCALE
-            hr[place] = large[top : top + self._patch, left : left + self._patch]
-        return lr, hr
+    def _resident_batches(self) -> Iterator[Batch]:
+        on_device = ResidentSet(self._set, self._device)
+        for samples in self._samples():
+            yield on_device.batch(samples, self._patch, self._data_range)
 
-    def _finish(self, batch: NDArray[np.uint8], coins: torch.Tensor) -> torch.Tensor:
-        count, side = batch.shape[:2]
-        pixels = torch.from_numpy(batch).to(self._device).view(-1, 3)
-        images = pixels.index_select(0, _turned(count, side, coins)).view(count, side, side, 3)
-        return images.permute(0, 3, 1, 2).float().mul_(self._data_range / 255)
+    def _sent_batches(self) -> Iterator[Batch]:
+        for crops in self._inline() if self._workers == 0 else self._by_workers():
+            lr, hr, coins = crops.send(self._device)
+            yield self._turned(lr, coins), self._turned(hr, coins)
+
+    def _inline(self) -> Iterator["_Crops"]:
+        crops = self._new_crops()
+        for samples in self._samples():
+            yield crops.fill(self._set, samples)
+
+    def _by_workers(self) -> Iterator["_Crops"]:
+        """Crop some batches ahead in threads (copying frees the interpreter's lock), in the order of the phase."""
+        free = SimpleQueue[_Crops]()
+        for _ in range(self._workers + 2):  # one for each task under way, one for the batch that is being sent
+            free.put(self._new_crops())
+        tasks = deque[Future[_Crops]]()
+        pool = ThreadPoolExecutor(self._workers, "crops")
+        try:
+            samples = self._samples()
+            while True:
+                new = islice(samples, self._workers + 1 - len(tasks))
+                tasks.extend(pool.submit(lambda drawn: free.get().fill(self._set, drawn), drawn) for drawn in new)
+                if not tasks:
+                    return
+                crops = tasks.popleft().result()
+                yield crops
+                free.put(crops)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _new_crops(self) -> "_Crops":
+        return _Crops(self._share, self._patch, page_locked=self._device.type == "cuda")
+
+    def _turned(self, crops: torch.Tensor, coins: torch.Tensor) -> torch.Tensor:
+        count, side = crops.shape[:2]
+        first = torch.arange(count, device=crops.device) * side**2
+        index = where_from(first, torch.full_like(first, side), coins, side)
+        return gather(crops.view(-1, 3), index, side, self._data_range)
 
 
-def _turned(count: int, side: int, coins: torch.Tensor) -> torch.Tensor:
-    """Where each pixel of the flipped and turned batch comes from; coins: (N, 3), left-right, top-bottom, turn."""
-    horizontal, vertical, turn = coins.unbind(1)
-    first = torch.arange(count, device=coins.device) * side * side
-    first = first + torch.where(horizontal, side - 1, 0) + torch.where(vertical, (side - 1) * side, 0)
-    down, across = torch.where(vertical, -side, side), torch.where(horizontal, -1, 1)
-    down, across = torch.where(turn, across, down), torch.where(turn, down, across)
-    steps = torch.arange(side, device=coins.device)
-    rows = first[:, None] + down[:, None] * steps
-    return (rows[:, :, None] + (across[:, None] * steps)[:, None, :]).view(-1)
+class _Crops:
+    """Memory for the crops of one batch, filled again and again; beside a GPU it is page-locked."""
+
+    def __init__(self, count: int, patch: int, page_locked: bool) -> None:
+        def empty(*shape: int, dtype: torch.dtype = torch.uint8) -> torch.Tensor:
+            return torch.empty((count, *shape), dtype=dtype, pin_memory=page_locked)
+
+        self._lr, self._hr = empty(patch // SCALE, patch // SCALE, 3), empty(patch, patch, 3)
+        self._coins = empty(3, dtype=torch.bool)
+        self._sent: torch.cuda.Event | None = None
+
+    def fill(self, packed_set: PackedSet, samples: Samples) -> "_Crops":
+        if self._sent is not None:
+            self._sent.synchronize()  # waits for the copy of the batch before last, which is long done
+        crop_batch(packed_set, samples, self._lr.numpy(), self._hr.numpy())
+        self._coins.numpy()[:] = samples.coins
+        return self
+
+    def send(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        sent = [tensor.to(device, non_blocking=True) for tensor in (self._lr, self._hr, self._coins)]
+        if device.type == "cuda":
+            self._sent = torch.cuda.current_stream(device).record_event()
+        return sent[0], sent[1], sent[2]
+
+
+def _ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """Make batches on a stream of their own, beside the training of the batch before; nothing waits on the host."""
+    side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    upcoming = iter(batches)
+    under_way = deque[tuple[Batch, torch.cuda.Event]]()
+    while True:
+        with torch.cuda.stream(side):
+            while len(under_way) < _AHEAD and (batch := next(upcoming, None)) is not None:
+                under_way.append((batch, side.record_event()))
+        if not under_way:
+            return
+        batch, made = under_way.popleft()
+        training = torch.cuda.current_stream(device)
+        training.wait_event(made)
+        for tensor in batch:
+            tensor.record_stream(training)
+        yield batch
 
 
 def _check(packed_set: PackedSet, patch: int) -> None:
     if not len(packed_set):
-        raise EsrError(f"{packed_set.manifest} holds no images at this scale; train on another set")
-    for index in range(len(packed_set)):
-        height, width = packed_set.hr(index).shape[:2]
-        if min(height, width) < patch:
-            raise EsrError(
-                f"{packed_set.names[index]} of {packed_set.manifest} is {width}x{height} px, smaller than the "
-                f"patch of {patch}; choose a smaller patch or leave the image out"
-            )
+        raise EsrError(f"{packed_set.manifest} holds no images at this scale; choose another set or scale")
+    small = (packed_set.sizes.min(axis=1) < patch).nonzero()[0].tolist()
+    if small:
+        named = ", ".join(
+            f"{packed_set.names[i]} ({packed_set.sizes[i, 1]}x{packed_set.sizes[i, 0]})" for i in small[:_NAMED]
+        )
+        more = f" and {len(small) - _NAMED} more" if len(small) > _NAMED else ""
+        raise EsrError(
+            f"{packed_set.manifest}: smaller than the patch of {patch}: {named}{more}; "
+            f"choose a smaller patch, or leave them out by smallest_side in the set's row of crop"
+        )

@@ -2,11 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from esr.data.complaints import refuse
 from esr.data.images import SUFFIXES, image_size
 from esr.data.manifest import File, Pair
 from esr.data.progress import Progress
@@ -40,14 +41,6 @@ def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None)
     partners = _partners(source, names, lr)
     shrunk = _each(source, lambda file: _describe(lr, file), partners)
     return [Pair(name=n, hr=h, lr=s) for n, h, s in zip(names, described, shrunk, strict=True)]
-
-
-def refuse(source: str, complaints: Iterable[str]) -> None:
-    """Raise one EsrError that names every image complained of, if there is any."""
-    found = list(complaints)
-    if found:
-        count = "an image" if len(found) == 1 else f"{len(found)} images"
-        raise EsrError(f"{source}: {count} cannot be used: {'; '.join(found)}")
 
 
 def _below(source: str, folder: Path) -> list[Path]:

@@ -39,12 +39,22 @@ def crop(row: Crop, source_manifest: Path, manifest: Path, store: Path) -> None:
         EsrError: images that cannot be used, all named; a full disk.
     """
     source = read_manifest(source_manifest, SourceManifest)
-    identity = hash_of([FORMAT, row.first, file_sha256(source_manifest)])
+    identity = hash_of([FORMAT, row.model_dump(), file_sha256(source_manifest)])
     with only_one(_beside(store, "lock"), f"packs {store}") as waited:
         if not (waited and _is_done(manifest, identity)):
-            images = _pack(source, source_manifest.parent, source.images[: row.first], store, identity)
+            images = _pack(source, source_manifest.parent, _chosen(row, source), store, identity)
             write_manifest(manifest, _describe(source, images, manifest, store, identity))
             _beside(store, "journal").unlink()
+
+
+def _chosen(row: Crop, source: SourceManifest) -> list[Pair]:
+    """The images of the source that the set is made of; says once how many are left out for their size."""
+    smallest = row.smallest_side or 1
+    chosen = [pair for pair in source.images if min(pair.hr.height, pair.hr.width) >= smallest]
+    if len(chosen) < len(source.images):
+        left_out = len(source.images) - len(chosen)
+        _say(f"{source.source}: {left_out} of {len(source.images)} images have a side below {smallest} px: left out")
+    return chosen[: row.first]
 
 
 def _pack(source: SourceManifest, folder: Path, pairs: Sequence[Pair], store: Path, identity: str) -> list[PackedImage]:
@@ -90,8 +100,11 @@ def _size(images: Sequence[PackedImage]) -> int:
 def _say_what_is_cut(source: str, pairs: Sequence[Pair]) -> None:
     cut = sum(1 for pair in pairs if pair.hr.height % SCALE or pair.hr.width % SCALE)
     if cut:
-        what = f"{source}: {cut} of {len(pairs)} images are cut at the right or bottom, to multiples of {SCALE}"
-        print(what, file=sys.stderr)
+        _say(f"{source}: {cut} of {len(pairs)} images are cut at the right or bottom, to multiples of {SCALE}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _is_done(manifest: Path, identity: str) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esr.data.bicubic import downscale
-from esr.data.collect import refuse
+from esr.data.complaints import refuse
 from esr.data.images import crop_to_multiple, read_rgb
 from esr.data.manifest import PackedImage, Pair
 from esr.data.progress import Progress

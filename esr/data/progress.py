@@ -1,13 +1,14 @@
-"""How far a long piece of work has come, with its rate and the time left: one line on a terminal, else nothing."""
+"""How far a long piece of work has come, with its rate and the time left."""
 
+import os
 import sys
 import time
 
-_EVERY = 0.2  # seconds between two updates of the line
+_ON_A_TERMINAL, _ELSEWHERE = 0.2, 30.0  # seconds between two updates
 
 
 class Progress:
-    """A context that counts; on a terminal it keeps one line up to date.
+    """A context that counts: one line kept up to date on a terminal of its own, else a line per half minute.
 
     Example:
         with Progress("packing div2k", 800, "images") as progress:
@@ -27,15 +28,16 @@ class Progress:
         self._what, self._total, self._unit, self._divide = what, total, unit, divide
         self._before, self._done = done, done
         self._began = self._shown = time.monotonic()
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr.isatty() and "ESR_UNDER_SNAKEMAKE" not in os.environ
 
     def add(self, amount: float) -> None:
         """Count ``amount`` more."""
         self._done += amount
         now = time.monotonic()
-        if self._live and now - self._shown >= _EVERY:
+        if now - self._shown >= (_ON_A_TERMINAL if self._live else _ELSEWHERE):
             self._shown = now
-            print(f"\r\033[K{self._line(now)}", end="", file=sys.stderr, flush=True)
+            before, after = ("\r\033[K", "") if self._live else ("", "\n")
+            print(f"{before}{self._line(now)}", end=after, file=sys.stderr, flush=True)
 
     def __enter__(self) -> "Progress":
         return self

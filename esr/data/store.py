@@ -79,6 +79,12 @@ class PackedSet:
         return any(part.stand_in for part in self.parts)
 
     @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Height and width of each HR image: (number of images, 2)."""
+        sizes = [(image.height, image.width) for part in self.parts for image in part.images]
+        return np.array(sizes, np.int64).reshape(-1, 2)
+
+    @cached_property
     def names(self) -> list[str]:
         """A name per image, such as ``0801``; with the source before it where a set has several parts."""
         if len(self.parts) == 1:
@@ -123,7 +129,7 @@ def index_hash(images: Sequence[PackedImage]) -> str:
 def _open_join(manifest: Path, content: JoinManifest) -> list[Part]:
     parts = []
     for reference in content.parts:
-        path = manifest.parent / reference.manifest
+        path = Path(os.path.normpath(manifest.parent / reference.manifest))
         part = _open_part(path, read_manifest(path, SetManifest))
         if file_sha256(path) != reference.sha256:
             raise EsrError(f"{path} has changed since {manifest} joined it; run the join again")

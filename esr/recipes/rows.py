@@ -47,6 +47,7 @@ class Crop(Row):
 
     source: Name = Field(description="a key of `download`")
     first: int | None = Field(None, gt=0, description="only the first images of the source, in order of name")
+    smallest_side: int | None = Field(None, gt=0, description="images with a shorter side are left out, in HR pixels")
 
 
 class Join(Row):
