@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -115,23 +115,41 @@ def build_network(network_file: str, arguments: Mapping[str, Any], deploy: bool 
         raise EsrError(f"network {network_file} cannot be built with {dict(arguments)}: {error}") from error
 
 
+def data_range_of(network: nn.Module) -> float:
+    """The range of a network's input and output, 1.0 or 255.0, as its class says."""
+    data_range: float = type(network).data_range  # type: ignore[attr-defined]
+    return data_range
+
+
+def check_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], complaint: str) -> None:
+    """Refuse a state dict that does not hold the expected names and shapes, all of them and no others.
+
+    Raises:
+        EsrError: ``complaint``, followed by the tensors that are missing, left over or of another shape.
+    """
+    common = expected.keys() & state.keys()
+    faults = {
+        "missing": expected.keys() - common,
+        "left over": state.keys() - common,
+        "of another shape": {name for name in common if expected[name].shape != state[name].shape},
+    }
+    told = [f"{len(names)} {fault} ({_some(names)})" for fault, names in faults.items() if names]
+    if told:
+        raise EsrError(f"{complaint}: tensors {', '.join(told)}; give the file that belongs to it")
+
+
+def _some(names: Collection[str], at_most: int = 10) -> str:
+    more = [f"and {len(names) - at_most} more"] if len(names) > at_most else []
+    return ", ".join(sorted(names)[:at_most] + more)
+
+
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], culprit: str) -> None:
     """Load a state dict that must fit the network tensor for tensor; ``culprit`` names it in the error.
 
     Raises:
-        EsrError: tensors are missing, left over or mis-shaped: all are listed, and nothing is loaded.
+        EsrError: tensors are missing, left over or of another shape; nothing is loaded then.
     """
-    expected = network.state_dict()
-    faults = {
-        "missing": expected.keys() - state.keys(),
-        "left over": state.keys() - expected.keys(),
-        "of another shape": {
-            name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape
-        },
-    }
-    told = [f"{fault}: {', '.join(sorted(names))}" for fault, names in faults.items() if names]
-    if told:
-        raise EsrError(f"{culprit} does not fit {type(network).__name__}; {'; '.join(told)}; give the file made for it")
+    check_fit(state, network.state_dict(), f"{culprit} does not fit {type(network).__name__}")
     network.load_state_dict(state)
 
 
@@ -157,7 +175,7 @@ def check_finite(state: Mapping[str, Tensor], culprit: str) -> None:
     """Raise EsrError, naming the tensors, where a weight is NaN or infinite."""
     broken = sorted(name for name, tensor in state.items() if not torch.isfinite(tensor).all())
     if broken:
-        raise EsrError(f"{culprit}: NaN or infinite weights in {', '.join(broken)}; train or fetch them again")
+        raise EsrError(f"{culprit}: NaN or infinite weights in {_some(broken)}; train or fetch them again")
 
 
 def read_info(path: Path) -> WeightsInfo:
