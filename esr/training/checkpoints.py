@@ -16,7 +16,7 @@ from esr.files import whole_file
 
 State = dict[str, Any]
 
-SHORTEST_INTERVAL = 10.0  # seconds between two saves
+SHORTEST_INTERVAL = 1.0  # seconds between two saves
 LARGEST_SHARE = 0.005  # of the time that may go into saving
 
 

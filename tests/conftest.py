@@ -1,0 +1,113 @@
+"""One tiny pipeline, run once through Snakemake, which the tests copy and go on from."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = {"teacher": 2, "first": 4, "later": 2, "prune_round": 2, "prune_rounds_at_most": 1}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project in a folder of its own."""
+
+    folder: Path
+
+    def run(self, *command: str, timeout: float = 600, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the environment (esr, snakemake, dvc) in the project, as a user would."""
+        return subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=self.folder,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a shell with the activated environment has; this copy's esr comes first."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder), "ESR_MIRROR": "off", **more}
+
+    def well(self, *command: str, **environment: str) -> str:
+        """Run a command that must succeed; gives its output."""
+        done = self.run(*command, **environment)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        return done.stdout + done.stderr
+
+    def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change params.yaml."""
+        path = self.folder / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        change(params)
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def weights(self) -> dict[str, bytes]:
+        """Every weights file, by its path."""
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for path in sorted(self.folder.glob("runs/*/*/*/weights.safetensors"))
+        }
+
+    def copy(self, folder: Path) -> "Project":
+        """Another folder in the same state, times of files included."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Project(folder)
+
+
+def shrink(params: dict[str, Any]) -> None:
+    """Make every scale tiny: a few iterations on the stand-in photographs."""
+    params["threads"] = 1
+    demo = params["scales"]["demo"]
+    demo["training"]["length"] = dict(TINY)
+    demo["training"]["batch"] = {"divide": 32, "at_least": 2}
+    demo["training"]["teacher"] = {"channels_at_most": 8, "blocks_at_most": 1}
+    params["scales"]["pilot"] = {**demo, "training": {**demo["training"], "validate_every": 100}}
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project as a clone has it, made tiny; nothing has run."""
+    folder = tmp_path_factory.mktemp("fresh") / "esr"
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name in tracked:
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/")) and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    project = Project(folder)
+    project.edit(shrink)
+    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "tiny"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return project
+
+
+@pytest.fixture(scope="session")
+def made(fresh: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny project after `snakemake --cores all`. Do not change it: copy it."""
+    project = fresh.copy(tmp_path_factory.mktemp("snakemake") / "esr")
+    project.well("snakemake", "--cores", "all")
+    return project
+
+
+@pytest.fixture
+def working(made: Project, tmp_path: Path) -> Project:
+    """A copy of the finished tiny project, to do with as a test likes."""
+    return made.copy(tmp_path / "esr")
+
+
+@pytest.fixture
+def untouched(fresh: Project, tmp_path: Path) -> Project:
+    """A copy of the tiny project in which nothing has run."""
+    return fresh.copy(tmp_path / "esr")

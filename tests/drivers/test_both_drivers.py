@@ -1,0 +1,216 @@
+"""Two drivers, one truth: Snakemake and DVC run the same graph and agree on what is up to date."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import Project
+
+DIRTY = "runs/demo/finetune/rlfn-2/weights.safetensors"
+
+
+def listed(project: Project) -> set[str]:
+    """Jobs that `snakemake -n` would run, as commands' ends such as `finetune rlfn-2`."""
+    output = project.well("snakemake", "-n")
+    rules = re.findall(r"^(?:local)?rule (\S+):", output, flags=re.M)
+    keys = re.findall(r"^\s+wildcards: key=(\S+)", output, flags=re.M)
+    named = [rule for rule in rules if rule not in ("all", "report")]
+    assert len(named) == len(keys)
+    return {f"{rule}@{key}" for rule, key in zip(named, keys, strict=True)} | ({"report"} & set(rules))
+
+
+def stale(project: Project) -> set[str]:
+    """Stages that `dvc status` calls changed."""
+    return set(json.loads(project.well("dvc", "status", "--json", "-q") or "{}"))
+
+
+def reproduced(project: Project) -> set[str]:
+    """Stages that `dvc repro` runs."""
+    output = project.well("dvc", "repro")
+    return set(re.findall(r"Running stage '(\S+)'", output))
+
+
+def test_after_snakemake_dvc_is_clean_and_nothing_is_left(working: Project) -> None:
+    assert stale(working) == set()
+    assert reproduced(working) == set()
+    assert listed(working) == set()
+
+
+def test_after_dvc_and_sync_snakemake_is_clean_and_the_weights_are_the_same_bytes(made: Project, untouched: Project) -> None:
+    assert len(reproduced(untouched)) > 25
+    untouched.well("esr", "sync")
+    assert listed(untouched) == set()
+    assert stale(untouched) == set()
+    ours, theirs = made.weights(), untouched.weights()
+    assert len(ours) > 15 and ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+def test_one_edited_row_reruns_itself_and_its_followers_in_both(working: Project) -> None:
+    followers = {"finetune@rlfn-2", "finetune@rlfn-3", "fuse@rlfn", "benchmark@rlfn", "report"}
+    working.edit(lambda params: params["finetune"]["rlfn-2"].update(learning_rate=4.0e-4))
+    assert listed(working) == followers
+    assert stale(working) == {"finetune@rlfn-2"}  # DVC sees a follower change only after it has run what comes before
+    other = working.copy(working.folder.parent / "by-dvc")
+    assert reproduced(other) == followers
+    working.well("snakemake", "--cores", "all")
+    assert stale(working) == set() and listed(working) == set()
+    assert working.weights() == other.weights()
+
+
+def test_an_edit_of_the_pruning_code_does_not_train_again(working: Project) -> None:
+    with (working.folder / "esr/compression/prune.py").open("a") as file:
+        file.write("# edited\n")
+    assert listed(working) == {"prune@slimrlfn-pruned", "fuse@slimrlfn-pruned", "benchmark@slimrlfn-pruned", "report"}
+    assert stale(working) == {"prune@slimrlfn-pruned"}
+
+
+def test_switching_the_scale_forth_and_back_trains_nothing_again(working: Project) -> None:
+    before = working.weights()
+    working.edit(lambda params: params.update(scale="pilot"))
+    working.well("snakemake", "--cores", "all", "runs/pilot/train/rlfn-1/weights.safetensors")
+    assert {name: working.weights()[name] for name in before} == before
+    working.edit(lambda params: params.update(scale="demo"))
+    assert listed(working) == set()
+    working.well("esr", "sync")
+    assert stale(working) == set()
+    assert reproduced(working) == set()
+    working.edit(lambda params: params.update(scale="pilot"))
+    assert "train@rlfn-1" not in listed(working)
+    assert "runs/pilot/train/rlfn-1/weights.safetensors" in working.weights()
+    working.well("esr", "sync")
+    assert "train@rlfn-1" not in stale(working)
+
+
+def test_an_entry_is_a_target_and_its_record_is_kept(untouched: Project) -> None:
+    untouched.well("snakemake", "--cores", "all", "rlfn")
+    made = stale(untouched)
+    assert not {"train@rlfn-1", "finetune@rlfn-3", "fuse@rlfn", "benchmark@rlfn", "join@df2k"} & made
+    assert {"teacher@slimrlfn-teacher", "download@lsdir", "report"} <= made
+    assert not (untouched.folder / "runs/demo/teacher").exists()
+
+
+def test_sync_blesses_only_what_a_driver_made(working: Project) -> None:
+    weights = working.folder / DIRTY
+    weights.write_bytes(b"not made by any stage")
+    working.well("esr", "sync")
+    assert "finetune@rlfn-2" in stale(working)
+    working.edit(lambda params: params["finetune"]["rlfn-3"].update(learning_rate=2.0e-5))
+    working.well("esr", "sync")
+    assert "finetune@rlfn-3" in stale(working)
+
+
+def test_sync_records_what_was_made_before_a_kill(working: Project) -> None:
+    """A kill between the last job and DVC's commit: the handlers never ran."""
+    working.edit(lambda params: params["train"]["rlfn-1"].update(seed=7))
+    working.well("snakemake", "--cores", "all", ESR_SYNCING="1")
+    assert "train@rlfn-1" in stale(working)
+    working.well("esr", "sync")
+    assert stale(working) == set()
+    assert listed(working) == set()
+
+
+def test_what_was_finished_before_a_failure_stays_finished_for_both(working: Project) -> None:
+    def spoil(params: dict) -> None:
+        params["train"]["rlfn-1"]["seed"] = 8
+        params["finetune"]["rlfn-2"]["patch"] = 4096  # larger than every photograph, even after the scale's rule
+
+    working.edit(spoil)
+    done = working.run("snakemake", "--cores", "all")
+    assert done.returncode == 1
+    last = (done.stdout + done.stderr).strip().splitlines()[-1]
+    assert last.startswith("esr: ") and "smaller than the patch" in last
+    assert "train@rlfn-1" not in stale(working)
+    assert "train@rlfn-1" not in listed(working)
+    assert "finetune@rlfn-2" in listed(working)
+
+
+@pytest.mark.parametrize("driver", ["snakemake", "dvc"])
+def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(made: Project, working: Project, driver: str) -> None:
+    """Kill driver and stage in the middle of training; run again; the weights are those of an unkilled run."""
+
+    def longer(params: dict) -> None:
+        params["scales"]["demo"]["training"]["length"]["first"] = 400
+
+    working.edit(longer)
+    unkilled = working.copy(working.folder.parent / "unkilled")
+    unkilled.well("esr", "train", "rlfn-1")
+    expected = unkilled.weights()["runs/demo/train/rlfn-1/weights.safetensors"]
+
+    target = ["runs/demo/train/rlfn-1/weights.safetensors"] if driver == "snakemake" else ["train@rlfn-1"]
+    command = ["snakemake", "--cores", "all", *target] if driver == "snakemake" else ["dvc", "repro", *target]
+    log = working.folder / "logs/demo/train/rlfn-1.log"
+    checkpoints = working.folder / ".esr/checkpoints/demo/train/rlfn-1"
+    shutil.rmtree(checkpoints)
+    with (working.folder / "driver.log").open("w") as out:
+        running = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=working.folder,
+            env=working.environment(),
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+        wait_for(lambda: any(checkpoints.glob("*/latest.ckpt")), 120)
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    if driver == "snakemake":
+        working.well("esr", "run")
+    else:
+        working.well("dvc", "repro", *target)
+    assert "goes on from iteration" in log.read_text()
+    assert working.weights()["runs/demo/train/rlfn-1/weights.safetensors"] == expected
+
+
+def wait_for(condition, seconds: float) -> None:
+    """Wait until the condition holds, or fail."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_two_processes_never_run_the_same_stage_at_once(working: Project) -> None:
+    working.edit(lambda params: params["scales"]["demo"]["training"]["length"].update(first=40))
+    environment = working.environment()
+    command = [sys.executable, "-m", "esr", "train", "rlfn-1"]
+    both = [
+        subprocess.Popen(command, cwd=working.folder, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    said = [process.communicate(timeout=300)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    waited = [text for text in said if "waits for process" in text]
+    assert len(waited) == 1
+    assert "goes on from iteration 40 of 40" in waited[0]
+
+
+def test_make_run_a_second_time_finds_nothing_to_do(working: Project) -> None:
+    output = working.well("esr", "run")
+    assert "Nothing to be done" in output
+    assert "mlflow ui" in output and "reports/demo/index.html" in output
+
+
+def test_a_second_live_run_is_told(working: Project) -> None:
+    from filelock import FileLock
+
+    with FileLock(working.folder / ".esr/run.lock"):
+        done = working.run("esr", "run")
+    assert done.returncode == 2
+    assert "another `make run` is at work" in done.stderr
+
+
+def test_dvc_exp_run_changes_a_row(working: Project) -> None:
+    working.well("dvc", "exp", "run", "-q", "-S", "benchmark.rlfn.validation=div2k", "report")
+    params = yaml.safe_load((working.folder / "params.yaml").read_text())
+    assert params["benchmark"]["rlfn"]["validation"] == "div2k"
+    shown = working.well("dvc", "metrics", "diff", "--json")
+    assert json.loads(shown)
+    assert "validation" in working.well("dvc", "params", "diff")

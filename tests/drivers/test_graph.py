@@ -1,0 +1,130 @@
+"""Our reading of dvc.yaml against DVC's own, and the lists of source files against what the stages import."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from esr.graph import read_graph
+from esr.recipes.read import check
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGE_MODULES = {
+    "download": "esr.data.sources",
+    "crop": "esr.data.crop",
+    "join": "esr.data.join",
+    "teacher": "esr.training.stage",
+    "distill": "esr.training.stage",
+    "train": "esr.training.stage",
+    "finetune": "esr.training.stage",
+    "prune": "esr.compression.prune",
+    "fuse": "esr.compression.fusion",
+    "benchmark": "esr.evaluation.benchmark",
+    "report": "esr.report.report",
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_the_graph_is_what_dvc_makes_of_it() -> None:
+    from dvc.repo import Repo
+
+    graph = read_graph()
+    with Repo() as repo:
+        stages = {stage.addressing: stage for stage in repo.index.stages}
+    assert stages.keys() == graph.nodes.keys()
+    for name, node in graph.nodes.items():
+        stage = stages[name]
+        files = [dep for dep in stage.deps if not hasattr(dep, "params")]
+        params = {key for dep in stage.deps if hasattr(dep, "params") for key in dep.params}
+        assert stage.cmd == node.command
+        assert {dep.def_path for dep in files} == set(node.deps), name
+        assert params == set(node.params), name
+        assert {(out.def_path, out.use_cache) for out in stage.outs} == {(out.path, out.cached) for out in node.outs}, name
+
+
+def test_snakemake_runs_the_same_commands_with_the_same_files() -> None:
+    """Snakemake's own list of jobs (with their files) against DVC's stages."""
+    from dvc.repo import Repo
+
+    jobs = _snakemake_jobs()
+    with Repo() as repo:
+        stages = {stage.addressing: stage for stage in repo.index.stages}
+    outs_of = {out.def_path for stage in stages.values() for out in stage.outs}
+    assert jobs.keys() == {stage.cmd for stage in stages.values()}
+    for stage in stages.values():
+        inputs, outputs = jobs[stage.cmd]
+        deps = {dep.def_path for dep in stage.deps if not hasattr(dep, "params")}
+        folders = {dep for dep in deps if Path(dep).parts[0] == "runs" and dep not in outs_of}
+        inside = {out for out in outs_of for folder in folders if out.startswith(folder + "/")}
+        assert inputs == (deps - folders) | inside, stage.cmd
+        assert outputs == {out.def_path for out in stage.outs}, stage.cmd
+
+
+def _snakemake_jobs() -> dict[str, tuple[set[str], set[str]]]:
+    """command -> (inputs, outputs) of every job that Snakemake would run from nothing."""
+    from snakemake.api import DAGSettings, OutputSettings, ResourceSettings, SnakemakeApi
+    from snakemake.settings.types import Quietness, StorageSettings
+
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(ResourceSettings(cores=2), storage_settings=StorageSettings(), snakefile=Path("Snakefile"))
+        workflow.dag(DAGSettings(forceall=True, print_dag_as="dot")).printdag()
+        jobs = workflow._workflow.dag.jobs
+        return {
+            str(job.params.command): ({str(f) for f in job.input}, {str(f) for f in job.output})
+            for job in jobs
+            if hasattr(job.params, "command")
+        }
+
+
+@pytest.mark.parametrize("kind", sorted(STAGE_MODULES))
+def test_deps_name_every_source_file_that_a_stage_uses(kind: str) -> None:
+    graph = read_graph()
+    code = f"import sys, {STAGE_MODULES[kind]}; print(*(getattr(m, '__file__', None) or '' for m in sys.modules.values()), sep='\\n')"
+    files = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    package = f"{ROOT / 'esr'}{os.sep}"
+    used = {str(Path(f).relative_to(ROOT)) for f in files if f.startswith(package) and not f.endswith("__init__.py")}
+    assert used, "the stage's module was not found among the imported ones"
+    for node in graph.nodes.values():
+        if node.kind == kind:
+            declared = {dep for dep in node.deps if dep.startswith("esr/")}
+            assert used <= declared, f"{node.name} lacks {sorted(used - declared)}"
+            assert all(Path(dep).is_file() for dep in declared)
+
+
+def test_every_kind_of_stage_is_covered_and_params_are_valid() -> None:
+    graph = read_graph()
+    assert set(graph.templates) == set(STAGE_MODULES)
+    check(graph.params)
+
+
+def test_the_recipe_of_slimrlfn_is_whole() -> None:
+    """Teacher, distil, two repeats, 384 and 512 three times each, 640: each from the one before (factsheet)."""
+    graph = read_graph()
+    node, chain = graph.find("fuse", "slimrlfn"), []
+    while node.kind != "teacher":
+        row = graph.params[node.kind][node.key]
+        chain.append((node.kind, row.get("patch"), row.get("loss")))
+        node = graph.find(*(row.get("from") or row["teacher"]).split("/"))
+    assert chain[1:] == [
+        ("finetune", 640, "l2"),
+        *[("finetune", 512, "charbonnier")] * 3,
+        *[("finetune", 384, "charbonnier")] * 3,
+        *[("finetune", 256, "charbonnier")] * 2,
+        ("distill", 256, "charbonnier"),
+    ]
+    assert graph.params["teacher"][node.key]["arguments"] == {"channels": 196, "inner": 196, "blocks": 6}
+
+
+def test_dvc_lock_names_every_stage() -> None:
+    """The committed record of one machine's demo: it parses and is complete; it need not be current."""
+    from ruamel.yaml import YAML
+
+    lock = YAML(typ="safe").load(Path("dvc.lock").read_text())
+    assert set(lock["stages"]) == set(read_graph().nodes)
+    for stage in lock["stages"].values():
+        assert all(len(out["md5"]) >= 32 for out in stage["outs"])
