@@ -1,6 +1,7 @@
 """The command line: a command per kind of stage, and the tools that a person uses by hand. It parses and calls."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -67,6 +68,58 @@ def sync(
     from esr.syncing import sync_records
 
     sync_records(only_dvc=dvc)
+
+
+@app.command(rich_help_panel=TOOLS)
+def evaluate(
+    hr: Annotated[Path, typer.Option(help="Folder of HR images.")],
+    weights: Annotated[Path | None, typer.Argument(help="A weights file; or give --sr.")] = None,
+    lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
+    sr: Annotated[Path | None, typer.Option(help="Folder of finished images to score instead of weights.")] = None,
+    rounded_y: Annotated[bool, typer.Option("--rounded-y", help="Round luma, as MATLAB does.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Score weights, or finished images, by PSNR and SSIM in RGB and in luma, bicubic beside them."""
+    from esr.evaluation.evaluate import evaluate_images, evaluate_network
+    from esr.evaluation.scores import print_scores
+
+    if weights and not sr:
+        scores = evaluate_network(weights, hr, lr, rounded_y)
+    elif sr and not weights:
+        scores = evaluate_images(sr, hr, lr, rounded_y)
+    else:
+        raise EsrError("evaluate scores one thing; give either a weights file or --sr with a folder")
+    print_scores(scores, as_json)
+
+
+@app.command(rich_help_panel=TOOLS)
+def upscale(
+    weights: Annotated[Path, typer.Argument(help="A weights file.")],
+    source: Annotated[Path, typer.Argument(metavar="IMAGE_OR_FOLDER", help="What to enlarge.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write to, or NAME.png for one image.")],
+    tile: Annotated[int | None, typer.Option(help="Work in tiles of so many LR px; else as memory allows.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    largest_side: Annotated[int, typer.Option(help="Refuse images with more px on a side.")] = 16_384,
+) -> None:
+    """Make images four times as large."""
+    from esr.evaluation.upscale import upscale_files
+
+    upscale_files(weights, source, out, tile, overwrite, largest_side)
+
+
+@app.command(rich_help_panel=TOOLS)
+def downscale(
+    hr: Annotated[Path, typer.Argument(metavar="HR_DIR", help="Folder of HR images.")],
+    lr: Annotated[Path, typer.Argument(metavar="LR_DIR", help="Folder to write to.")],
+    clamp_edges: Annotated[
+        bool, typer.Option("--clamp-edges", help="Continue images by their edge pixels, not mirrored.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+) -> None:
+    """Make the LR set of a folder of HR images, by MATLAB's bicubic."""
+    from esr.data.downscale import downscale_folder
+
+    downscale_folder(hr, lr, "clamp" if clamp_edges else "mirror", overwrite)
 
 
 def main() -> None:
