@@ -14,6 +14,7 @@ from torch import nn
 
 from esr.data.bicubic import upscale
 from esr.data.images import write_png
+from esr.data.progress import Progress
 from esr.data.store import PackedSet, open_set
 from esr.errors import EsrError
 from esr.evaluation.complexity import measure_complexity
@@ -61,7 +62,7 @@ def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crop
         raise EsrError(f"{manifest} holds no image to score; give its source images")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device)
-    scored = [_score(network, data_range, images, index) for index in range(len(images))]
+    scored = _score_all(network, data_range, images)
     shown = _hardest(scored)
     write_png(crops, np.concatenate([image.strip for image in shown]))
     measured = _measure(network, row.baseline, device, images.stand_in, scored, shown)
@@ -97,6 +98,15 @@ def _baseline(network_file: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(BASELINE_SEED)
         return build_network(network_file, {}, deploy=True)
+
+
+def _score_all(network: nn.Module, data_range: float, images: PackedSet) -> list[Scored]:
+    scored = []
+    with Progress("scoring", len(images), "images") as progress:
+        for index in range(len(images)):
+            scored.append(_score(network, data_range, images, index))
+            progress.add(1)
+    return scored
 
 
 def _score(network: nn.Module, data_range: float, images: PackedSet, index: int) -> Scored:

@@ -28,7 +28,7 @@ Pass = Callable[[], float]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A network's run time beside the baseline's, for one fp32 image.
+    """A network's run time beside the baseline's, for one image.
 
     Attributes:
         time_ms: median over the network's passes.
@@ -54,7 +54,8 @@ class Comparison:
 def compare(network: nn.Module, baseline: nn.Module, device: torch.device) -> Comparison:
     """Time ``network`` against ``baseline`` on ``device``, with every core that the process may use.
 
-    Both run in inference mode with channels_last memory on the same random image. Rounds are repeated until
+    Both run in inference mode on the same random fp32 image, with channels_last memory and PyTorch's default precision
+    (TF32 convolutions on the GPUs that have them, as in the organisers' runs). Rounds are repeated until
     ``BUDGET_SECONDS`` are spent, between ``FEWEST_ROUNDS`` and ``MOST_ROUNDS`` of them. The networks given are left
     as they are.
     """

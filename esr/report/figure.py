@@ -1,23 +1,29 @@
 """PSNR against run time, as an SVG that lives inside the page and takes its colours and its fonts from it."""
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.transforms import Bbox, IdentityTransform
+
+from esr.report.labels import Box, place_labels
 
 # matplotlib draws in these colours, and the page's own (its CSS variables) take their places: one file for both themes.
 INK, MUTED, LINE, CARD, GOOD, POOR = (f"#{number:06x}" for number in range(1, 7))
 VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", CARD: "--card", GOOD: "--accent", POOR: "--warn"}
 
-LINE_HEIGHT = 15.0  # points between two labels
 BEHIND = {"facecolor": CARD, "edgecolor": "none", "pad": 1.5}  # what hides the grid behind a text
+FAR = 20.0  # px from a point: a thin line leads to a name beyond
+PIXELS = IdentityTransform()
 LOG_FROM = 8.0  # the time axis is logarithmic where the slowest takes so many times as long as the fastest
 
 
@@ -35,7 +41,7 @@ def psnr_against_time(points: Sequence[Point], bicubic: Mapping[str, float], wid
     """The plot as an ``<svg>`` element: equal arguments give equal text.
 
     Args:
-        points: the entries.
+        points: the entries, at least one.
         bicubic: the PSNR of bicubic upscaling in dB, by the name of the set.
         width: in inches of 72 px, before the page scales the picture.
         height: likewise.
@@ -46,15 +52,14 @@ def psnr_against_time(points: Sequence[Point], bicubic: Mapping[str, float], wid
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
         _draw_axes(axes, points, bicubic)
-        _draw_bicubic(axes, bicubic)
+        lines = _draw_bicubic(axes, bicubic)
         for point in points:
             _draw_point(axes, point)
         figure.draw_without_rendering()
-        _draw_labels(axes, points)
+        figure.set_layout_engine("none")  # from here on nothing moves, and the names can be placed in px
+        _draw_names(figure, axes, points, lines)
         text = io.StringIO()
-        figure.savefig(
-            text, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        )
+        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return _for_the_page(text.getvalue())
 
 
@@ -78,65 +83,67 @@ def _draw_axes(axes: Axes, points: Sequence[Point], bicubic: Mapping[str, float]
     axes.tick_params(colors=MUTED, labelcolor=MUTED, length=0, which="both")
     axes.grid(color=LINE, linewidth=1, axis="y")
     axes.set_axisbelow(True)
+    axes.patch.set_visible(False)
+    axes.figure.patch.set_visible(False)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(LINE)
 
 
-def _draw_bicubic(axes: Axes, bicubic: Mapping[str, float]) -> None:
-    for name, level in bicubic.items():
+def _draw_bicubic(axes: Axes, bicubic: Mapping[str, float]) -> list[Text]:
+    """A dashed line per set; gives what is written at the lines."""
+    names: list[Text] = []
+    for set_name, level in bicubic.items():
         axes.axhline(level, color=MUTED, linewidth=1.4, linestyle=(0, (5, 4)))
-        text = f"bicubic {level:.2f} dB" if len(bicubic) == 1 else f"bicubic {level:.2f} dB, {name}"
-        place = axes.get_yaxis_transform()
-        axes.annotate(
-            text, (1, level), (-2, 6), xycoords=place, textcoords="offset points", ha="right", color=MUTED, bbox=BEHIND
+        label = f"bicubic {level:.2f} dB" if len(bicubic) == 1 else f"bicubic {level:.2f} dB, {set_name}"
+        name = axes.annotate(
+            label,
+            (1, level),
+            (-2, 6),
+            xycoords=axes.get_yaxis_transform(),
+            textcoords="offset points",
+            ha="right",
+            color=MUTED,
+            bbox=BEHIND,
         )
+        names.append(name)
+    return names
 
 
 def _draw_point(axes: Axes, point: Point) -> None:
     colour = GOOD if point.above_bicubic else POOR
     filling = colour if point.above_bicubic else "none"
-    axes.plot(point.time_ms, point.psnr, "o", color=colour, markerfacecolor=filling, markersize=9, markeredgewidth=2)
+    axes.plot(
+        [point.time_ms],
+        [point.psnr],
+        "o",
+        color=colour,
+        markerfacecolor=filling,
+        markeredgewidth=2,
+        markersize=9,
+        zorder=5,  # above the names' grounds
+    )
 
 
-def _draw_labels(axes: Axes, points: Sequence[Point]) -> None:
-    """Names beside the points, towards the middle, moved up or down where they would lie on one another."""
-    ordered = sorted(points, key=lambda point: point.psnr)
-    places = [axes.transData.transform((point.time_ms, point.psnr)) for point in ordered]
-    heights = [float(y) for _, y in places]
-    middle = axes.transAxes.transform((0.6, 0))[0]
-    for point, (x, y), height in zip(ordered, places, spread_out(heights, LINE_HEIGHT), strict=True):
-        side, align = (14, "left") if x < middle else (-14, "right")
-        axes.annotate(
-            point.label,
-            (point.time_ms, point.psnr),
-            (side, height - y),
-            textcoords="offset points",
-            ha=align,
-            va="center",
-            color=INK,
-            parse_math=False,
-            bbox=BEHIND,
-            arrowprops={"arrowstyle": "-", "color": MUTED, "shrinkB": 6} if abs(height - y) > 4 else None,
-        )
+def _draw_names(figure: Figure, axes: Axes, points: Sequence[Point], written: Sequence[Text]) -> None:
+    """The points' names, off one another, off the points and off what is ``written`` already."""
+    names = [
+        figure.text(0, 0, point.label, color=INK, parse_math=False, va="bottom", bbox=BEHIND, transform=PIXELS)
+        for point in points
+    ]
+    places = [tuple(axes.transData.transform((point.time_ms, point.psnr)).tolist()) for point in points]
+    extents = [name.get_window_extent() for name in names]
+    taken = [_box(text.get_window_extent()) for text in written]
+    boxes = place_labels(places, [(extent.width, extent.height) for extent in extents], _box(axes.bbox), taken)
+    for name, (x, y), box in zip(names, places, boxes, strict=True):
+        name.set_position((box.left, box.bottom))
+        nearest = min(max(x, box.left), box.right), min(max(y, box.bottom), box.top)
+        if math.dist((x, y), nearest) > FAR:
+            ends = zip((x, y), nearest, strict=True)
+            figure.add_artist(Line2D(*ends, color=MUTED, linewidth=0.8, transform=PIXELS))
 
 
-def spread_out(places: Sequence[float], distance: float) -> list[float]:
-    """Rising places moved as little as it takes to lie at least ``distance`` apart, each group around its middle."""
-    groups: list[list[float]] = []
-    for place in places:
-        groups.append([place])
-        while len(groups) > 1 and _bottom(groups[-1], distance) < _top(groups[-2], distance) + distance:
-            last = groups.pop()
-            groups[-1] += last
-    return [_bottom(group, distance) + index * distance for group in groups for index in range(len(group))]
-
-
-def _bottom(group: Sequence[float], distance: float) -> float:
-    return float(np.mean(group)) - (len(group) - 1) * distance / 2
-
-
-def _top(group: Sequence[float], distance: float) -> float:
-    return float(np.mean(group)) + (len(group) - 1) * distance / 2
+def _box(extent: Bbox) -> Box:
+    return Box(extent.x0, extent.y0, extent.x1, extent.y1)
 
 
 def _for_the_page(svg: str) -> str:

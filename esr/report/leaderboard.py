@@ -38,8 +38,8 @@ def leaderboard(
 ) -> pd.DataFrame:
     """A frame with exactly ``COLUMNS``, where an unknown number is NA.
 
-    The fastest beside its baseline comes first, as run time weighs most in the challenge's score; rows that are not
-    above bicubic come after all that are, as the challenge ranks only what passes its PSNR threshold. What was
+    The fastest beside its baseline comes first, as run time weighs most in the challenge's score; rows below
+    bicubic come after all others, as the challenge ranks only what passes its PSNR threshold. What was
     published stands in the row that bears its entry's name and in no other row of that entry: nobody printed numbers
     for those.
     """
@@ -53,7 +53,7 @@ def leaderboard(
         for key, row in rows.items()
     ]
     frame = pd.DataFrame(lines, columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
-    order = pd.DataFrame({"below": frame["above_bicubic"] <= 0, "ratio": frame["ratio_to_baseline"]})
+    order = pd.DataFrame({"below": frame["above_bicubic"] < 0, "ratio": frame["ratio_to_baseline"]})
     order = order.sort_values(["below", "ratio"], kind="stable")
     return frame.loc[order.index].reset_index(drop=True)
 
@@ -66,7 +66,7 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 def markdown(frame: pd.DataFrame, stand_in: bool) -> str:
     """The leaderboard for reading, with what is measured and what was published in tables of their own."""
     names = [
-        f"{line['entry']} ({BELOW})" if line["above_bicubic"] <= 0 else line["entry"] for _, line in frame.iterrows()
+        f"{line['entry']} ({BELOW})" if line["above_bicubic"] < 0 else line["entry"] for _, line in frame.iterrows()
     ]
     published = frame.fillna({"published_on": NOT_PUBLISHED})
     parts = [
@@ -99,7 +99,7 @@ def print_leaderboard(csv: Path, stand_in: bool) -> None:
         head = column.title.replace(" ", "\n", 1) + (f"\n({column.unit})" if column.unit else "")
         table.add_column(head, justify="right", no_wrap=True)
     for _, line in frame.iterrows():
-        style = "yellow" if line["above_bicubic"] <= 0 else ""
+        style = "yellow" if line["above_bicubic"] < 0 else ""
         table.add_row(line["entry"], *(column.text(line[column.name]) for column in columns), style=style)
     console = Console(highlight=False)
     console.print(table)

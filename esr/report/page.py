@@ -92,7 +92,7 @@ def _line(
         name=display_name(key, row, entries),
         year=entries[row.entry].year,
         set=row.validation,
-        below=metrics.above_bicubic <= 0,
+        below=metrics.above_bicubic < 0,
         metrics=metrics,
         measured=_cells(line, MEASURED),
         published=_cells(line, PUBLISHED) if pd.notna(line["published_on"]) else [],

@@ -1,0 +1,235 @@
+"""The benchmark on made images, with a network whose output is known: it enlarges each pixel to a square of 4 by 4."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from esr.data.bicubic import upscale
+from esr.data.crop import crop
+from esr.data.sources import download
+from esr.data.store import PackedSet, open_set
+from esr.errors import EsrError
+from esr.evaluation import runtime
+from esr.evaluation.benchmark import benchmark, hardest_region
+from esr.recipes.rows import Benchmark, Crop, Download
+from esr.recipes.scale import DataRule
+from esr.weights import WeightsInfo, build_network, save_weights
+
+SLIMRLFN, RLFN = "esr/networks/slimrlfn.py", "esr/networks/rlfn.py"
+SIDE = 128  # of a cell of the strip
+
+NEAREST = """
+import torch
+from torch import nn
+
+class Nearest(nn.Module):
+    data_range = 255.0
+
+    def __init__(self, *, deploy=False):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 48, 1, bias=False)
+        self.shuffle = nn.PixelShuffle(4)
+        with torch.no_grad():
+            self.conv.weight.copy_(torch.eye(3).repeat_interleave(16, 0)[..., None, None])
+
+    def forward(self, x):
+        return self.shuffle(self.conv(x))
+
+NETWORK = Nearest
+"""
+
+Array = NDArray[np.uint8]
+
+
+class Journal:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+        self.pictures: dict[str, Path] = {}
+
+    def metrics(self, step: int, **values: float) -> None:
+        self.values.update(values)
+
+    def picture(self, name: str, file: Path) -> None:
+        self.pictures[name] = file
+
+
+@pytest.fixture(autouse=True)
+def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here does not depend on how long the run time is measured."""
+    monkeypatch.setattr(runtime, "BUDGET_SECONDS", 0.0)
+    monkeypatch.setattr(runtime, "CPU_SIZE", (16, 16))
+
+
+@pytest.fixture
+def nearest(tmp_path: Path) -> str:
+    path = tmp_path / "nearest.py"
+    path.write_text(NEAREST)
+    return str(path)
+
+
+def noise(height: int, width: int, spread: int, seed: int = 0) -> Array:
+    """Grey with noise of up to ``spread`` levels either way."""
+    return (128 + np.random.default_rng(seed).integers(-spread, spread + 1, (height, width, 3))).astype(np.uint8)
+
+
+def made_set(folder: Path, images: dict[str, Array]) -> Path:
+    (folder / "photographs").mkdir(parents=True)
+    for name, image in images.items():
+        Image.fromarray(image).save(folder / "photographs" / f"{name}.png")
+    row = Download(use="validation", folder=str(folder / "photographs"))
+    download(row, DataRule(stand_in=False, only_source=None), "made", folder / "source" / "manifest.json")
+    manifest = folder / "set" / "manifest.json"
+    crop(Crop(source="made"), folder / "source" / "manifest.json", manifest, manifest.with_name("images.store"))
+    return manifest
+
+
+def made_weights(path: Path, network_file: str, deploy: bool = True) -> Path:
+    torch.manual_seed(0)
+    network = build_network(network_file, {}, deploy=deploy)
+    info = WeightsInfo(network=network_file, arguments={}, deploy=deploy, data_range=255.0, origin="made", inputs={})
+    save_weights(path, network.state_dict(), info)
+    return path
+
+
+def run(folder: Path, network: str, weights: Path, manifest: Path, journal: Journal) -> tuple[dict[str, Any], Array]:
+    """Metrics and strip of a benchmark."""
+    row = Benchmark(entry="made", network=network, from_="fuse/made", validation="made", baseline=network)
+    metrics, crops = folder / "metrics.json", folder / "crops.png"
+    benchmark(row, weights, manifest, metrics, crops, journal)  # type: ignore[arg-type]
+    with Image.open(crops) as strip:
+        return json.loads(metrics.read_text()), np.asarray(strip)
+
+
+def squares(images: PackedSet, index: int) -> Array:
+    """What the network above makes of an LR image."""
+    return np.kron(images.lr(index), np.ones((4, 4, 1), np.uint8))
+
+
+def scores(a: Array, b: Array) -> tuple[float, float]:
+    """scikit-image's PSNR and SSIM behind a border of 4 px."""
+    a, b = a[4:-4, 4:-4], b[4:-4, 4:-4]
+    like_wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return peak_signal_noise_ratio(b, a), structural_similarity(a, b, channel_axis=2, data_range=255, **like_wang)
+
+
+def test_quality_is_the_mean_over_the_images_beside_bicubics(tmp_path: Path, nearest: str) -> None:
+    manifest = made_set(tmp_path, {"a": noise(140, 160, 90), "b": noise(160, 200, 20, seed=1)})
+    images, journal = open_set(manifest), Journal()
+    metrics, _ = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, journal)
+    entry = [scores(squares(images, index), images.hr(index)) for index in range(2)]
+    bicubic = [scores(upscale(images.lr(index), 4), images.hr(index)) for index in range(2)]
+    assert metrics["psnr"] == pytest.approx((entry[0][0] + entry[1][0]) / 2)
+    assert metrics["ssim"] == pytest.approx((entry[0][1] + entry[1][1]) / 2)
+    assert metrics["bicubic"] == pytest.approx((bicubic[0][0] + bicubic[1][0]) / 2)
+    assert metrics["above_bicubic"] == pytest.approx(metrics["psnr"] - metrics["bicubic"])
+    assert [(image["name"], image["psnr"]) for image in metrics["per_image"]] == [
+        ("a", pytest.approx(entry[0][0])),
+        ("b", pytest.approx(entry[1][0])),
+    ]
+    assert (metrics["images"], metrics["stand_in"]) == (2, False)
+    assert journal.values["psnr"] == metrics["psnr"]
+    assert journal.pictures == {"crops": tmp_path / "crops.png"}
+
+
+def test_complexity_is_counted_on_256_by_256(tmp_path: Path, nearest: str) -> None:
+    manifest = made_set(tmp_path, {"a": noise(140, 160, 90)})
+    metrics, _ = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
+    assert metrics["parameters"] == 48 * 3
+    assert metrics["flops"] == metrics["flops_2023"] == 48 * 3 * 256 * 256
+    assert metrics["activations"] == 48 * 256 * 256
+    assert metrics["convs"] == 1
+
+
+def test_complexity_of_slimrlfn_is_that_of_its_released_model(tmp_path: Path) -> None:
+    manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
+    metrics, _ = run(tmp_path, SLIMRLFN, made_weights(tmp_path / "w.safetensors", SLIMRLFN), manifest, Journal())
+    assert metrics["parameters"] == 207_774
+    assert metrics["flops"] == 11_991_174_144
+    assert metrics["flops_2023"] == 12_001_397_760
+    assert metrics["activations"] == 74_061_504
+    assert metrics["convs"] == 51
+
+
+def test_run_times_come_with_what_was_timed(tmp_path: Path, nearest: str) -> None:
+    manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
+    metrics, _ = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
+    assert metrics["rounds"] == 3
+    assert (metrics["input_height"], metrics["input_width"]) == (16, 16)
+    assert min(metrics["time_ms"], metrics["baseline_ms"], metrics["ratio_to_baseline"]) > 0
+
+
+def test_cells_are_lr_bicubic_entry_and_hr_where_bicubic_errs_most(tmp_path: Path, nearest: str) -> None:
+    image = noise(300, 400, 0)
+    image[100:200, 212:312] = noise(100, 100, 100)  # all that bicubic can get wrong lies in a square of 100 px
+    manifest = made_set(tmp_path, {"a": image})
+    metrics, strip = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
+    (region,) = metrics["crops"]
+    top, left = region["top"], region["left"]
+    assert (region["name"], region["side"], top % 4, left % 4) == ("a", SIDE, 0, 0)
+    assert top <= 100 and top + SIDE >= 200 and left <= 212 and left + SIDE >= 312
+    images = open_set(manifest)
+    whole = [squares(images, 0), upscale(images.lr(0), 4), squares(images, 0), image]
+    cells = [picture[top : top + SIDE, left : left + SIDE] for picture in whole]
+    np.testing.assert_array_equal(strip, np.hstack(cells))
+
+
+def test_a_smaller_image_lies_in_the_corner_of_a_white_cell(tmp_path: Path, nearest: str) -> None:
+    image = noise(64, 80, 90)
+    manifest = made_set(tmp_path, {"a": image})
+    metrics, strip = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
+    left = metrics["crops"][0]["left"]
+    hr = strip[:, 3 * SIDE :]
+    assert strip.shape == (SIDE, 4 * SIDE, 3)
+    np.testing.assert_array_equal(hr[:64, :64], image[:, left : left + 64])
+    assert (hr[64:] == 255).all() and (hr[:, 64:] == 255).all()
+
+
+def test_the_four_images_that_bicubic_restores_worst_are_shown(tmp_path: Path, nearest: str) -> None:
+    spreads = {"a": 40, "b": 10, "c": 90, "d": 60, "e": 5, "f": 70}
+    manifest = made_set(tmp_path, {name: noise(64, 64, spread) for name, spread in spreads.items()})
+    metrics, strip = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
+    assert [region["name"] for region in metrics["crops"]] == ["a", "c", "d", "f"]
+    assert strip.shape == (4 * SIDE, 4 * SIDE, 3)
+
+
+def test_the_hardest_square_is_the_first_with_the_whole_error() -> None:
+    hr = np.zeros((32, 40, 3), np.uint8)
+    bicubic = hr.copy()
+    bicubic[14, 27] = 200  # the squares of 8 px on LR pixels that hold it begin at 8 or 12, and at 20 or 24
+    assert hardest_region(bicubic, hr, 8) == (8, 20)
+
+
+def test_run_twice_all_but_the_time_is_the_same(tmp_path: Path, nearest: str) -> None:
+    manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
+    weights = made_weights(tmp_path / "w.safetensors", nearest)
+    (first, strip), (second, again) = (run(tmp_path / name, nearest, weights, manifest, Journal()) for name in "12")
+    timed = {"time_ms", "baseline_ms", "ratio_to_baseline"}
+    assert {name: first[name] for name in first.keys() - timed} == {
+        name: second[name] for name in second.keys() - timed
+    }
+    np.testing.assert_array_equal(strip, again)
+    assert (tmp_path / "1" / "crops.png").read_bytes() == (tmp_path / "2" / "crops.png").read_bytes()
+
+
+def test_weights_in_training_form_are_refused(tmp_path: Path) -> None:
+    manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
+    weights = made_weights(tmp_path / "trained.safetensors", SLIMRLFN, deploy=False)
+    with pytest.raises(EsrError, match=r"trained\.safetensors is in training form; fuse it"):
+        run(tmp_path, SLIMRLFN, weights, manifest, Journal())
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
+    weights = made_weights(tmp_path / "rlfn.safetensors", RLFN)
+    with pytest.raises(EsrError, match=r"rlfn\.safetensors belongs to .*rlfn\.py, not .*slimrlfn\.py"):
+        run(tmp_path, SLIMRLFN, weights, manifest, Journal())
+    assert not (tmp_path / "metrics.json").exists()

@@ -1,0 +1,102 @@
+"""A leaderboard of three made rows: two of one entry, one of a baseline that is below bicubic."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from esr.files import write_json
+from esr.recipes.rows import Benchmark, Entry, Published
+from esr.report.report import report
+
+SIDE = 8
+UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+COLOURS = ((10, 20, 30), (40, 50, 60), (70, 80, 90), (100, 110, 120))  # of the cells LR, bicubic, entry, HR
+
+SLIM = Published(psnr_valid=26.914, psnr_test=27.026)
+BASE = Published(
+    psnr_valid=26.96, psnr_test=27.07, runtime_ms=13.54, runtime_on="RTX 3090", parameters_m=0.317, flops_g=19.67
+)
+
+
+def made_metrics(psnr: float, time_ms: float, ratio: float, parameters: int, stand_in: bool = True) -> dict[str, Any]:
+    """What a benchmark on one image would write; bicubic has 27.5 dB."""
+    return {
+        "psnr": psnr,
+        "bicubic": 27.5,
+        "above_bicubic": psnr - 27.5,
+        "ssim": 0.78125,
+        "bicubic_ssim": 0.75,
+        "time_ms": time_ms,
+        "baseline_ms": time_ms / ratio,
+        "ratio_to_baseline": ratio,
+        "rounds": 9,
+        "input_height": 180,
+        "input_width": 320,
+        "threads": 2,
+        "device": "CPU",
+        "parameters": parameters,
+        "flops": 11_991_174_144,
+        "flops_2023": 12_001_397_760,
+        "activations": 74_061_504,
+        "convs": 51,
+        "stand_in": stand_in,
+        "images": 1,
+        "per_image": [{"name": "chelsea", "psnr": psnr, "bicubic": 27.5, "ssim": 0.78125, "bicubic_ssim": 0.75}],
+        "crops": [{"name": "chelsea", "top": 0, "left": 4, "side": SIDE}],
+    }
+
+
+def made_strip() -> Image.Image:
+    cells = [np.full((SIDE, SIDE, 3), colour, np.uint8) for colour in COLOURS]
+    return Image.fromarray(np.concatenate(cells, axis=1))
+
+
+@dataclass
+class Board:
+    """What a report is made from, in a folder; ``write`` makes the report."""
+
+    folder: Path
+    entries: dict[str, Entry] = field(default_factory=dict)
+    rows: dict[str, Benchmark] = field(default_factory=dict)
+
+    def add(self, key: str, entry: str, metrics: dict[str, Any]) -> None:
+        self.rows[key] = Benchmark(
+            entry=entry, network="n.py", from_=f"fuse/{key}", validation="div2k-valid", baseline="esr/networks/rlfn.py"
+        )
+        write_json(self.metrics(key), metrics)
+        made_strip().save(self.crops(key))
+
+    def metrics(self, key: str) -> Path:
+        return self.folder / key / "metrics.json"
+
+    def crops(self, key: str) -> Path:
+        return self.folder / key / "crops.png"
+
+    @property
+    def csv(self) -> Path:
+        return self.folder / "leaderboard.csv"
+
+    def write(self, folder: Path | None = None) -> tuple[str, str, str]:
+        """CSV, Markdown and page."""
+        folder = folder or self.folder
+        outputs = tuple(folder / name for name in ("leaderboard.csv", "leaderboard.md", "index.html"))
+        metrics = {key: self.metrics(key) for key in self.rows}
+        crops = {key: self.crops(key) for key in self.rows}
+        report(self.entries, self.rows, "demo", metrics, crops, *outputs)
+        csv, markdown, page = (path.read_text(encoding="utf-8") for path in outputs)
+        return csv, markdown, page
+
+
+def made_board(folder: Path) -> Board:
+    board = Board(folder)
+    board.entries = {
+        "slimrlfn": Entry(title="SlimRLFN", year=2024, validation_set="DIV2K_LSDIR_valid", published=SLIM),
+        "rlfn": Entry(title="RLFN (baseline)", year=2024, validation_set="DIV2K_LSDIR_valid", published=BASE),
+    }
+    board.add("rlfn", "rlfn", made_metrics(27.25, 300.5, 0.25, 317_218))
+    board.add("slimrlfn", "slimrlfn", made_metrics(27.75, 150.25, 0.5, 207_774))
+    board.add("slimrlfn-pruned", "slimrlfn", made_metrics(27.625, 140.125, 0.46875, 197_134))
+    return board

@@ -1,0 +1,101 @@
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from made_board import MINUS, UNKNOWN, Board, made_metrics
+
+from esr.errors import EsrError
+from esr.report.columns import milliseconds
+from esr.report.leaderboard import print_leaderboard
+
+HEAD = (
+    "entry,scale,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,parameters,flops,activations,convs,"
+    "published_psnr_valid,published_psnr_test,published_runtime_ms,published_runtime_on,published_parameters_m,"
+    "published_flops_g,published_on"
+)
+PRUNED = "slimrlfn-pruned,demo,27.625,27.5,0.125,0.78125,140.125,0.46875,197134,11991174144,74061504,51,,,,,,,"
+SLIM = (
+    "slimrlfn,demo,27.75,27.5,0.25,0.78125,150.25,0.5,207774,11991174144,74061504,51,"
+    "26.914,27.026,,,,,DIV2K_LSDIR_valid"
+)
+BASE = (
+    "rlfn,demo,27.25,27.5,-0.25,0.78125,300.5,0.25,317218,11991174144,74061504,51,"
+    "26.96,27.07,13.54,RTX 3090,0.317,19.67,DIV2K_LSDIR_valid"
+)
+
+
+def test_the_csv_is_in_full_precision_and_fastest_first_but_what_is_below_bicubic_last(board: Board) -> None:
+    text, _, _ = board.write()
+    assert text.splitlines() == [HEAD, PRUNED, SLIM, BASE]  # rlfn has the lowest ratio, but does not pass
+
+
+def test_digits_are_neither_lost_nor_made_up(board: Board) -> None:
+    board.add("slimrlfn", "slimrlfn", made_metrics(27.922129690607093, 150.25, 0.1 + 0.2, 207_774))
+    (line,) = [line for line in csv.DictReader(io.StringIO(board.write()[0])) if line["entry"] == "slimrlfn"]
+    assert line["psnr"] == "27.922129690607093"
+    assert line["ratio_to_baseline"] == "0.30000000000000004"
+
+
+def rows(markdown: str) -> dict[str, list[str]]:
+    """The cells of each row, by the part of the Markdown and the first cell."""
+    found, part = {}, ""
+    for line in markdown.splitlines():
+        if line.startswith("## "):
+            part = line.removeprefix("## ")
+        if line.startswith("| "):
+            name, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+            found[f"{part}: {name}"] = cells
+    return found
+
+
+def test_markdown_keeps_measured_and_published_numbers_apart(board: Board) -> None:
+    cells = rows(board.write()[1])
+    assert cells["Measured here: slimrlfn"] == [
+        *("27.750", "27.500", "+0.250", "0.7812", "150", "0.50"),
+        *("207,774", "11.99", "74.06", "51"),
+    ]
+    assert cells["Published: rlfn"] == ["DIV2K_LSDIR_valid", "26.96", "27.07", "13.54", "RTX 3090", "0.317", "19.67"]
+    assert cells["Published: slimrlfn"] == ["DIV2K_LSDIR_valid", "26.914", "27.026", *[UNKNOWN] * 4]
+    assert cells["Published: slimrlfn-pruned"] == ["not published", *[UNKNOWN] * 6]
+
+
+def test_markdown_marks_what_is_below_bicubic_and_nothing_else(board: Board) -> None:
+    cells = rows(board.write()[1])
+    assert cells["Measured here: rlfn (below bicubic)"][2] == f"{MINUS}0.250"
+    assert sum("below bicubic" in name for name in cells) == 1
+
+
+def test_a_network_that_equals_bicubic_is_not_below_it(board: Board) -> None:
+    board.add("slimrlfn", "slimrlfn", made_metrics(27.5, 1.0, 0.01, 207_774))
+    csv_text, markdown, _ = board.write()
+    assert csv_text.splitlines()[1].startswith("slimrlfn,")
+    assert rows(markdown)["Measured here: slimrlfn"][2] == "+0.000"
+
+
+def test_stand_in_data_are_told_of(board: Board) -> None:
+    assert "> Stand-in data: " in board.write()[1]
+    for key, row in board.rows.items():
+        board.add(key, row.entry, made_metrics(27.75, 150.25, 0.5, 207_774, stand_in=False))
+    assert "tand-in" not in board.write()[1]
+
+
+def test_the_terminal_shows_every_row_with_bicubic_beside_it(board: Board, capsys: pytest.CaptureFixture[str]) -> None:
+    board.write()
+    print_leaderboard(board.csv, stand_in=True)
+    shown = capsys.readouterr().out
+    (slim,) = [line for line in shown.splitlines() if line.split()[:1] == ["slimrlfn"]]
+    assert slim.split() == ["slimrlfn", "27.750", "27.500", "+0.250", "150", "0.50", "207,774", "11.99"]
+    assert "Stand-in data" in shown
+    print_leaderboard(board.csv, stand_in=False)
+    assert "Stand-in data" not in capsys.readouterr().out
+
+
+def test_the_terminal_names_a_leaderboard_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(EsrError, match=r"leaderboard\.csv .*run the stage report"):
+        print_leaderboard(tmp_path / "leaderboard.csv", stand_in=False)
+
+
+@pytest.mark.parametrize(("value", "text"), [(4.2234, "4.22"), (13.54, "13.5"), (147.3, "147"), (2910.4, "2,910")])
+def test_a_run_time_has_three_digits_that_count(value: float, text: str) -> None:
+    assert milliseconds(value) == text
