@@ -67,7 +67,9 @@ def sync(
     """Bring Snakemake's and DVC's records up to date from each other."""
     from esr.syncing import sync_records
 
-    sync_records(only_dvc=dvc)
+    stale = sync_records(only_dvc=dvc)
+    if not dvc:
+        print(f"Not up to date: {', '.join(sorted(stale))}" if stale else "Every stage is up to date for both drivers.")
 
 
 @app.command(rich_help_panel=TOOLS)

@@ -9,9 +9,10 @@ from filelock import FileLock, Timeout
 
 from esr.errors import EsrError
 from esr.graph import read_graph
-from esr.recipes.read import check
+from esr.recipes.read import Params, check
 from esr.syncing import clear_stale_lock, sync_records
 
+SNAKEMAKE = ["snakemake", "--cores", "all", "--rerun-incomplete", "--quiet", "rules", "progress", "host"]
 LOCK = Path(".esr/run.lock")
 
 
@@ -21,26 +22,28 @@ def run_everything() -> int:
     A run that was killed is unlocked and gone on with; a run that lives is told of.
     """
     graph = read_graph()
-    check(graph.params)
+    params = check(graph.params)
     LOCK.parent.mkdir(exist_ok=True)
     try:
         with FileLock(LOCK, timeout=0):
             clear_stale_lock()
-            command = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete"]
-            code = subprocess.run(command, check=False).returncode
-            sync_records(only_dvc=False)
+            if sync_records():
+                code = subprocess.run([sys.executable, "-m", *SNAKEMAKE], check=False).returncode
+            else:
+                print("Nothing to be done: every stage is up to date.")
+                code = 0
     except Timeout:
         raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first") from None
     if code == 0:
-        _tell_what_next(graph.scale)
+        _tell_what_next(params)
     return 2 if code else 0
 
 
-def _tell_what_next(scale: str) -> None:
+def _tell_what_next(params: Params) -> None:
     from esr.report.leaderboard import print_leaderboard
 
-    folder = Path("reports", scale)
-    print_leaderboard(folder / "leaderboard.csv")
+    folder = Path("reports", params.scale)
+    print_leaderboard(folder / "leaderboard.csv", params.rule.data.stand_in)
     print(f"Open the page:     {folder / 'index.html'}")
     print("Compare the runs:  mlflow ui   (then http://127.0.0.1:5000)")
     print("Change the scale:  edit `scale: demo` in params.yaml to pilot or paper, then `make run`")

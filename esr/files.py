@@ -35,7 +35,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        raise EsrError(f"cannot write {path}: {error.strerror or error}; free the disk or make the folder writable") from error
+        raise EsrError(
+            f"cannot write {path}: {error.strerror or error}; free the disk or make the folder writable"
+        ) from error
     finally:
         if temporary.name:
             temporary.unlink(missing_ok=True)

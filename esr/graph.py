@@ -36,7 +36,7 @@ Yaml12Loader.add_implicit_resolver(
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML 1.2 mapping, or raise EsrError naming the file and the line."""
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=Yaml12Loader)  # noqa: S506 (a CSafeLoader)
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=Yaml12Loader)
     except FileNotFoundError as error:
         raise EsrError(f"{path} is missing; run esr in the project's folder") from error
     except (OSError, ValueError, yaml.YAMLError) as error:

@@ -6,10 +6,9 @@ has: the thread count, a lock, a place for checkpoints, a log, a journal of metr
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +16,16 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from esr.devices import own_gpus
 from esr.errors import EsrError, Terminated
 from esr.files import hash_of, md5_of, read_json, write_json, write_text
 from esr.graph import Graph, Node, read_graph
+from esr.provenance import head_of
 from esr.receipts import complaint_path, write_receipt
 from esr.recipes.read import Params, check
-from esr.tracking.journal import Journal
+from esr.tracking.journal import Journal, journal_path
 from esr.tracking.mirror import ensure_mirror
-from esr.watch import Watch
+from esr.watch import Watch, duration
 
 STATE = Path(".esr")  # locks, checkpoints, journals, receipts: undeclared, so that no driver deletes them
 
@@ -36,36 +37,48 @@ def run_stage(kind: str, key: str) -> None:
         EsrError: bad input, told in one line; nothing is half-written.
         Terminated: the stage was asked to stop and has saved its state.
     """
+    begun = time.monotonic()
     graph = read_graph()
     params = check(graph.params)
     node = graph.find(kind, key)
     _limit_threads(params.threads)
     with _alone(node):
         complaint_path(node).unlink(missing_ok=True)
-        deps = _hashes(graph, node)
-        identity = hash_of([node.command, dict(node.params), deps])
-        place = Path(node.scale, node.kind, node.key or node.kind)
-        journal = Journal(STATE / "journal" / place / identity / "events.jsonl", _head(graph, params, node, deps))
-        ensure_mirror()
-        with Watch(node.name, node.log, journal, bar=_has_terminal()) as watch:
-            try:
-                _perform(graph, params, node, STATE / "checkpoints" / place / identity, watch)
-            except Terminated as stop:
-                watch.say(str(stop))
-                journal.close("killed", {})
-                raise
-            except EsrError as error:
-                watch.note(str(error))
-                write_text(complaint_path(node), f"esr: {error}\n")
-                journal.close("failed", {})
-                raise
-        outs = write_receipt(node, deps)
+        try:
+            deps = _hashes(graph, node)
+            with own_gpus(node.resources.get("gpu", 0)):
+                summary = _run(graph, params, node, deps)
+        except EsrError as error:
+            write_text(complaint_path(node), f"esr: {error}\n")
+            raise
+    print(f"{node.name}: done in {duration(time.monotonic() - begun)}{summary}", file=sys.stderr, flush=True)
+
+
+def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
+    """The stage with its journal and receipt around it; gives what to say of it in the end."""
+    identity = hash_of([node.command, dict(node.params), deps])
+    journal = Journal(journal_path(node.scale, node.kind, node.key, identity), head_of(graph, node, deps))
+    ensure_mirror()
+    checkpoints = STATE / "checkpoints" / node.scale / node.kind / (node.key or node.kind) / identity
+    with Watch(node.name, node.log, journal, bar=_has_terminal()) as watch:
+        try:
+            _perform(graph, params, node, checkpoints, watch)
+            outs = write_receipt(node, deps)
+        except Terminated as stop:
+            watch.say(str(stop))
+            journal.close("killed", {})
+            raise
+        except BaseException as error:
+            watch.note(str(error) or type(error).__name__)
+            journal.close("failed", {})
+            raise
         journal.close("finished", {f"md5 {path}": md5 for path, md5 in outs.items()})
+        return watch.summary
 
 
 def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch: Watch) -> None:
     """Call the stage. Imports are here because a stage pays only for what it uses."""
-    row = params.row(node.kind, node.key) if node.key else None
+    row: Any = params.row(node.kind, node.key) if node.key else None
     match node.kind:
         case "download":
             from esr.data.sources import download
@@ -155,51 +168,3 @@ def _hashes(graph: Graph, node: Node) -> dict[str, str]:
 def _has_terminal() -> bool:
     """Whether the stage may draw a bar: Snakemake runs several stages on one terminal."""
     return sys.stderr.isatty() and "ESR_UNDER_SNAKEMAKE" not in os.environ
-
-
-def _head(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> dict[str, Any]:
-    """What the journal says of the stage before it begins."""
-    entry = params.row(node.kind, node.key).entry if hasattr(_row(params, node), "entry") else "data"
-    rows = {
-        kind: {key: row for key, row in graph.params.get(kind, {}).items() if row.get("entry") == entry}
-        for kind in ("teacher", "distill", "train", "finetune", "prune", "fuse", "benchmark")
-    }
-    return {
-        "entry": "leaderboard" if node.kind == "report" else entry,
-        "recipe": hash_of([graph.params["scales"][node.scale], rows]),
-        "scale": node.scale,
-        "kind": node.kind,
-        "key": node.key,
-        "order": [other.name for other in graph.in_order()].index(node.name),
-        "exclusive": node.resources.get("threads") == "all",
-        "params": dict(node.params),
-        "tags": {
-            "git_commit": _git("rev-parse", "HEAD"),
-            "git_dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))),
-            "scale": node.scale,
-            "device": _device(),
-            "torch": importlib.metadata.version("torch"),
-            **{f"md5 {path}": md5 for path, md5 in deps.items()},
-        },
-    }
-
-
-def _row(params: Params, node: Node) -> Any:
-    return params.row(node.kind, node.key) if node.key else None
-
-
-def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
-
-
-def _device() -> str:
-    """The device that the stage will use, without importing torch."""
-    gpus = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-    for line in gpus[0].read_text().splitlines() if gpus else []:
-        if line.startswith("Model:"):
-            return line.removeprefix("Model:").strip()
-    return "cpu"

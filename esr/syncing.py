@@ -21,8 +21,11 @@ SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 SYNCING = "ESR_SYNCING"  # set for the Snakemake that only touches, so that its handlers stay quiet
 
 
-def sync_records(only_dvc: bool) -> None:
+def sync_records(only_dvc: bool = False) -> set[str]:
     """Record in DVC what receipts prove, then, unless ``only_dvc``, let Snakemake know what DVC holds as current.
+
+    Returns:
+        the names of the stages that are not up to date.
 
     Raises:
         EsrError: either driver is at work, or refuses.
@@ -30,12 +33,15 @@ def sync_records(only_dvc: bool) -> None:
     graph = read_graph()
     check(graph.params)
     stale = _stale_for_dvc()
-    proven = [name for name in graph.nodes if name in stale and holds(graph.nodes[name], graph.inputs(graph.nodes[name]))]
+    proven = [
+        name for name in graph.nodes if name in stale and holds(graph.nodes[name], graph.inputs(graph.nodes[name]))
+    ]
     if proven:
         _call(["dvc", "commit", "-f", "-q", *proven])
         stale = _stale_for_dvc()
     if not only_dvc:
         _tell_snakemake(current_upwards(graph, stale))
+    return stale
 
 
 def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:

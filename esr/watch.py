@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Watch:
         self.name = name
         self.journal = journal
         self.terminated = False
+        self.summary = ""  # said when the stage is done
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("a", encoding="utf-8")
         self._bar = _new_bar() if bar else None
@@ -43,7 +44,7 @@ class Watch:
         signal.signal(signal.SIGTERM, self._terminate)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar:
             self._bar.stop()
         self._log.close()
@@ -65,6 +66,7 @@ class Watch:
         values = {"loss": point.loss, "learning_rate": point.learning_rate}
         if point.psnr is not None:
             values["psnr"] = point.psnr
+            self.summary = f", {point.psnr:.2f} dB on the held-out images"
         rate = self._rate(point.iteration)
         if rate:
             values["images_per_second"] = rate * self._samples
@@ -89,7 +91,7 @@ class Watch:
         elif time.monotonic() - self._last_line >= LINE_EVERY:
             self._last_line = time.monotonic()
             rate = self._rate(done)
-            left = f", {rate:.2f} it/s, {_duration((total - done) / rate)} left" if rate else ""
+            left = f", {rate:.2f} it/s, {duration((total - done) / rate)} left" if rate else ""
             self.say(f"iteration {done} of {total}{left}")
 
     def _rate(self, done: int) -> float:
@@ -102,13 +104,27 @@ class Watch:
 
 def _new_bar() -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=Console(stderr=True))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

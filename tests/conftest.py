@@ -80,7 +80,11 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project as a clone has it, made tiny; nothing has run."""
     folder = tmp_path_factory.mktemp("fresh") / "esr"
     tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
     for name in tracked:
         if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/")) and name != "dvc.lock":
@@ -88,7 +92,11 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
             shutil.copy2(ROOT / name, folder / name)
     project = Project(folder)
     project.edit(shrink)
-    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "tiny"]):
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "tiny"],
+    ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     return project
 

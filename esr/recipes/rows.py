@@ -25,7 +25,9 @@ class Archive(Row):
 
     url: str = Field(description="where the file lies; further copies go into `mirrors`")
     mirrors: list[str] = Field(default=[], description="other addresses of the same bytes, tried in order")
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="published checksum; recorded on first download if absent")
+    sha256: str | None = Field(
+        None, pattern="^[0-9a-f]{64}$", description="published checksum; recorded on first download if absent"
+    )
     bytes: int | None = Field(None, gt=0, description="published size, checked before and after the download")
     token: str | None = Field(None, description="environment variable that holds the token the address asks for")
     holds: Literal["hr", "lr"] = Field("hr", description="whether the archive holds HR images or their bicubic x4 LR")
@@ -89,7 +91,12 @@ class Phase(Optimisation):
     milestones: list[int] = Field(default=[], description="iterations after which multistep halves the rate")
     epochs: int | None = Field(None, gt=0, description="length; in an epoch each image of the set is used once")
     iterations: int | None = Field(None, gt=0, description="length, if not in epochs")
-    ema_decay: float | None = Field(None, gt=0, lt=1, description="of the running average of the weights, which is what the phase hands on; none: the last weights")
+    ema_decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="of the running average of the weights that is handed on; none: the last weights",
+    )
 
     @model_validator(mode="after")
     def _one_length(self) -> "Phase":

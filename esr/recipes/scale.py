@@ -51,7 +51,9 @@ class Thinned(Row):
 class DataRule(Row):
     """Which images a scale uses."""
 
-    stand_in: bool = Field(description="photographs that come with scikit-image and scikit-learn stand in for every source")
+    stand_in: bool = Field(
+        description="photographs that come with scikit-image and scikit-learn stand in for every source"
+    )
     only_source: str | None = Field(description="the one training source in use; the others give no images")
 
 
@@ -146,4 +148,3 @@ def thin_teacher(arguments: Mapping[str, Argument], rule: TrainingRule) -> dict[
         name: min(value, bounds[name]) if isinstance(value, int) and bounds.get(name) else value
         for name, value in arguments.items()
     }
-

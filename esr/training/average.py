@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Average:
@@ -20,8 +20,8 @@ class Average:
     def __init__(self, network: nn.Module, decay: float | None) -> None:
         self.decay = decay
         self.network = network if decay is None else copy.deepcopy(network).requires_grad_(False)
-        self._averages = list(self.network.parameters())
-        self._current = list(network.parameters())
+        self._averages: list[Tensor] = list(self.network.parameters())
+        self._current: list[Tensor] = list(network.parameters())
         self._buffers = list(zip(self.network.buffers(), network.buffers(), strict=True))
 
     @torch.no_grad()

@@ -1,9 +1,10 @@
 """PSNR on held-out images while training."""
 
+from torch import nn
+
 from esr.data.store import PackedSet
 from esr.evaluation.inference import super_resolve
 from esr.evaluation.quality import psnr
-from torch import nn
 
 
 def mean_psnr(network: nn.Module, images: PackedSet, data_range: float) -> float:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import yaml
@@ -44,7 +43,9 @@ def test_after_snakemake_dvc_is_clean_and_nothing_is_left(working: Project) -> N
     assert listed(working) == set()
 
 
-def test_after_dvc_and_sync_snakemake_is_clean_and_the_weights_are_the_same_bytes(made: Project, untouched: Project) -> None:
+def test_after_dvc_and_sync_snakemake_is_clean_and_the_weights_are_the_same_bytes(
+    made: Project, untouched: Project
+) -> None:
     assert len(reproduced(untouched)) > 25
     untouched.well("esr", "sync")
     assert listed(untouched) == set()
@@ -134,7 +135,9 @@ def test_what_was_finished_before_a_failure_stays_finished_for_both(working: Pro
 
 
 @pytest.mark.parametrize("driver", ["snakemake", "dvc"])
-def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(made: Project, working: Project, driver: str) -> None:
+def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
+    made: Project, working: Project, driver: str
+) -> None:
     """Kill driver and stage in the middle of training; run again; the weights are those of an unkilled run."""
 
     def longer(params: dict) -> None:
@@ -183,7 +186,8 @@ def test_two_processes_never_run_the_same_stage_at_once(working: Project) -> Non
     environment = working.environment()
     command = [sys.executable, "-m", "esr", "train", "rlfn-1"]
     both = [
-        subprocess.Popen(command, cwd=working.folder, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(command, cwd=working.folder, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
     ]
     said = [process.communicate(timeout=300)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0]

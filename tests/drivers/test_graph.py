@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from esr.graph import read_graph
 from esr.recipes.read import check
 
@@ -44,7 +45,9 @@ def test_the_graph_is_what_dvc_makes_of_it() -> None:
         assert stage.cmd == node.command
         assert {dep.def_path for dep in files} == set(node.deps), name
         assert params == set(node.params), name
-        assert {(out.def_path, out.use_cache) for out in stage.outs} == {(out.path, out.cached) for out in node.outs}, name
+        assert {(out.def_path, out.use_cache) for out in stage.outs} == {(out.path, out.cached) for out in node.outs}, (
+            name
+        )
 
 
 def test_snakemake_runs_the_same_commands_with_the_same_files() -> None:
@@ -68,10 +71,10 @@ def test_snakemake_runs_the_same_commands_with_the_same_files() -> None:
 def _snakemake_jobs() -> dict[str, tuple[set[str], set[str]]]:
     """command -> (inputs, outputs) of every job that Snakemake would run from nothing."""
     from snakemake.api import DAGSettings, OutputSettings, ResourceSettings, SnakemakeApi
-    from snakemake.settings.types import Quietness, StorageSettings
+    from snakemake.settings.types import Quietness
 
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow = api.workflow(ResourceSettings(cores=2), storage_settings=StorageSettings(), snakefile=Path("Snakefile"))
+        workflow = api.workflow(ResourceSettings(cores=2), snakefile=Path("Snakefile"))
         workflow.dag(DAGSettings(forceall=True, print_dag_as="dot")).printdag()
         jobs = workflow._workflow.dag.jobs
         return {
@@ -84,7 +87,8 @@ def _snakemake_jobs() -> dict[str, tuple[set[str], set[str]]]:
 @pytest.mark.parametrize("kind", sorted(STAGE_MODULES))
 def test_deps_name_every_source_file_that_a_stage_uses(kind: str) -> None:
     graph = read_graph()
-    code = f"import sys, {STAGE_MODULES[kind]}; print(*(getattr(m, '__file__', None) or '' for m in sys.modules.values()), sep='\\n')"
+    listing = "print(*(getattr(m, '__file__', None) or '' for m in sys.modules.values()), sep='\\n')"
+    code = f"import sys, {STAGE_MODULES[kind]}; {listing}"
     files = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     package = f"{ROOT / 'esr'}{os.sep}"
     used = {str(Path(f).relative_to(ROOT)) for f in files if f.startswith(package) and not f.endswith("__init__.py")}

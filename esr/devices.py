@@ -1,0 +1,57 @@
+"""Which GPU a stage uses, when several stages run on several GPUs.
+
+Snakemake counts GPUs but does not say which one a job may use. So the stage takes a lock per device itself; the
+kernel frees it however the stage ends.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+POLL = 0.2  # seconds between two looks for a free device
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, by index or UUID; found without importing torch."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name.strip() for name in named.split(",") if name.strip()]
+    return [str(index) for index, _ in enumerate(sorted(Path("/dev").glob("nvidia[0-9]*")))]
+
+
+@contextmanager
+def own_gpus(wanted: int) -> Iterator[list[str]]:
+    """Hold ``wanted`` GPUs that no other stage holds, as the only ones that CUDA will show this process.
+
+    Waits until enough are free. Takes as many as there are where fewer are visible, none on a machine without.
+    """
+    gpus = visible_gpus()
+    count = min(wanted, len(gpus))
+    with ExitStack() as held:
+        mine: list[str] = []
+        while len(mine) < count:
+            mine += _take_free(held, [gpu for gpu in gpus if gpu not in mine], count - len(mine))
+            if len(mine) < count:
+                time.sleep(POLL)
+        if gpus:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(mine)
+        yield mine
+
+
+def _take_free(held: ExitStack, gpus: list[str], count: int) -> list[str]:
+    taken: list[str] = []
+    for gpu in gpus:
+        if len(taken) == count:
+            break
+        try:
+            # Shared by all projects on the machine, because the GPUs are.
+            held.enter_context(FileLock(Path(tempfile.gettempdir(), f"esr-gpu-{gpu}.lock"), timeout=0, mode=0o666))
+            taken.append(gpu)
+        except Timeout:
+            continue
+    return taken
