@@ -193,11 +193,10 @@ def _ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
 def _check(packed_set: PackedSet, patch: int) -> None:
     if not len(packed_set):
         raise EsrError(f"{packed_set.manifest} holds no images at this scale; choose another set or scale")
-    small = (packed_set.sizes.min(axis=1) < patch).nonzero()[0].tolist()
+    sizes = packed_set.sizes
+    small = (sizes.min(axis=1) < patch).nonzero()[0].tolist()
     if small:
-        named = ", ".join(
-            f"{packed_set.names[i]} ({packed_set.sizes[i, 1]}x{packed_set.sizes[i, 0]})" for i in small[:_NAMED]
-        )
+        named = ", ".join(f"{packed_set.names[i]} ({sizes[i, 1]}x{sizes[i, 0]} px)" for i in small[:_NAMED])
         more = f" and {len(small) - _NAMED} more" if len(small) > _NAMED else ""
         raise EsrError(
             f"{packed_set.manifest}: smaller than the patch of {patch}: {named}{more}; "

@@ -113,9 +113,8 @@ def read_manifest(path: Path, model: type[AnyManifest]) -> AnyManifest:
     try:
         return model.model_validate(read_json(path))
     except ValidationError as error:
-        raise EsrError(
-            f"{path} is of another version or no {model.__name__}; run the stage that makes it again"
-        ) from error
+        what = f"manifest of a {model.model_fields['kind'].default} of version {FORMAT}"
+        raise EsrError(f"{path} is no {what}; delete it and run the stage that makes it") from error
 
 
 def read_set(path: Path) -> SetManifest | JoinManifest:

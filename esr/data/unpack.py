@@ -20,6 +20,7 @@ from esr.data.progress import Progress
 from esr.data.transfer import check_space
 from esr.errors import EsrError
 
+_CHUNK = 1 << 20
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError)
 _ENCRYPTED_OR_UNKNOWN = (RuntimeError, NotImplementedError)
 
@@ -40,12 +41,17 @@ def unpack(archive: Path, folder: Path) -> None:
             shutil.copyfile(archive, partial / archive.name)
         elif zipfile.is_zipfile(archive):
             _unpack_zip(archive, partial)
-        else:
+        elif tarfile.is_tarfile(archive):
             _unpack_tar(archive, partial)
+        else:
+            raise tarfile.ReadError("it is neither zip nor tar, or its beginning or end is missing")
         os.sync()
         partial.replace(folder)
     except (*_DAMAGED, *_ENCRYPTED_OR_UNKNOWN) as error:
-        raise EsrError(f"{archive} cannot be unpacked ({error}); delete it, and free the disk if it is full") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise EsrError(
+            f"{archive} cannot be unpacked ({reason}); delete it, and free the disk if it is full"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -80,6 +86,8 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
             if source is not None:
                 _write(source, folder / member.name)
                 progress.add(member.size)
+        while file.fileobj and file.fileobj.read(_CHUNK):  # to the end, where a compressed file has its checksum
+            pass
 
 
 def _refuse_outside(archive: Path, name: str) -> None:
@@ -101,4 +109,4 @@ def _is_image(name: str) -> bool:
 def _write(source: IO[bytes], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+        shutil.copyfileobj(source, target, _CHUNK)

@@ -1,0 +1,196 @@
+"""Batches: the right pixels, the same ones whatever the workers, and each sample its own flips."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from packed_sets import coded_set, packed, source_of
+from small_images import write_image
+
+from esr.data.batches import Batches
+from esr.data.join import join
+from esr.data.manifest import SourceManifest, Totals, write_manifest
+from esr.data.store import PackedSet, open_set
+from esr.errors import EsrError
+
+SIZES = [(64, 96), (100, 64), (80, 84), (64, 64), (200, 68)]
+CODED = {"data_range": 255.0, "iterations": 30, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> PackedSet:
+    return coded_set(tmp_path_factory.mktemp("coded"), SIZES)
+
+
+def equal(one, other) -> bool:
+    one, other = list(one), list(other)
+    return len(one) == len(other) and all(
+        torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in zip(one, other, strict=True)
+    )
+
+
+def samples(batches: Batches):
+    """(LR, HR) of each sample as integer arrays (H, W, 3) of red = column, green = row, blue = image."""
+    for lr, hr in batches:
+        for small, large in zip(lr, hr, strict=True):
+            yield (image.permute(1, 2, 0).numpy().astype(int) for image in (small, large))
+
+
+WAYS = [{"workers": 0}, {"workers": 1}, {"workers": 3}, {"resident": True}]
+WAY_NAMES = ["inline", "one worker", "three workers", "resident"]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
+def test_batches_are_floats_in_channels_last(images, way):
+    lr, hr = next(iter(Batches(images, 32, 4, iterations=1, **way)))
+    assert lr.shape == (4, 3, 8, 8)
+    assert hr.shape == (4, 3, 32, 32)
+    for batch in (lr, hr):
+        assert batch.dtype == torch.float32
+        assert batch.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
+def test_lr_and_hr_show_the_same_place_flipped_and_turned_alike(images, way):
+    for lr, hr in samples(Batches(images, 32, 4, **CODED, **way)):
+        np.testing.assert_array_equal(np.kron(lr, np.ones((4, 4, 1), int)), hr)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
+def test_a_sample_is_a_whole_square_of_its_own_image(images, way):
+    for lr, _ in samples(Batches(images, 32, 4, **CODED, **way)):
+        number = lr[0, 0, 2]
+        height, width = SIZES[number]
+        assert (lr[..., 2] == number).all()
+        columns, rows = np.unique(lr[..., 0]), np.unique(lr[..., 1])
+        np.testing.assert_array_equal(columns, np.arange(columns[0], columns[0] + 8))
+        np.testing.assert_array_equal(rows, np.arange(rows[0], rows[0] + 8))
+        assert columns[-1] < width // 4
+        assert rows[-1] < height // 4
+
+
+def orientation(lr: np.ndarray) -> tuple[bool, bool, bool]:
+    """Whether a coded sample is turned, and whether its columns and rows run backwards."""
+    turned = lr[0, 0, 0] == lr[0, 1, 0]
+    down, across = lr[-1, -1, 1] - lr[0, 0, 1], lr[-1, -1, 0] - lr[0, 0, 0]
+    return bool(turned), bool(across < 0), bool(down < 0)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
+def test_each_sample_has_flips_and_turns_of_its_own(images, way):
+    seen = [orientation(lr) for lr, _ in samples(Batches(images, 32, 8, **CODED, **way))]
+    assert len(set(seen)) == 8
+    assert len(set(seen[:8])) > 1  # within one batch
+
+
+@pytest.mark.parametrize(
+    ("switches", "expected"),
+    [
+        ((False, False, False), {(False, False, False)}),
+        ((True, False, False), {(False, False, False), (False, True, False)}),
+        ((False, True, False), {(False, False, False), (False, False, True)}),
+        ((False, False, True), {(False, False, False), (True, False, False)}),
+    ],
+)
+def test_flips_and_turns_can_be_switched_off_one_by_one(images, switches, expected):
+    names = ("horizontal_flips", "vertical_flips", "rotations")
+    batches = Batches(images, 32, 8, **CODED, **dict(zip(names, switches, strict=True)))
+    assert {orientation(lr) for lr, _ in samples(batches)} == expected
+
+
+def test_every_image_is_used_once_per_epoch(images):
+    numbers = [int(lr[0, 0, 2]) for lr, _ in samples(Batches(images, 32, 4, **CODED))]
+    epochs = np.array(numbers[: len(numbers) // 5 * 5]).reshape(-1, 5)
+    assert (np.sort(epochs, axis=1) == np.arange(5)).all()
+
+
+@pytest.mark.parametrize("way", WAYS[1:], ids=WAY_NAMES[1:])
+def test_the_bytes_do_not_depend_on_who_crops(images, way):
+    assert equal(Batches(images, 64, 6, **CODED, **way), Batches(images, 64, 6, **CODED, workers=0))
+
+
+def test_a_restart_goes_on_with_the_very_same_batches(images):
+    whole = list(Batches(images, 32, 4, iterations=10))
+    assert equal(whole[7:], Batches(images, 32, 4, iterations=10, first_iteration=7, workers=2))
+    assert len(Batches(images, 32, 4, iterations=10, first_iteration=7)) == 3
+    assert list(Batches(images, 32, 4, iterations=10, first_iteration=10)) == []
+
+
+def test_ranks_share_each_batch_without_gap_or_repetition(images):
+    shares = [list(Batches(images, 32, 6, iterations=5, rank=rank, ranks=3)) for rank in range(3)]
+    for i, (lr, hr) in enumerate(Batches(images, 32, 6, iterations=5)):
+        assert torch.equal(torch.cat([share[i][0] for share in shares]), lr)
+        assert torch.equal(torch.cat([share[i][1] for share in shares]), hr)
+
+
+def test_batches_can_be_iterated_again_and_left_early(images):
+    batches = Batches(images, 32, 4, iterations=10, workers=2)
+    early = [batch for batch, _ in zip(batches, range(2), strict=False)]
+    assert equal(early, list(batches)[:2])
+
+
+def test_batches_that_are_kept_do_not_change(images):
+    batches = iter(Batches(images, 32, 4, iterations=10, workers=1))
+    lr, hr = next(batches)
+    before = lr.clone(), hr.clone()
+    list(batches)
+    assert equal([(lr, hr)], [before])
+
+
+@pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
+def test_white_becomes_the_data_range_exactly(tmp_path, way):
+    write_image(tmp_path / "hr/white.png", np.full((64, 64, 3), 255, np.uint8))
+    write_image(tmp_path / "hr/black.png", np.zeros((64, 64, 3), np.uint8))
+    both = open_set(packed(source_of(tmp_path, lr=False), tmp_path / "set"))
+    for data_range in (1.0, 255.0):
+        for lr, hr in Batches(both, 64, 2, iterations=1, data_range=data_range, **way):
+            assert set(hr.unique().tolist()) == set(lr.unique().tolist()) == {0.0, data_range}
+
+
+def test_a_join_is_drawn_from_evenly(images, tmp_path):
+    other = coded_set(tmp_path / "other", [(64, 64)], "other")
+    join(images.manifest, other.manifest, tmp_path / "both/manifest.json")
+    both = open_set(tmp_path / "both/manifest.json")
+    for way in WAYS:
+        heights = [len(both)] + [hr.shape[0] for _, hr in samples(Batches(both, 32, 6, iterations=2, **way))]
+        assert heights == [6] + [32] * 12
+    assert equal(Batches(both, 32, 6, iterations=4, resident=True), Batches(both, 32, 6, iterations=4))
+
+
+def test_images_smaller_than_the_patch_are_named_with_the_remedy(images):
+    with pytest.raises(EsrError, match=r"smaller than the patch of 68: 0000 \(96x64 px\), 0001 .*smallest_side"):
+        Batches(images, 68, 4, iterations=1)
+
+
+def test_a_set_without_images_is_told(tmp_path: Path):
+    empty = SourceManifest(
+        stand_in=False, totals=Totals(images=0, pixels=0, bytes=0), source="lsdir", about="none", images=[]
+    )
+    write_manifest(tmp_path / "source/manifest.json", empty)
+    nothing = open_set(packed(tmp_path / "source/manifest.json", tmp_path / "set"))
+    with pytest.raises(EsrError, match=r"set/manifest\.json holds no images at this scale"):
+        Batches(nothing, 64, 4, iterations=1)
+
+
+def test_a_set_without_images_adds_nothing_to_a_join(images, tmp_path):
+    empty = SourceManifest(
+        stand_in=False, totals=Totals(images=0, pixels=0, bytes=0), source="lsdir", about="none", images=[]
+    )
+    write_manifest(tmp_path / "source/manifest.json", empty)
+    join(images.manifest, packed(tmp_path / "source/manifest.json", tmp_path / "set"), tmp_path / "both/manifest.json")
+    both = open_set(tmp_path / "both/manifest.json")
+    assert equal(Batches(both, 32, 4, iterations=3), Batches(images, 32, 4, iterations=3))
+    assert equal(Batches(both, 32, 4, iterations=3, resident=True), Batches(images, 32, 4, iterations=3))
+
+
+def test_a_batch_that_cannot_be_shared_is_told(images):
+    with pytest.raises(EsrError, match="a batch of 4 cannot be shared by 3 devices"):
+        Batches(images, 32, 4, iterations=1, ranks=3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
+def test_a_gpu_is_given_the_very_same_batches(images, way):
+    on_gpu = ((lr.cpu(), hr.cpu()) for lr, hr in Batches(images, 64, 6, **CODED, device="cuda", **way))
+    assert equal(on_gpu, Batches(images, 64, 6, **CODED))

@@ -1,0 +1,51 @@
+"""`esr inspect` tells what a store holds, and finds what has changed in it."""
+
+import pytest
+from packed_sets import coded_set, source_of
+
+from esr.data.inspection import inspect
+from esr.data.join import join
+from esr.errors import EsrError
+
+SIZES = [(40, 48), (64, 40), (400, 500)]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "images.store", ""])
+def test_a_set_is_described_by_its_manifest_its_store_or_its_folder(tmp_path, name):
+    text = inspect(coded_set(tmp_path, SIZES, "div2k").manifest.parent / name)
+    assert "set of 3 images in 1 part" in text
+    assert "div2k" in text
+    assert "smallest 0000 (48x40 px), largest 0002 (500x400 px)" in text
+    assert "patches up to 40 px" in text
+
+
+def test_a_join_is_described_part_by_part(tmp_path):
+    first, second = coded_set(tmp_path / "a", SIZES, "div2k"), coded_set(tmp_path / "b", SIZES[:1], "lsdir")
+    join(first.manifest, second.manifest, tmp_path / "both/manifest.json")
+    text = inspect(tmp_path / "both")
+    assert "set of 4 images in 2 parts" in text
+    assert text.index("div2k: ") < text.index("lsdir: ")
+
+
+def test_a_source_is_described(tmp_path):
+    coded_set(tmp_path, SIZES)
+    text = inspect(source_of(tmp_path))
+    assert "source photos" in text
+    assert "3 images, 0.2 MP of HR" in text
+
+
+def test_every_image_whose_samples_have_changed_is_named(tmp_path):
+    store = coded_set(tmp_path, SIZES).manifest.parent / "images.store"
+    assert "every sample of 3 HR and LR images" in inspect(store, verify=True)
+    with store.open("rb+") as file:
+        file.seek(-1, 2)  # the last byte of the last LR image
+        file.write(b"\xff")
+        file.seek(4096)  # the first byte of the first HR image
+        file.write(b"\xff")
+    with pytest.raises(EsrError, match=r"2 images cannot be used: 0000 in .* has changed .*; 0002 in"):
+        inspect(store, verify=True)
+
+
+def test_what_is_nothing_of_ours_is_told(tmp_path):
+    with pytest.raises(EsrError, match=r"has no manifest\.json in it or beside it"):
+        inspect(tmp_path)

@@ -1,0 +1,48 @@
+"""Long work shows its rate and the time left on a terminal, and next to nothing elsewhere."""
+
+import io
+import time
+
+import pytest
+
+from esr.data.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def run(clock, stream, monkeypatch, seconds: int) -> str:
+    monkeypatch.setattr("sys.stderr", stream)
+    with Progress("set.zip", 1000e6, "MB", done=200e6, divide=1e6) as progress:
+        for _ in range(seconds):
+            clock[0] += 1
+            progress.add(10e6)
+    return stream.getvalue()
+
+
+def test_a_terminal_shows_rate_and_time_left_in_one_line(clock, monkeypatch):
+    monkeypatch.delenv("ESR_UNDER_SNAKEMAKE", raising=False)
+    shown = run(clock, Terminal(), monkeypatch, 4).split("\r\033[K")
+    assert shown[-2] == "set.zip: 240 of 1,000 MB, 10.0 a second, 0:01:16 left"
+    assert shown[-1] == ""  # the line is gone when the work is done
+
+
+def test_without_a_terminal_there_is_a_line_per_half_minute(clock, monkeypatch):
+    lines = run(clock, io.StringIO(), monkeypatch, 70).splitlines()
+    assert lines == [
+        "set.zip: 500 of 1,000 MB, 10.0 a second, 0:00:50 left",
+        "set.zip: 800 of 1,000 MB, 10.0 a second, 0:00:20 left",
+    ]
+
+
+def test_short_work_says_nothing_to_a_log(clock, monkeypatch):
+    assert run(clock, io.StringIO(), monkeypatch, 10) == ""

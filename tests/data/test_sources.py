@@ -1,0 +1,259 @@
+"""The stage `download`: what lies beside the manifest, and what the manifest says of it."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from small_images import coded_image, png_bytes, write_image, zip_bytes
+
+from esr.data.sources import download
+from esr.errors import EsrError
+from esr.recipes.rows import Archive, Download
+from esr.recipes.scale import DataRule
+
+REAL = DataRule(stand_in=False, only_source=None)
+STAND_IN = DataRule(stand_in=True, only_source=None)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def manifest_of(row: Download, rule: DataRule, key: str = "source", folder: str = "data") -> dict:
+    path = Path(folder, key, "manifest.json")
+    download(row, rule, key, path)
+    return json.loads(path.read_text())
+
+
+def names(manifest: dict) -> list[str]:
+    return [image["name"] for image in manifest["images"]]
+
+
+def a_folder(*files: str, place: str = "mine") -> str:
+    for number, file in enumerate(files):
+        write_image(Path(place, file), coded_image(number, 24, 32, 4))
+    return place
+
+
+# Stand-ins
+
+
+def test_two_photographs_are_held_out_whole_and_none_of_the_others():
+    held_out = names(manifest_of(Download(use="validation"), STAND_IN, "valid"))
+    training = names(manifest_of(Download(use="training"), STAND_IN))
+    assert held_out == ["chelsea", "coffee"]
+    assert set(training).isdisjoint(held_out)
+    assert {"astronaut", "rocket", "motorcycle", "china", "flower"} <= set(training)
+    assert len([name for name in training if "motorcycle" in name]) == 1  # the stereo pair is one image
+
+
+def test_a_stand_in_says_so_and_describes_its_images():
+    manifest = manifest_of(Download(use="validation", images=100), STAND_IN, "div2k-valid")
+    assert manifest["stand_in"] is True
+    assert manifest["about"].startswith("stand-in for div2k-valid")
+    chelsea = manifest["images"][0]["hr"]
+    assert (chelsea["height"], chelsea["width"]) == (300, 451)  # scikit-image's documentation
+    content = Path("data/div2k-valid/hr", chelsea["path"]).read_bytes()
+    assert chelsea["sha256"] == hashlib.sha256(content).hexdigest()
+    assert manifest["totals"] == {"images": 2, "pixels": 300 * 451 + 400 * 600, "bytes": 3 * (300 * 451 + 400 * 600)}
+
+
+def test_the_photographs_are_those_of_the_package():
+    from skimage.data import chelsea
+    from skimage.io import imread
+
+    manifest_of(Download(use="validation"), STAND_IN)
+    assert (imread("data/source/hr/chelsea.png") == chelsea()).all()
+
+
+def test_equal_sources_have_equal_bytes_wherever_they_lie():
+    for folder in ("here", "there/and/further"):
+        download(Download(use="training"), STAND_IN, "div2k", Path(folder, "manifest.json"))
+    assert Path("here/manifest.json").read_bytes() == Path("there/and/further/manifest.json").read_bytes()
+    assert str(Path.cwd()) not in Path("here/manifest.json").read_text()
+
+
+def test_stand_ins_import_neither_torch_nor_their_packages():
+    code = (
+        "import sys; from pathlib import Path; import esr.data.crop, esr.data.join;"
+        "from esr.data.sources import download;"
+        "from esr.recipes.rows import Download; from esr.recipes.scale import DataRule;"
+        "download(Download(use='training'), DataRule(stand_in=True, only_source=None), 'x', Path('x/manifest.json'));"
+        "print([name for name in ('torch', 'skimage', 'sklearn', 'scipy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Which sources a scale uses
+
+
+def test_a_scale_with_one_source_leaves_the_other_training_sources_empty():
+    rule = DataRule(stand_in=False, only_source="div2k")
+    folder = a_folder("1.png")
+    empty = manifest_of(Download(use="training", folder=folder), rule, "flickr2k")
+    assert empty["images"] == []
+    assert "div2k" in empty["about"]
+    assert names(manifest_of(Download(use="training", folder=folder), rule, "div2k")) == ["1"]
+    assert names(manifest_of(Download(use="validation", folder=folder), rule, "valid")) == ["1"]
+
+
+def test_a_source_that_nothing_is_known_of_says_how_to_get_it():
+    with pytest.raises(EsrError, match=r"download\.lsdir: .*accept the licence"):
+        manifest_of(Download(use="training", how="accept the licence"), REAL, "lsdir")
+
+
+# The user's folder
+
+
+def test_a_folder_is_searched_with_its_subfolders_in_order_of_path():
+    folder = a_folder("b/2.png", "a/3.png", "1.png", "b/.hidden.png", ".trash/4.png")
+    Path(folder, "notes.txt").write_text("not an image")
+    assert names(manifest_of(Download(use="training", folder=folder, images=3), REAL)) == ["1", "3", "2"]
+
+
+def test_images_of_the_same_name_are_told_apart_by_their_folders():
+    folder = a_folder("a/1.png", "b/1.png")
+    assert names(manifest_of(Download(use="training", folder=folder), REAL)) == ["a/1", "b/1"]
+
+
+def test_lr_images_are_paired_by_name():
+    folder = a_folder("0001.png", "0002.png")
+    lr_folder = a_folder("X4/0002x4.png", "X4/0001x4.png", place="lr")
+    manifest = manifest_of(Download(use="training", folder=folder, lr_folder=lr_folder), REAL)
+    assert [(i["name"], i["lr"]["path"]) for i in manifest["images"]] == [
+        ("0001", "X4/0001x4.png"),
+        ("0002", "X4/0002x4.png"),
+    ]
+
+
+def test_every_image_without_a_partner_is_named():
+    folder = a_folder("1.png", "2.png", "3.png")
+    lr_folder = a_folder("1x4.png", "4x4.png", place="lr")
+    with pytest.raises(EsrError) as refusal:
+        manifest_of(Download(use="training", folder=folder, lr_folder=lr_folder), REAL)
+    for complaint in ("2 has no LR image", "3 has no LR image", "4x4.png has no HR image"):
+        assert complaint in str(refusal.value)
+    assert not Path("data/source/manifest.json").exists()
+
+
+def test_every_file_that_is_no_image_is_named():
+    folder = a_folder("1.png", "2.png", "3.png")
+    Path(folder, "1.png").write_bytes(b"no image")
+    Path(folder, "3.png").write_bytes(b"")
+    with pytest.raises(EsrError, match=r"2 images cannot be used: .*1\.png.*3\.png"):
+        manifest_of(Download(use="training", folder=folder), REAL)
+    assert not Path("data/source/manifest.json").exists()
+
+
+def test_a_wrong_number_of_images_is_told():
+    with pytest.raises(EsrError, match="holds 1 images instead of 800"):
+        manifest_of(Download(use="training", folder=a_folder("1.png"), images=800), REAL)
+
+
+def test_an_empty_folder_and_none_at_all_are_told():
+    Path("empty").mkdir()
+    with pytest.raises(EsrError, match="holds no images"):
+        manifest_of(Download(use="training", folder="empty"), REAL)
+    with pytest.raises(EsrError, match=r"download\.source\.folder: nowhere is not a folder"):
+        manifest_of(Download(use="training", folder="nowhere"), REAL)
+
+
+def test_the_manifest_says_the_same_wherever_the_folder_is():
+    first = manifest_of(Download(use="training", folder=a_folder("1.png", place="here")), REAL)
+    second = manifest_of(Download(use="training", folder=a_folder("1.png", place="there")), REAL)
+    assert first == second
+
+
+def test_a_users_folder_is_never_written_to():
+    folder = a_folder("1.png")
+    manifest_of(Download(use="training", folder=folder), REAL)
+    manifest_of(Download(use="training", folder=folder), STAND_IN)
+    assert [path.name for path in Path(folder).iterdir()] == ["1.png"]
+    assert "1" not in names(manifest_of(Download(use="training"), STAND_IN))
+
+
+# Archives
+
+HR_ZIP = zip_bytes({f"train_HR/{i:04}.png": png_bytes(coded_image(i, 24, 32, 4)) for i in range(3)})
+LR_ZIP = zip_bytes({f"train_LR/X4/{i:04}x4.png": png_bytes(coded_image(i, 6, 8, 1)) for i in range(3)})
+
+
+@pytest.fixture
+def archives(server) -> Download:
+    server.files |= {"/hr.zip": HR_ZIP, "/lr.zip": LR_ZIP}
+    hr = Archive(url=server.url("/hr.zip"), sha256=hashlib.sha256(HR_ZIP).hexdigest(), bytes=len(HR_ZIP))
+    return Download(use="training", images=3, archives=[hr, Archive(url=server.url("/lr.zip"), holds="lr")])
+
+
+def test_archives_become_pairs(archives):
+    manifest = manifest_of(archives, REAL)
+    assert names(manifest) == ["0000", "0001", "0002"]
+    assert manifest["stand_in"] is False
+    lr = manifest["images"][2]["lr"]
+    assert (lr["height"], lr["width"]) == (6, 8)
+    assert Path("data/source/lr", lr["path"]).read_bytes() == png_bytes(coded_image(2, 6, 8, 1))
+
+
+def test_scales_share_what_was_downloaded_and_the_archives_are_not_needed_any_more(archives, server):
+    first = manifest_of(archives, REAL, folder="data/pilot")
+    for archive in Path("data/archives/source").glob("*.zip"):
+        archive.unlink()
+    server.requests.clear()
+    assert manifest_of(archives, REAL, folder="data/paper") == first
+    assert server.requests == []
+
+
+def test_an_unpublished_checksum_is_recorded_once_and_verified_ever_after(archives, server, project):
+    manifest_of(archives, REAL)
+    recorded = json.loads(Path("data.lock.json").read_text())
+    assert recorded == {server.url("/lr.zip"): {"bytes": len(LR_ZIP), "sha256": hashlib.sha256(LR_ZIP).hexdigest()}}
+    server.files["/lr.zip"] = zip_bytes({"other.png": png_bytes(coded_image(9, 6, 8, 1))})
+    Path("data/archives").rename("elsewhere")
+    with pytest.raises(EsrError, match=r"lr\.zip could not be downloaded: .* instead of"):
+        manifest_of(archives, REAL)
+
+
+def test_nothing_is_recorded_of_what_is_no_archive(server):
+    server.files["/hr.zip"] = b"<html>please log in</html>"
+    with pytest.raises(EsrError, match="cannot be unpacked"):
+        manifest_of(Download(use="training", archives=[Archive(url=server.url("/hr.zip"))]), REAL)
+    assert not Path("data.lock.json").exists()
+
+
+def test_a_damaged_lock_file_is_named(archives):
+    Path("data.lock.json").write_text('{"http": ')
+    with pytest.raises(EsrError, match=r"data\.lock\.json"):
+        manifest_of(archives, REAL)
+
+
+def test_archives_may_lie_in_a_folder_of_the_users_choice(archives, monkeypatch):
+    monkeypatch.setenv("ESR_ARCHIVES", "big-disk")
+    manifest_of(archives, REAL)
+    assert Path("big-disk/source/hr.zip").exists()
+    assert not Path("data/archives").exists()
+
+
+def test_a_new_archive_replaces_the_images_of_the_old_one(archives, server):
+    manifest_of(archives, REAL)
+    content = zip_bytes({f"{i}.png": png_bytes(coded_image(i, 24, 32, 4)) for i in range(3)})
+    server.files["/hr.zip"] = content
+    new = Archive(url=server.url("/hr.zip"), sha256=hashlib.sha256(content).hexdigest())
+    Path("data/archives/source/hr.zip").unlink()
+    assert names(manifest_of(Download(use="training", archives=[new]), REAL)) == ["0", "1", "2"]
+
+
+def test_two_downloads_of_one_source_at_once_fetch_it_once(archives, server):
+    threads = [threading.Thread(target=manifest_of, args=(archives, REAL, "source", f"data/{i}")) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(path for path, _ in server.requests) == ["/hr.zip", "/lr.zip"]
+    assert Path("data/0/source/manifest.json").read_bytes() == Path("data/1/source/manifest.json").read_bytes()
