@@ -183,7 +183,7 @@ class WidePointwise(ComposedConv2d):
         self.identity = identity and channels_in == channels_out
 
     def compose(self) -> tuple[Tensor, Tensor | None]:
-        weight = after_pointwise(self.narrow.weight, self.widen.weight)
+        weight = before_pointwise(self.narrow.weight, self.widen.weight)
         if self.identity:
             weight = weight + identity_kernel(len(weight), weight)
         return weight, sum_of(passed_on(self.widen.bias, self.narrow.weight), self.narrow.bias)
