@@ -20,6 +20,7 @@ BORDER = 4
 _SSIM_WINDOW = 11
 _SSIM_SIGMA = 1.5
 _SSIM_C1, _SSIM_C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
+_LUMA = np.array([65.481, 128.553, 24.966])
 _STRIP = 64  # rows that are filtered together, so that they stay in the processor's cache
 
 SMALLEST_SIDE = _SSIM_WINDOW + 2 * BORDER
@@ -63,7 +64,7 @@ def to_y(image: Image, rounded: bool = False) -> NDArray[np.float64]:
     Args:
         rounded: round to whole levels, as MATLAB's ``rgb2ycbcr`` gives them for uint8 images; BasicSR does not.
     """
-    luma: NDArray[np.float64] = 16 + image.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / PEAK
+    luma: NDArray[np.float64] = image.astype(np.float64) @ (_LUMA / PEAK) + 16
     return np.floor(luma + 0.5) if rounded else luma
 
 

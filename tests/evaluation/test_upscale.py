@@ -1,0 +1,175 @@
+"""`esr upscale`, as a user calls it."""
+
+import numpy as np
+import pytest
+from made_networks import attentive_network, attentive_weights, nearest_weights
+from PIL import Image, ImageCms
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from skimage import data
+
+from esr.cli import main
+from esr.data.bicubic import upscale
+from esr.data.images import read_picture, write_png
+from esr.evaluation.inference import super_resolve
+
+PHOTO = data.coffee()[100:140, 200:252]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the command line; gives exit code, standard output and standard error."""
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["esr", "upscale", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+def repeated(image):
+    return image.repeat(4, axis=0).repeat(4, axis=1)
+
+
+def enlarged(call, tmp_path, image, weights=None):
+    """What becomes of one image file."""
+    code, _, err = call(weights or nearest_weights(tmp_path), image, tmp_path / "out.png")
+    assert (code, err) == (0, "")
+    return read_picture(tmp_path / "out.png")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("data_range", [1.0, 255.0])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_and_colour_in_8_and_16_bits(call, tmp_path, channels, data_range, dtype):
+    pixels = PHOTO[..., :channels].astype(dtype) * (dtype(257) if dtype is np.uint16 else dtype(1))
+    pixels[0, 0] = pixels[0, 0] // 2 + 1
+    write_png(tmp_path / "a.png", pixels)
+    out = enlarged(call, tmp_path, tmp_path / "a.png", nearest_weights(tmp_path, data_range)).pixels
+    assert out.dtype == dtype
+    # A range of 1 is not exact in fp32: 65535 levels and 2^24 steps.
+    assert abs(out.astype(int) - repeated(pixels).astype(int)).max() <= (dtype is np.uint16 and data_range == 255.0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_alpha_is_enlarged_by_bicubic(call, tmp_path, channels, dtype):
+    alpha = np.zeros((40, 52, 1), dtype)
+    alpha[10:, 20:] = np.iinfo(dtype).max
+    pixels = np.concatenate([PHOTO[..., :channels].astype(dtype), alpha], axis=2)
+    write_png(tmp_path / "a.png", pixels)
+    out = enlarged(call, tmp_path, tmp_path / "a.png").pixels
+    assert (out[..., -1:] == upscale(alpha)).all()
+    assert (out[80:, 120:, -1] == np.iinfo(dtype).max).all()  # what was opaque stays opaque
+    assert abs(out[..., :-1].astype(int) - repeated(pixels[..., :-1]).astype(int)).max() <= 1
+
+
+def test_exif_orientation_is_applied_and_the_profile_kept(call, tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: the top of the scene is at the right of the file
+    Image.fromarray(PHOTO).save(tmp_path / "a.png", exif=exif, icc_profile=profile)
+    picture = enlarged(call, tmp_path, tmp_path / "a.png")
+    assert (picture.pixels == repeated(np.rot90(PHOTO, k=-1))).all()
+    assert picture.icc_profile == profile
+    with Image.open(tmp_path / "out.png") as written:
+        assert written.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (14, 3), (17, 23)])
+def test_any_size(call, tmp_path, shape):
+    write_png(tmp_path / "a.png", PHOTO[: shape[0], : shape[1]])
+    out = enlarged(call, tmp_path, tmp_path / "a.png", attentive_weights(tmp_path)).pixels
+    assert out.shape == (4 * shape[0], 4 * shape[1], 3)
+
+
+def test_tiles_equal_the_whole_within_a_level(call, tmp_path):
+    image = data.coffee()[:170, :250]
+    write_png(tmp_path / "a.png", image)
+    code, _, _ = call(attentive_weights(tmp_path), tmp_path / "a.png", tmp_path / "tiled.png", "--tile", 96)
+    assert code == 0
+    whole = super_resolve(attentive_network(), image, 255.0).astype(int)
+    assert abs(whole - read_picture(tmp_path / "tiled.png").pixels).max() <= 1
+
+
+def test_a_folder(call, tmp_path):
+    write_png(tmp_path / "in/a.png", PHOTO)
+    Image.fromarray(PHOTO).save(tmp_path / "in/b.bmp")
+    (tmp_path / "in/notes.txt").touch()
+    code, _, _ = call(nearest_weights(tmp_path), tmp_path / "in", tmp_path / "out")
+    assert code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+    assert (read_picture(tmp_path / "out/b.png").pixels == repeated(PHOTO)).all()
+
+
+def test_a_larger_limit_lets_a_wide_image_pass(call, tmp_path):
+    write_png(tmp_path / "a.png", np.zeros((1, 20_000, 1), np.uint8))
+    code, _, _ = call(nearest_weights(tmp_path), tmp_path / "a.png", tmp_path / "out.png", "--largest-side", 20_000)
+    assert code == 0
+    assert read_picture(tmp_path / "out.png", 80_000).pixels.shape == (4, 80_000, 1)
+
+
+class TestRefused:
+    """One line on standard error that names the culprit, exit code 2."""
+
+    @pytest.fixture
+    def refused(self, call, tmp_path):
+        def run(source, *arguments, reason, weights=None, out=None):
+            code, output, err = call(weights or nearest_weights(tmp_path), source, out or tmp_path / "out", *arguments)
+            assert (code, output) == (2, "")
+            assert err.startswith("esr: ")
+            assert err.count("\n") == 1
+            for part in reason:
+                assert part in err
+
+        return run
+
+    def test_nothing_is_overwritten_untold(self, call, refused, tmp_path):
+        write_png(tmp_path / "in/a.png", PHOTO)
+        write_png(tmp_path / "in/b.png", PHOTO)
+        write_png(tmp_path / "out/b.png", 255 - PHOTO)
+        refused(tmp_path / "in", reason=["out/b.png is there already", "--overwrite"])
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
+        assert (read_picture(tmp_path / "out/b.png").pixels == 255 - PHOTO).all()
+        assert call(nearest_weights(tmp_path), tmp_path / "in", tmp_path / "out", "--overwrite")[0] == 0
+        assert (read_picture(tmp_path / "out/b.png").pixels == repeated(PHOTO)).all()
+
+    def test_an_image_is_never_replaced_by_its_own_enlargement(self, refused, tmp_path):
+        write_png(tmp_path / "in/a.png", PHOTO)
+        refused(tmp_path / "in", "--overwrite", out=tmp_path / "in", reason=["a.png would be replaced"])
+        assert (read_picture(tmp_path / "in/a.png").pixels == PHOTO).all()
+
+    def test_the_good_images_of_a_folder_are_made_and_the_others_named(self, refused, tmp_path):
+        write_png(tmp_path / "in/good.png", PHOTO)
+        (tmp_path / "in/text.png").write_text("not an image")
+        content = (tmp_path / "in/good.png").read_bytes()
+        (tmp_path / "in/cut.png").write_bytes(content[: len(content) // 2])
+        frames = [Image.fromarray(PHOTO), Image.fromarray(255 - PHOTO)]
+        frames[0].save(tmp_path / "in/moving.gif", save_all=True, append_images=frames[1:])
+        write_png(tmp_path / "in/wide.png", np.zeros((4, 20_000, 3), np.uint8))
+        Image.fromarray(PHOTO).convert("CMYK").save(tmp_path / "in/print.tif")
+        named = ["5 images", "text.png is no image", "cut.png is damaged", "moving.gif holds several frames"]
+        refused(tmp_path / "in", reason=[*named, "wide.png is 20000x4 px", "print.tif is of a kind (TIFF, CMYK)"])
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+
+    def test_weights_that_are_not_numbers(self, refused, tmp_path):
+        good, bad = attentive_weights(tmp_path), tmp_path / "nan.safetensors"
+        state = load_file(good)
+        state["tail.bias"][3] = float("nan")
+        with safe_open(good, "pt") as file:
+            save_file(state, bad, metadata=file.metadata())
+        write_png(tmp_path / "a.png", PHOTO)
+        refused(tmp_path / "a.png", weights=bad, reason=["nan.safetensors", "NaN", "tail.bias"])
+
+    def test_a_source_that_is_missing(self, refused, tmp_path):
+        refused(tmp_path / "none.png", reason=["none.png is missing"])
+
+    def test_an_output_that_is_not_png(self, refused, tmp_path):
+        write_png(tmp_path / "a.png", PHOTO)
+        refused(tmp_path / "a.png", out=tmp_path / "out.jpg", reason=["out.jpg is not a .png"])
+
+    def test_a_tile_off_the_grid(self, refused, tmp_path):
+        write_png(tmp_path / "a.png", data.coffee())
+        refused(tmp_path / "a.png", "--tile", "100", reason=["100 is not a multiple of 24"])
