@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-CPU_SIZE = (180, 320)  # LR height and width; 720x1280 comes out
+CPU_SIZE = (135, 240)  # LR height and width: 540x960 comes out
 CUDA_SIZE = (270, 480)  # 1080x1920 comes out
 WARMUP_PASSES = 2
 FEWEST_ROUNDS = 3
