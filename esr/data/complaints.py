@@ -1,6 +1,8 @@
-"""Every complaint about a source in one error, so that one look at it is enough to mend all of them."""
+"""Errors of the data room: all complaints about a source at once, and a full disk in one line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from esr.errors import EsrError
 
@@ -11,3 +13,13 @@ def refuse(source: str, complaints: Iterable[str]) -> None:
     if found:
         count = "an image" if len(found) == 1 else f"{len(found)} images"
         raise EsrError(f"{source}: {count} cannot be used: {'; '.join(found)}")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says while ``path`` is written into one line that names it and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise EsrError(f"cannot write {path}: {reason}; free the disk, or make the folder writable") from error

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from esr.data.complaints import writing
 from esr.data.lock import only_one
 from esr.data.manifest import (
     FORMAT,
@@ -18,7 +19,6 @@ from esr.data.manifest import (
 )
 from esr.data.packing import pack, plan
 from esr.data.store import HEADER_BYTES, SCALE, file_sha256, header, index_hash, open_set
-from esr.errors import EsrError
 from esr.files import hash_of
 from esr.recipes.rows import Crop
 
@@ -63,13 +63,11 @@ def _pack(source: SourceManifest, folder: Path, pairs: Sequence[Pair], store: Pa
     if store.exists() and journal.exists():  # a run that ended between the store and its manifest
         store.replace(part)
     images = pack(source.source, plan(source.source, folder, pairs), part, journal, identity)
-    try:
+    with writing(store):
         with part.open("rb+") as file:
             file.write(header(index_hash(images), _size(images)))
             os.fsync(file.fileno())
         part.replace(store)
-    except OSError as error:
-        raise EsrError(f"cannot write {store}: {error.strerror}; free the disk, then start again") from error
     return images
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from esr.data.checksums import Checksum
+from esr.data.complaints import writing
 from esr.data.transfer import BrokenOffError, NotThereError, Part, transfer
 from esr.errors import EsrError
 from esr.recipes.rows import Archive
@@ -55,14 +56,12 @@ def fetch(
         return _verify_at_hand(path, size, sha256)
     if os.environ.get(OFFLINE, "0") not in ("", "0"):
         raise EsrError(f"{path} is missing and {OFFLINE} is set; put the file of {archive.url} there, or unset it")
-    try:
+    with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
         part = Part(folder / f"{path.name}.part")
         checksum = _download(archive, part, size, sha256, wait)
         os.replace(part.file, path)
         part.discard()
-    except OSError as error:
-        raise EsrError(f"cannot write {path}: {error.strerror or error}; free the disk, then start again") from error
     return checksum
 
 

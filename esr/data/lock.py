@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from esr.data.complaints import writing
+
 
 @contextmanager
 def only_one(path: Path, doing: str) -> Iterator[bool]:
@@ -18,8 +20,9 @@ def only_one(path: Path, doing: str) -> Iterator[bool]:
         path: the lock's file.
         doing: what the holder does, for the line that is shown while waiting ("packs div2k").
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         waited = not _taken_at_once(handle)
         if waited:

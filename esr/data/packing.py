@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esr.data.bicubic import downscale
-from esr.data.complaints import refuse
+from esr.data.complaints import refuse, writing
 from esr.data.images import crop_to_multiple, read_rgb
 from esr.data.manifest import PackedImage, Pair
 from esr.data.progress import Progress
@@ -174,11 +174,9 @@ def _pack_one(part: Path, place: int, task: Task) -> Outcome:
             hr, lr = _read(task)
         except EsrError as error:
             return Outcome(place, complaint=str(error))
-        try:
+        with writing(part):
             _write(handle, hr, task.offset)
             _write(handle, lr, task.offset + task.hr_bytes)
-        except OSError as error:
-            raise EsrError(f"cannot write {part}: {error.strerror}; free the disk, then start again") from error
     return Outcome(place, _hash(hr), _hash(lr))
 
 
@@ -228,7 +226,8 @@ def _reserve(part: Path, size: int) -> None:
     except OSError as error:
         if new:
             part.unlink(missing_ok=True)
-        raise EsrError(f"cannot write {part}, of {size / 1e9:.2f} GB: {error.strerror}; free the disk") from error
+        reason = error.strerror or str(error)
+        raise EsrError(f"cannot write {part}, which needs {size / 1e9:.2f} GB: {reason}; free the disk") from error
 
 
 def _read_journal(journal: Path, identity: str) -> dict[int, tuple[str, str]]:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from esr.data.checksums import LOCK_FILE, record, recorded
 from esr.data.collect import collect
+from esr.data.complaints import writing
 from esr.data.fetch import fetch, file_name
 from esr.data.lock import only_one
 from esr.data.manifest import Pair, SourceManifest, Totals, write_manifest
 from esr.data.standin import copy_stand_ins
 from esr.data.unpack import unpack
 from esr.errors import EsrError
+from esr.files import write_text
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
 
@@ -38,8 +40,9 @@ def download(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
     """
     stand_in, about, pairs = False, f"the images of {key}", list[Pair]()
     hr, lr = manifest.parent / "hr", manifest.parent / "lr"
-    _clear(hr)
-    _clear(lr)
+    with writing(manifest.parent):
+        _clear(hr)
+        _clear(lr)
     if rule.stand_in:
         stand_in, about = True, f"stand-in for {key}: photographs that come with scikit-image and scikit-learn"
         copy_stand_ins(row.use, hr)
@@ -76,21 +79,27 @@ def _have(archive: Archive, folder: Path) -> None:
     unpacked = folder / archive.holds / file_name(archive)
     stamp = folder / archive.holds / f".{file_name(archive)}.sha256"
     sha256 = archive.sha256 or (known.sha256 if known else None)
-    if sha256 and unpacked.is_dir() and stamp.exists() and stamp.read_text() == sha256:
+    if sha256 and unpacked.is_dir() and stamp.exists() and stamp.read_text() == _stamp(sha256, archive):
         return
     checksum = fetch(archive, folder, known)
     shutil.rmtree(unpacked, ignore_errors=True)
-    unpack(folder / file_name(archive), unpacked)
-    stamp.write_text(checksum.sha256)
+    stamp.unlink(missing_ok=True)
+    unpack(folder / file_name(archive), unpacked, archive.only)
+    write_text(stamp, _stamp(checksum.sha256, archive))
     if archive.sha256 is None and known is None:  # unpacked well, so these are an archive's bytes and all of them
         record(LOCK_FILE, archive.url, checksum)
 
 
+def _stamp(sha256: str, archive: Archive) -> str:
+    return f"{sha256} {archive.only or '*'}"
+
+
 def _link(hr: Path, lr: Path, hr_target: Path, lr_target: Path | None) -> None:
-    hr.parent.mkdir(parents=True, exist_ok=True)
-    hr.symlink_to(hr_target.resolve())
-    if lr_target is not None:
-        lr.symlink_to(lr_target.resolve())
+    with writing(hr.parent):
+        hr.parent.mkdir(parents=True, exist_ok=True)
+        hr.symlink_to(hr_target.resolve())
+        if lr_target is not None:
+            lr.symlink_to(lr_target.resolve())
 
 
 def _clear(place: Path) -> None:

@@ -11,6 +11,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
+from fnmatch import fnmatchcase
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -25,24 +26,29 @@ _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFErro
 _ENCRYPTED_OR_UNKNOWN = (RuntimeError, NotImplementedError)
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: Path, folder: Path, only: str | None = None) -> None:
     """Write the images of a zip or tar archive (of any compression), or an image by itself, into ``folder``.
 
     The folder appears when all of it is written; what an interrupted run left is thrown away.
+
+    Args:
+        archive: the file.
+        folder: the folder to make.
+        only: a pattern, as a shell's, that the paths of the members to write match; ``*`` matches ``/`` too.
 
     Raises:
         EsrError: the archive is damaged, of no known kind, or has a member that is refused; the disk is full.
     """
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     try:
+        partial.mkdir(parents=True)
         if archive.suffix.lower() in SUFFIXES:
             shutil.copyfile(archive, partial / archive.name)
         elif zipfile.is_zipfile(archive):
-            _unpack_zip(archive, partial)
+            _unpack_zip(archive, partial, only or "*")
         elif tarfile.is_tarfile(archive):
-            _unpack_tar(archive, partial)
+            _unpack_tar(archive, partial, only or "*")
         else:
             raise tarfile.ReadError("it is neither zip nor tar, or its beginning or end is missing")
         os.sync()
@@ -56,7 +62,7 @@ def unpack(archive: Path, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _unpack_zip(archive: Path, folder: Path) -> None:
+def _unpack_zip(archive: Path, folder: Path, only: str) -> None:
     with zipfile.ZipFile(archive) as file:
         members = file.infolist()
         for member in members:
@@ -64,7 +70,7 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
             kind = stat.S_IFMT(member.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise _refused(archive, member.filename, "is a link or a device")
-        images = [member for member in members if not member.is_dir() and _is_image(member.filename)]
+        images = [member for member in members if not member.is_dir() and _is_wanted(member.filename, only)]
         total = sum(member.file_size for member in images)
         check_space(folder, total)
         with Progress(f"unpacking {archive.name}", total, "MB", divide=1e6) as progress:
@@ -74,7 +80,7 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
                 progress.add(member.file_size)
 
 
-def _unpack_tar(archive: Path, folder: Path) -> None:
+def _unpack_tar(archive: Path, folder: Path, only: str) -> None:
     size = archive.stat().st_size
     check_space(folder, size)
     with tarfile.open(archive) as file, Progress(f"unpacking {archive.name}", None, "MB", divide=1e6) as progress:
@@ -82,7 +88,7 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
             _refuse_outside(archive, member.name)
             if not (member.isreg() or member.isdir()):
                 raise _refused(archive, member.name, "is a link or a device")
-            source = file.extractfile(member) if member.isreg() and _is_image(member.name) else None
+            source = file.extractfile(member) if member.isreg() and _is_wanted(member.name, only) else None
             if source is not None:
                 _write(source, folder / member.name)
                 progress.add(member.size)
@@ -100,10 +106,10 @@ def _refused(archive: Path, name: str, why: str) -> EsrError:
     return EsrError(f"{archive} is refused: its member {name!r} {why}; get it from a source that you trust")
 
 
-def _is_image(name: str) -> bool:
+def _is_wanted(name: str, only: str) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
+    return path.suffix.lower() in SUFFIXES and not hidden and fnmatchcase(name, only)
 
 
 def _write(source: IO[bytes], path: Path) -> None:

@@ -30,6 +30,7 @@ class Archive(Row):
     )
     bytes: int | None = Field(None, gt=0, description="published size, checked before and after the download")
     token: str | None = Field(None, description="environment variable that holds the token the address asks for")
+    only: str | None = Field(None, description="pattern of the members to unpack, as */HR/*.png; all images if absent")
     holds: Literal["hr", "lr"] = Field("hr", description="whether the archive holds HR images or their bicubic x4 LR")
 
 

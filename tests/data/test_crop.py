@@ -304,3 +304,9 @@ def test_a_disk_that_fails_midway_is_one_line_and_the_next_run_goes_on(folder, m
     assert not (folder / "set/images.store").exists()
     packed(source, folder / "set")
     assert files_in(folder / "set") == files_in(folder / "whole")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(folder):
+    (folder / "set").write_text("a file, not a folder")
+    with pytest.raises(EsrError, match="cannot write .*set"):
+        packed(source_of(folder), folder / "set")

@@ -249,6 +249,17 @@ def test_a_new_archive_replaces_the_images_of_the_old_one(archives, server):
     assert names(manifest_of(Download(use="training", archives=[new]), REAL)) == ["0", "1", "2"]
 
 
+def test_one_archive_may_hold_hr_and_lr(server):
+    server.files["/both.tar"] = zip_bytes(
+        {"set/HR/1.png": png_bytes(coded_image(1, 24, 32, 4)), "set/LR/X4/1x4.png": png_bytes(coded_image(1, 6, 8, 1))}
+    )
+    hr = Archive(url=server.url("/both.tar"), only="*/HR/*")
+    lr = Archive(url=server.url("/both.tar"), only="*/LR/X4/*", holds="lr")
+    manifest = manifest_of(Download(use="training", archives=[hr, lr]), REAL)
+    assert manifest["images"][0]["lr"]["width"] == 8
+    assert len(server.requests) == 1
+
+
 def test_two_downloads_of_one_source_at_once_fetch_it_once(archives, server):
     threads = [threading.Thread(target=manifest_of, args=(archives, REAL, "source", f"data/{i}")) for i in range(2)]
     for thread in threads:
@@ -257,3 +268,10 @@ def test_two_downloads_of_one_source_at_once_fetch_it_once(archives, server):
         thread.join()
     assert sorted(path for path, _ in server.requests) == ["/hr.zip", "/lr.zip"]
     assert Path("data/0/source/manifest.json").read_bytes() == Path("data/1/source/manifest.json").read_bytes()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line():
+    Path("data").write_text("a file, not a folder")
+    for rule in (STAND_IN, REAL):
+        with pytest.raises(EsrError, match="cannot write data/source"):
+            manifest_of(Download(use="training", folder=a_folder("1.png")), rule)

@@ -56,6 +56,20 @@ def test_the_images_of_an_archive_are_written_and_nothing_else(tmp_path, name, c
     assert (tmp_path / "out/train/a.png").read_bytes() == PNG
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("set.zip", zip_bytes({"set/HR/1.png": PNG, "set/LR/X2/1.png": PNG, "set/LR/X4/1.png": PNG})),
+        ("set.tar", tar_bytes(*map(tar_member, ("set/HR/1.png", "set/LR/X2/1.png", "set/LR/X4/1.png")))),
+    ],
+)
+def test_a_pattern_chooses_among_the_images(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    unpack(tmp_path / name, tmp_path / "out", only="*/LR/X4/*")
+    files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png")]
+    assert files == ["set/LR/X4/1.png"]
+
+
 def test_an_image_by_itself_needs_no_archive(tmp_path):
     (tmp_path / "a.png").write_bytes(PNG)
     unpack(tmp_path / "a.png", tmp_path / "out")
