@@ -1,5 +1,7 @@
 """Released checkpoints in: a team's .pth becomes a weights file of ours."""
 
+import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,13 +111,16 @@ def read_checkpoint(path: Path) -> State:
     if not path.is_file():
         raise EsrError(f"checkpoint {path} is missing; name the released .pth file")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of old pickles: the refusal says all that there is to say
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load fails in a dozen ways on a file that is no checkpoint
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EsrError(
-            f"checkpoint {path} is cut short, no checkpoint, or holds more than tensors, which is never run ({reason});"
-            " download it again"
-        ) from error
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        if named:
+            raise EsrError(
+                f"checkpoint {path} holds more than tensors ({named[1]}); nothing in it was run; give a state dict alone"
+            ) from error
+        raise EsrError(f"checkpoint {path} is cut short or no checkpoint at all; download it again") from error
     state = next((content[key] for key in SUB_KEYS if key in content), content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise EsrError(f"checkpoint {path} does not hold named tensors at its root or under {', '.join(SUB_KEYS)}")
