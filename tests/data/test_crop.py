@@ -308,5 +308,5 @@ def test_a_disk_that_fails_midway_is_one_line_and_the_next_run_goes_on(folder, m
 
 def test_a_folder_that_cannot_be_written_is_one_line(folder):
     (folder / "set").write_text("a file, not a folder")
-    with pytest.raises(EsrError, match="cannot write .*set"):
+    with pytest.raises(EsrError, match=r"cannot write .*set"):
         packed(source_of(folder), folder / "set")
