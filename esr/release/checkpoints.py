@@ -118,9 +118,11 @@ def read_checkpoint(path: Path) -> State:
         named = re.search(r"GLOBAL (\S+)", str(error))
         if named:
             raise EsrError(
-                f"checkpoint {path} holds more than tensors ({named[1]}); nothing in it was run; give a state dict alone"
+                f"checkpoint {path} holds more than tensors: it asks for {named[1]}, and nothing in it was run"
             ) from error
-        raise EsrError(f"checkpoint {path} is cut short or no checkpoint at all; download it again") from error
+        raise EsrError(
+            f"checkpoint {path} is cut short or no checkpoint, and nothing in it was run; download it again"
+        ) from error
     state = next((content[key] for key in SUB_KEYS if key in content), content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise EsrError(f"checkpoint {path} does not hold named tensors at its root or under {', '.join(SUB_KEYS)}")

@@ -136,9 +136,10 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(tmp_path: Path, zip
     victim, path = tmp_path / "victim", tmp_path / "evil.pth"
     state: dict[str, Any] = {**made_checkpoint("team00_rlfn.pth"), "extra": Malicious(victim)}
     torch.save(state, path, _use_new_zipfile_serialization=zipped)
-    assert "posix.system); nothing in it was run" in refusal("rlfn", path)
+    message = refusal("rlfn", path)
+    assert "posix.system" in message and "nothing in it was run" in message
     path.write_bytes(pickle.dumps(Malicious(victim)))
-    assert "posix.system); nothing in it was run" in refusal("rlfn", path)
+    assert "nothing in it was run" in refusal("rlfn", path)
     assert not victim.exists()
 
 
