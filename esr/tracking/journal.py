@@ -27,14 +27,14 @@ class Head(TypedDict):
 
     entry: str  # whose row it is; "data" and "leaderboard" for the stages that all entries share
     recipe: str  # hash of `rows`
-    rows: Mapping[str, Any]  # the scale's rule and every row of the entry, by their names in params.yaml
+    rows: Mapping[str, Any]  # the scale's rule and every row of the entry, nested as in params.yaml
     scale: str
     kind: str
     key: str  # "" for a stage without a table
     order: int  # position in the graph, from 0
     exclusive: bool  # it measures time: nobody may disturb the machine while it runs
-    params: Mapping[str, Any]  # of this stage, by flat short names
-    tags: Mapping[str, str]  # commit, dirty, data, device, stand_in, the md5 of each input, ...
+    params: Mapping[str, Any]  # what dvc.yaml's `params` names, with its values
+    tags: Mapping[str, str]  # git_commit, git_dirty, device, ..., and "md5 PATH" of each input
 
 
 def journal_path(scale: str, kind: str, key: str, identity: str) -> Path:
@@ -91,9 +91,9 @@ class Journal:
         if fresh:
             self._append({"event": "metrics", "step": step, "values": fresh})
 
-    def picture(self, name: str, file: Path) -> None:
-        """Tell of a picture. It is copied, so the file may be overwritten; a name given again replaces the picture."""
-        copy = self.path.parent / PICTURES / (name if Path(name).suffix else name + file.suffix)
+    def picture(self, name: str, file: Path, step: int = 0) -> None:
+        """Tell of a picture at a step. It is copied: the file may be overwritten. The same again is dropped."""
+        copy = self.path.parent / PICTURES / name / f"{step}{file.suffix}"
         try:
             if copy.exists() and filecmp.cmp(copy, file, shallow=False):
                 return
@@ -102,7 +102,7 @@ class Journal:
         except (OSError, EsrError) as error:
             self._complain(error)
             return
-        self._append({"event": "picture", "file": str(copy.relative_to(self.path.parent / PICTURES))})
+        self._append({"event": "picture", "name": name, "step": step, "file": f"{PICTURES}/{name}/{copy.name}"})
 
     def close(self, status: Literal["finished", "failed", "killed"], tags: Mapping[str, str]) -> None:
         """Tell how the stage ended, with the md5 of its outputs among the tags."""

@@ -1,0 +1,161 @@
+"""The mirror: one process per project and store that sends to MLflow what stages write to their journals.
+
+The first stage starts it. It lives as long as a stage does and a little longer, gives way to the stages (lowest
+priority, and no work while one measures time), and may be killed at any moment.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from esr.errors import EsrError
+from esr.files import write_text
+from esr.tracking.address import answers, shown, store_name, tracking_uri
+from esr.tracking.held import hold, is_held
+from esr.tracking.journal import JOURNALS
+from esr.tracking.relay import Relay
+
+STATE = Path(".esr")
+WANTED = STATE / "mirror.wanted"  # name of the store that the latest stage wants; mirrors to other stores leave
+LOG = STATE / "mirror.log"
+SWITCH = "ESR_MIRROR"  # environment: with `off` stages write their journals and start no mirror
+
+POLL = 1.0  # seconds between two looks at the journals
+LINGER = 10.0  # seconds that the mirror outlives the last stage, so that the next one finds it
+CALM = 3.0  # seconds without a stage after which an entry's run gets its status
+LONGEST_PAUSE = 60.0  # seconds between two tries while the store does not answer
+
+
+def ensure_mirror() -> None:
+    """Start a mirror if none lives; call it when the stage has opened its journal. Takes milliseconds, never raises."""
+    if os.environ.get(SWITCH) == "off":
+        return
+    uri = tracking_uri()
+    try:
+        if not _is_wanted(uri):
+            write_text(WANTED, store_name(uri))
+        if not is_held(lock_of(uri)):
+            _start()
+    except (OSError, EsrError) as error:
+        print(f"the mirror to MLflow does not start ({error}); `esr track` sends {JOURNALS} later", file=sys.stderr)
+
+
+def lock_of(uri: str) -> Path:
+    """The file that whoever sends to the store holds."""
+    return STATE / f"mirror-{store_name(uri)}.lock"
+
+
+def run_mirror() -> None:
+    """The life of the mirror's process."""
+    os.nice(19)
+    uri = tracking_uri()
+    with _alone(uri) as is_alone:
+        if not is_alone:
+            return
+        with LOG.open("w", buffering=1) as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        _serve(Relay(uri))
+    _hand_over(uri)
+
+
+def drain(timeout: float = 60.0) -> str:
+    """Send all that the journals hold now, from this process or by the mirror that lives; cheap if all is sent.
+
+    Returns:
+        A line for people where something stays unsent, else "". Nothing is raised: tracking stops nobody.
+    """
+    uri = tracking_uri()
+    try:
+        trouble = _drain(uri, time.monotonic() + timeout) if JOURNALS.is_dir() else ""
+    except Exception as error:  # whatever it is, it must not spoil the run that has just ended
+        trouble = f"{type(error).__name__}: {error}"
+    return f"MLflow at {shown(uri)}: {trouble}; kept in {JOURNALS}, `esr track` sends it later" if trouble else ""
+
+
+def _drain(uri: str, deadline: float) -> str:
+    relay = Relay(uri)
+    goal = {journal.path: journal.path.stat().st_size for journal in relay.behind()}
+    if not goal and not relay.unsettled():
+        return ""
+    if not answers(uri):
+        return "it does not answer"
+    while True:
+        with _alone(uri) as is_alone:
+            relay = Relay(uri)
+            trouble = (relay.send(deadline) or relay.settle()) if is_alone else ""
+        if is_alone:
+            _hand_over(uri)
+        if trouble or _is_sent(relay, goal):
+            return trouble
+        if relay.measuring():
+            return "nothing is sent while a stage measures time"
+        if time.monotonic() > deadline:
+            return "it takes too long"
+        time.sleep(POLL / 10)
+
+
+def _is_sent(relay: Relay, goal: dict[Path, int]) -> bool:
+    """Whether every journal was sent as far as ``goal`` (path -> bytes); a torn last line never is."""
+    journals = relay.journals.values()
+    return all(journal.told.size >= goal.get(journal.path, 0) or not journal.is_behind for journal in journals)
+
+
+def _serve(relay: Relay) -> None:
+    last_life, pause, again = time.monotonic(), POLL, 0.0
+    while _is_wanted(relay.uri) and time.monotonic() - last_life < LINGER:
+        time.sleep(POLL)
+        relay.look()
+        if relay.living():
+            last_life = time.monotonic()
+        if time.monotonic() < again or relay.measuring():
+            continue
+        trouble = _send(relay, calm=time.monotonic() - last_life > CALM)
+        pause = min(2 * pause, LONGEST_PAUSE) if trouble else POLL
+        if trouble:
+            again = time.monotonic() + pause
+            print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {trouble}; next try in {pause:.0f} s", flush=True)
+
+
+def _send(relay: Relay, calm: bool) -> str:
+    if (relay.behind() or (calm and relay.unsettled())) and not answers(relay.uri):
+        return f"{shown(relay.uri)} does not answer"
+    return relay.send() or (relay.settle() if calm else "")
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[bool]:
+    """Hold the store's lock during the block; gives False where a living process has it."""
+    with lock_of(uri).open("a+") as lock:
+        is_alone = hold(lock, patience=0.05)
+        if is_alone:
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+        yield is_alone
+
+
+def _hand_over(uri: str) -> None:
+    """Start a mirror for stages that live now and found the lock taken."""
+    if _is_wanted(uri) and Relay(uri).living():
+        ensure_mirror()
+
+
+def _is_wanted(uri: str) -> bool:
+    return WANTED.exists() and WANTED.read_text() == store_name(uri)
+
+
+def _start() -> None:
+    started = subprocess.Popen(
+        [sys.executable, "-m", "esr.tracking"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    started.returncode = 0  # it outlives this process: nobody waits for it

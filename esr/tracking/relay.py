@@ -1,0 +1,118 @@
+"""The project's journals and one store: who lives, what waits to be sent, and the sending."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from esr.files import write_text
+from esr.tracking.address import answers, is_lost, store_name
+from esr.tracking.follow import Followed, journal_files
+from esr.tracking.journal import JOURNALS
+
+if TYPE_CHECKING:
+    from esr.tracking.sending import Sender
+
+PROJECT = JOURNALS / "project"  # a random name: clones that share a server keep their runs apart
+QUIET = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # by default a dead server holds a caller for minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+class Relay:
+    """The journals of the project as one store sees them. Only who holds the store's lock may send and settle."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.journals: dict[Path, Followed] = {}
+        self._sender: Sender | None = None
+        self.look()
+
+    def look(self) -> None:
+        """Take in journals that are new; tell everything again if the store's database was deleted."""
+        name = store_name(self.uri)
+        self.journals = {path: self.journals.get(path) or Followed(path, name) for path in journal_files()}
+        if is_lost(self.uri):
+            self._sender = None
+            for journal in self.journals.values():
+                journal.forget()
+
+    def living(self) -> list[Followed]:
+        """The journals of stages that run now."""
+        return [journal for journal in self.journals.values() if journal.lives]
+
+    def measuring(self) -> bool:
+        """Whether a stage runs now that measures time and wants the machine to itself."""
+        heads = [journal.head() for journal in self.living()]
+        return any(head["exclusive"] for head in heads if head)
+
+    def behind(self) -> list[Followed]:
+        """The journals with something new, the oldest first."""
+        return sorted((each for each in self.journals.values() if each.is_behind), key=lambda journal: journal.begun)
+
+    def unsettled(self) -> dict[str, list[Followed]]:
+        """By entry's run, all its journals, where something was sent since its status was told and no stage lives."""
+        entries: dict[str, list[Followed]] = defaultdict(list)
+        for journal in self.journals.values():
+            entries[journal.told.parent].append(journal)
+        return {
+            parent: journals
+            for parent, journals in entries.items()
+            if not all(journal.told.settled for journal in journals) and not any(journal.lives for journal in journals)
+        }
+
+    def send(self, deadline: float = float("inf")) -> str:
+        """Send all that is new, until ``deadline`` (of time.monotonic) or until a stage measures; the first trouble."""
+        trouble = ""
+        for journal in self.behind():
+            try:
+                sender = self._connected()
+                while sender.send_some(journal):
+                    if time.monotonic() > deadline or self.measuring():
+                        return trouble
+            except Exception as error:  # of mlflow, requests, a database, ...: what is not sent stays in the journal
+                trouble = trouble or f"{journal.name}: {_one_line(error)}"
+                if not self._may_go_on():
+                    break
+        return trouble
+
+    def settle(self) -> str:
+        """Tell the status of the entries whose stages have all ended; the first trouble."""
+        for journals in self.unsettled().values():
+            try:
+                self._connected().settle(journals)
+            except Exception as error:  # as above
+                return _one_line(error)
+        return ""
+
+    def _connected(self) -> Sender:
+        if self._sender is None:
+            for name, value in QUIET.items():
+                os.environ.setdefault(name, value)
+            from esr.tracking.sending import Sender
+            from esr.tracking.store import Store
+
+            self._sender = Sender(Store(self.uri), _project())
+        return self._sender
+
+    def _may_go_on(self) -> bool:
+        if self._sender is not None:
+            self._sender.doubt()
+        return self._sender is not None and answers(self.uri)
+
+
+def _project() -> str:
+    if not PROJECT.exists():
+        write_text(PROJECT, secrets.token_hex(8))
+    return PROJECT.read_text()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -1,0 +1,107 @@
+"""How stages appear in MLflow: names that sort and tell, parameters, and the note of an entry."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from esr.tracking.journal import Head
+
+LONGEST_VALUE = 6000  # characters of a parameter that MLflow takes; tags take more
+LONGEST_NAME = 250
+
+COLUMNS = (  # of the note's table: name, title, format, how many of the unit printed make one of the unit measured
+    ("psnr", "PSNR / dB", "{:.3f}", 1),
+    ("bicubic", "bicubic / dB", "{:.3f}", 1),
+    ("ssim", "SSIM", "{:.4f}", 1),
+    ("time_ms", "time / ms", "{:.2f}", 1),
+    ("ratio_to_baseline", "time / baseline's", "{:.3f}", 1),
+    ("parameters", "parameters / M", "{:.3f}", 1e-6),
+    ("flops", "FLOPs / G", "{:.2f}", 1e-9),
+    ("activations", "activations / M", "{:.2f}", 1e-6),
+    ("convs", "convs", "{:.0f}", 1),
+)
+
+
+def parent_name(head: Head) -> str:
+    """Such as ``slimrlfn · demo · 3f2a91``."""
+    return f"{head['entry']} · {head['scale']} · {head['recipe'][:6]}"
+
+
+def child_name(head: Head) -> str:
+    """Such as ``03 finetune slimrlfn-384-1``: sorts in the order of the graph."""
+    return f"{head['order'] + 1:02d} {head['kind']} {head['key']}".rstrip()
+
+
+def legal(name: str) -> str:
+    """The name with what MLflow refuses in a name replaced."""
+    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:LONGEST_NAME]
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested mappings as names with dots; a list is one value."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield legal(f"{prefix}{name}"), str(value)[:LONGEST_VALUE]
+
+
+def child_parameters(head: Head) -> dict[str, str]:
+    """A stage's parameters: its own row's columns by their plain names, the scale's rule without the scale's name."""
+    row, scale = f"{head['kind']}.{head['key']}", f"scales.{head['scale']}"
+    named: dict[str, str] = {}
+    for name, value in head["params"].items():
+        short = "" if name == row else name.replace(scale, "scale", 1) + "."
+        named.update(flat(value, short) if isinstance(value, Mapping) else flat({name: value}))
+    return named
+
+
+def parent_parameters(head: Head) -> dict[str, str]:
+    """Every row of the entry, by its name in params.yaml, so that a comparison of two recipes shows what differs."""
+    return dict(flat(head["rows"]))
+
+
+def parent_tags(head: Head) -> dict[str, str]:
+    """What an entry's run says of itself: what was run, and on which machine and code the latest stage ran."""
+    shared = {name: value for name, value in head["tags"].items() if not name.startswith("md5 ")}
+    return {**shared, **_tags(head, "entry")}
+
+
+def child_tags(head: Head) -> dict[str, str]:
+    """What a stage's run says of itself, besides the tags that the stage gave."""
+    command = f"python -m esr {head['kind']} {head['key']}".rstrip()
+    return {**_tags(head, "stage"), "kind": head["kind"], "key": head["key"], "mlflow.source.name": command}
+
+
+def _tags(head: Head, level: str) -> dict[str, str]:
+    commit = head["tags"].get("git_commit")
+    source = {"mlflow.source.git.commit": commit} if commit else {}
+    return {"level": level, "entry": head["entry"], "scale": head["scale"], "recipe": head["recipe"], **source}
+
+
+def of_entry(head: Head, name: str) -> str:
+    """A final number's name on the entry's run: ``psnr`` of the entry's own row, ``pruned/psnr`` of NAME-pruned."""
+    if head["key"] == head["entry"]:
+        return name
+    return f"{head['key'].removeprefix(head['entry'] + '-')}/{name}"
+
+
+def note(head: Head, results: Mapping[str, Mapping[str, float]]) -> str:
+    """The entry's run in Markdown; ``results`` holds the final numbers of each row of the leaderboard."""
+    first = f"**{head['entry']}** at scale `{head['scale']}`, recipe `{head['recipe'][:6]}`."
+    if any(values.get("stand_in") for values in results.values()):
+        first += " Measured on stand-in photographs, not on the challenge's images: not the paper's PSNR."
+    lines = [first]
+    if results:
+        lines += ["", _line("row", *(title for _, title, _, _ in COLUMNS)), _line(*["---"] * (len(COLUMNS) + 1))]
+        lines += [_line(key, *_cells(values)) for key, values in results.items()]
+    return "\n".join(lines)
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(values: Mapping[str, float]) -> Iterator[str]:
+    for name, _, style, unit in COLUMNS:
+        yield style.format(values[name] * unit) if name in values else "-"
