@@ -16,7 +16,7 @@ import torch
 
 from esr.data.cropping import crop_batch
 from esr.data.gather import gather, where_from
-from esr.data.resident import ResidentSet, fits
+from esr.data.resident import fits, resident
 from esr.data.sampling import Sampler, Samples
 from esr.data.store import SCALE, PackedSet
 from esr.errors import EsrError
@@ -102,7 +102,7 @@ class Batches:
             yield self._sampler.draw(iteration * self._batch + self._rank * self._share, self._share)
 
     def _resident_batches(self) -> Iterator[Batch]:
-        on_device = ResidentSet(self._set, self._device)
+        on_device = resident(self._set, self._device)
         for samples in self._samples():
             yield on_device.batch(samples, self._patch, self._data_range)
 

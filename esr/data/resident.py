@@ -1,5 +1,7 @@
 """A whole set in the memory of the device, where it fits: then a batch is a few numbers sent and one gather."""
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import torch
 
@@ -11,11 +13,21 @@ _CHUNK = 3 << 24  # bytes sent at a time; a multiple of a pixel's
 
 
 def fits(packed_set: PackedSet, device: torch.device) -> bool:
-    """Whether the set may live on the device: a GPU with twice the set's size free, half of it for training."""
+    """Whether the set lives on the device or may: a GPU with twice the set's size free, half of it for training."""
     if device.type != "cuda":
         return False
+    if packed_set in _KEPT:
+        return True
     free, _ = torch.cuda.mem_get_info(device)
     return 2 * sum(part.store_bytes for part in packed_set.parts) <= free
+
+
+def resident(packed_set: PackedSet, device: torch.device) -> "ResidentSet":
+    """The set on the device; it is sent once, and stays as long as ``packed_set`` does."""
+    kept = _KEPT.get(packed_set)
+    if kept is None or kept.device != device:
+        kept = _KEPT[packed_set] = ResidentSet(packed_set, device)
+    return kept
 
 
 class ResidentSet:
@@ -23,6 +35,7 @@ class ResidentSet:
 
     def __init__(self, packed_set: PackedSet, device: torch.device) -> None:
         """Send the set to the device."""
+        self.device = device
         payloads = [part.samples[HEADER_BYTES:] for part in packed_set.parts if part.images]
         self._pixels = torch.empty((sum(map(len, payloads)) // 3, 3), dtype=torch.uint8, device=device)
         table, begin = [], 0
@@ -48,6 +61,9 @@ class ResidentSet:
             index = where_from(numbers[:, column], numbers[:, column + 1], coins, side)
             images.append(gather(self._pixels, index, side, data_range))
         return images[0], images[1]
+
+
+_KEPT: WeakKeyDictionary[PackedSet, ResidentSet] = WeakKeyDictionary()
 
 
 def _send(samples: np.ndarray[tuple[int], np.dtype[np.uint8]], pixels: torch.Tensor) -> None:

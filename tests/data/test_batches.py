@@ -1,5 +1,8 @@
 """Batches: the right pixels, the same ones whatever the workers, and each sample its own flips."""
 
+import gc
+import os
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from small_images import write_image
 from esr.data.batches import Batches
 from esr.data.join import join
 from esr.data.manifest import SourceManifest, Totals, write_manifest
+from esr.data.resident import resident
 from esr.data.store import PackedSet, open_set
 from esr.errors import EsrError
 
@@ -146,6 +150,17 @@ def test_white_becomes_the_data_range_exactly(tmp_path, way):
     for data_range in (1.0, 255.0):
         for lr, hr in Batches(both, 64, 2, iterations=1, data_range=data_range, **way):
             assert set(hr.unique().tolist()) == set(lr.unique().tolist()) == {0.0, data_range}
+
+
+def test_a_resident_set_is_sent_once_and_goes_with_its_set(tmp_path):
+    own = coded_set(tmp_path, SIZES)
+    list(Batches(own, 32, 4, iterations=1, resident=True))
+    kept = weakref.ref(resident(own, torch.device("cpu")))
+    os.truncate(own.manifest.parent / "images.store", 0)  # reading the store again would end this process
+    list(Batches(own, 32, 4, iterations=3, resident=True))
+    del own
+    gc.collect()
+    assert kept() is None
 
 
 def test_a_join_is_drawn_from_evenly(images, tmp_path):
