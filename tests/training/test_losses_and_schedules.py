@@ -1,0 +1,87 @@
+"""Losses, learning rates and the EMA against numbers worked out by hand."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from esr.recipes.rows import FreshPhase
+from esr.recipes.scale import Schedule
+from esr.training.average import Average
+from esr.training.losses import charbonnier, l1, l2
+from esr.training.schedules import learning_rate
+
+A = torch.tensor([0.0, 0.5, 1.0, 0.25])
+B = torch.tensor([0.0, 0.1, 0.7, 0.25])
+
+
+def test_losses_by_hand() -> None:
+    assert l1(A, B).item() == pytest.approx((0.4 + 0.3) / 4)
+    assert l2(A, B).item() == pytest.approx((0.16 + 0.09) / 4)
+    by_hand = (0.01 + math.sqrt(0.16 + 1e-4) + math.sqrt(0.09 + 1e-4) + 0.01) / 4
+    assert charbonnier(A, B, eps=0.01).item() == pytest.approx(by_hand)
+
+
+def phase(**values: object) -> FreshPhase:
+    row = {
+        "entry": "x",
+        "network": "x.py",
+        "data": "x",
+        "validation": "x",
+        "patch": 64,
+        "batch": 1,
+        "loss": "l1",
+        "learning_rate": 1.0,
+        "iterations": 100,
+        "schedule": "constant",
+    }
+    return FreshPhase.model_validate({**row, **values})
+
+
+def plan(warmup: int = 0, milestones: tuple[int, ...] = ()) -> Schedule:
+    return Schedule(
+        iterations=100,
+        warmup=warmup,
+        patch=64,
+        batch=1,
+        learning_rate=1.0,
+        milestones=list(milestones),
+        validate_every=100,
+    )
+
+
+def test_cosine_falls_from_the_rate_to_the_lowest() -> None:
+    row = phase(schedule="cosine", lowest_learning_rate=0.2)
+    assert learning_rate(row, plan(), 0) == 1.0
+    assert learning_rate(row, plan(), 50) == pytest.approx(0.6)
+    assert learning_rate(row, plan(), 25) == pytest.approx(0.6 + 0.4 * math.sqrt(0.5))
+    assert learning_rate(row, plan(), 99) == pytest.approx(0.2, abs=1e-3)
+
+
+def test_multistep_halves_after_each_milestone() -> None:
+    row = phase(schedule="multistep", milestones=[1])
+    rates = [learning_rate(row, plan(milestones=(10, 20)), n) for n in (0, 9, 10, 19, 20, 99)]
+    assert rates == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+
+
+def test_warmup_rises_in_a_straight_line() -> None:
+    rates = [learning_rate(phase(), plan(warmup=4), n) for n in range(6)]
+    assert rates == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+
+
+def test_average_by_hand() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    network.weight.data.fill_(0.0)
+    average = Average(network, decay=0.5)
+    network.weight.data.fill_(1.0)
+    average.update(0)  # decay is (1 + 0) / (10 + 0) = 0.1 this early
+    assert average.network.weight.item() == pytest.approx(0.9)
+    network.weight.data.fill_(2.0)
+    average.update(1000)  # decay is the row's 0.5 by now
+    assert average.network.weight.item() == pytest.approx(0.5 * 0.9 + 0.5 * 2.0)
+
+
+def test_without_decay_the_network_itself_is_handed_on() -> None:
+    network = nn.Linear(1, 1)
+    assert Average(network, None).network is network
