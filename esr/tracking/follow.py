@@ -44,6 +44,7 @@ class Followed:
     def __init__(self, path: Path, store: str) -> None:
         self.path = path
         self.name = "/".join(path.parts[-5:-1])  # SCALE/KIND/KEY/IDENTITY
+        self.stage = self.name.rpartition("/")[0]
         self._record = path.with_name(f"told-{store}.json")
         self.told = self._read_record()
 

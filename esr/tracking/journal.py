@@ -4,6 +4,7 @@ A journal belongs to one stage with one set of parameters and inputs (its identi
 resumed goes on in the same file; what it tells a second time is dropped, so nothing is logged twice.
 """
 
+import errno
 import filecmp
 import json
 import os
@@ -128,12 +129,11 @@ class Journal:
         line = json.dumps({**event, "time": round(time.time() * 1000)}, separators=(",", ":")).encode() + b"\n"
         size = self._file.seek(0, os.SEEK_END)
         try:
-            whole = self._file.write(line) == len(line)
+            if self._file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            whole = False
-            self._complain(error)
-        if not whole:
             self._file.truncate(size)
+            self._complain(error)
 
     def _complain(self, error: Exception) -> None:
         if not self._complained:

@@ -21,7 +21,7 @@ class News:
 
     status: str
     time: int
-    begun: bool = False
+    head: Head | None = None  # of the last time that the stage began
     values: list[Value] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     pictures: list[dict[str, Any]] = field(default_factory=list)
@@ -31,7 +31,7 @@ class News:
         self.time = event["time"]
         match event["event"]:
             case "begin":
-                self.begun, self.status = True, "RUNNING"
+                self.head, self.status = event["head"], "RUNNING"
                 self.tags |= {**event["head"]["tags"], "host": event["host"], "pid": str(event["pid"])}
             case "metrics":
                 fresh = steps.new(event["step"], event["values"])
@@ -77,16 +77,15 @@ class Sender:
 
     def settle(self, journals: Sequence[Followed]) -> None:
         """Give an entry's run the status and the note that its journals (all of them) add up to."""
-        told = [journal.told for journal in journals]
-        statuses = {each.status for each in told}
-        status = next((status for status in WORST_FIRST if status in statuses), "FINISHED")
-        newest = max(journals, key=lambda journal: journal.told.time)
-        head = newest.head()
-        if head and self._store.has(newest.told.parent):
-            results = _results(journals)
+        in_time = sorted(journals, key=lambda journal: journal.told.time)
+        told, head = in_time[-1].told, in_time[-1].head()
+        if head and self._store.has(told.parent):
+            latest = {journal.stage: journal.told.status for journal in in_time}
+            status = next((status for status in WORST_FIRST if status in latest.values()), "FINISHED")
+            results = _results(in_time)
             stand_in = {"stand_in": "yes"} if any(values.get("stand_in") for values in results.values()) else {}
-            self._store.tags(newest.told.parent, {"mlflow.note.content": shape.note(head, results), **stand_in})
-            self._store.status(newest.told.parent, status, newest.told.time)
+            self._store.tags(told.parent, {"mlflow.note.content": shape.note(head, results), **stand_in})
+            self._store.status(told.parent, status, told.time)
         for journal in journals:
             journal.told.settled = True
             journal.record()
@@ -119,11 +118,12 @@ class Sender:
         news = News(told.status, told.time)
         for event in events_in(lines):
             news.take(event, steps)
-        if news.begun:
+        if news.head:
             store.parameters(told.run, shape.child_parameters(head))
-            store.tags(told.parent, shape.parent_tags(head))
+            store.tags(told.run, shape.child_tags(news.head))
+            store.tags(told.parent, shape.parent_tags(news.head))
             store.status(told.parent, "RUNNING", news.time)
-        store.tags(told.run, {**shape.child_tags(head), **news.tags} if news.begun else news.tags)
+        store.tags(told.run, news.tags)
         store.values(told.run, news.values)
         for picture in news.pictures:
             self._send_picture(journal, told.run, picture["name"], picture)
@@ -146,8 +146,7 @@ class Sender:
         journal.told.status, journal.told.settled = status, False
 
 
-def _results(journals: Sequence[Followed]) -> dict[str, dict[str, float]]:
+def _results(in_time: Sequence[Followed]) -> dict[str, dict[str, float]]:
     """The final numbers by row of the leaderboard, the newest where a row was measured more than once."""
-    heads = [(journal.head(), journal.told) for journal in journals]
-    measured = [(head["key"], told) for head, told in heads if head and head["kind"] == MEASURE]
-    return {key: told.first for key, told in sorted(measured, key=lambda row: (row[0], row[1].time))}
+    heads = [(journal.head(), journal.told) for journal in in_time]
+    return {head["key"]: told.first for head, told in heads if head and head["kind"] == MEASURE}

@@ -70,7 +70,8 @@ def parent_tags(head: Head) -> dict[str, str]:
 def child_tags(head: Head) -> dict[str, str]:
     """What a stage's run says of itself, besides the tags that the stage gave."""
     command = f"python -m esr {head['kind']} {head['key']}".rstrip()
-    return {**_tags(head, "stage"), "kind": head["kind"], "key": head["key"], "mlflow.source.name": command}
+    source = {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
+    return {**_tags(head, "stage"), "kind": head["kind"], "key": head["key"], **source}
 
 
 def _tags(head: Head, level: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 EXPERIMENT = "esr"
 NOTE = """\
-Start with `Views` at the top right: **Entries** compares what was measured, **Training curves** shows how it was trained.
+Start with `Views` at the top right: **Entries** compares what was measured, **Training curves** what was trained.
 
 One run per entry and recipe, and below it one per stage; `pruned/...` are the numbers of an entry's pruned network.
 """
