@@ -1,6 +1,7 @@
 # One rule per kind of stage in dvc.yaml, with the wildcard {key}; one target per entry and per row of `benchmark`.
 # Loop variables are bound as defaults of the lambdas: Snakemake calls these long after the loop has ended.
 
+import atexit
 import os
 import subprocess
 import sys
@@ -90,4 +91,4 @@ onsuccess:
 
 onerror:
     record()
-    print(*last_complaints(), sep="\n", file=sys.stderr)
+    atexit.register(lambda: print(*last_complaints(), sep="\n", file=sys.stderr))  # after Snakemake's own last words

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +42,10 @@ def run_stage(kind: str, key: str) -> None:
     params = check(graph.params)
     node = graph.find(kind, key)
     _limit_threads(params.threads)
-    with _alone(node):
-        complaint_path(node).unlink(missing_ok=True)
-        try:
-            deps = _hashes(graph, node)
-            with own_gpus(node.resources.get("gpu", 0)):
-                summary = _run(graph, params, node, deps)
-        except EsrError as error:
-            write_text(complaint_path(node), f"esr: {error}\n")
-            raise
+    with _alone(node), _complaining(node):
+        deps = _hashes(graph, node)
+        with own_gpus(node.resources.get("gpu", 0)):
+            summary = _run(graph, params, node, deps)
     print(f"{node.name}: done in {duration(time.monotonic() - begun)}{summary}", file=sys.stderr, flush=True)
 
 
@@ -131,6 +126,30 @@ def _limit_threads(threads: int) -> None:
     """Set the thread count before torch or numpy start their pools: the last bits of a sum depend on it."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
+
+
+@contextmanager
+def _complaining(node: Node) -> Iterator[None]:
+    """Keep the line that a failed stage ends with, so that the driver can show it last."""
+    complaint = complaint_path(node)
+    complaint.unlink(missing_ok=True)
+    try:
+        with _told_by_name(node):
+            yield
+    except EsrError as error:
+        with suppress(EsrError):
+            write_text(complaint, f"esr: {error}\n")
+        raise
+
+
+@contextmanager
+def _told_by_name(node: Node) -> Iterator[None]:
+    """What the file system refuses is bad input as well."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.filename or 'a file'}: {error.strerror or error}"
+        raise EsrError(f"{node.name}: {what}; make room or mend it, then run again") from error
 
 
 @contextmanager

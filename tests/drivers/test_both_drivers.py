@@ -7,11 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
-from conftest import Project
+from conftest import Project, wait_for
 
 DIRTY = "runs/demo/finetune/rlfn-2/weights.safetensors"
 
@@ -171,14 +170,6 @@ def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
         working.well("dvc", "repro", *target)
     assert "goes on from iteration" in log.read_text()
     assert working.weights()["runs/demo/train/rlfn-1/weights.safetensors"] == expected
-
-
-def wait_for(condition, seconds: float) -> None:
-    """Wait until the condition holds, or fail."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_two_processes_never_run_the_same_stage_at_once(working: Project) -> None:
