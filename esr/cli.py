@@ -124,6 +124,34 @@ def downscale(
     downscale_folder(hr, lr, "clamp" if clamp_edges else "mirror", overwrite)
 
 
+@app.command(rich_help_panel=TOOLS)
+def complexity(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Networks or weights files; all networks if none.")
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="HxW", help="LR input size.  [default: 256x256]")] = None,
+    output_size: Annotated[str | None, typer.Option(metavar="HxW", help="HR output size, in place of --size.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Count parameters, operations by both years' counters, activations and convolutions."""
+    from esr.evaluation.complexity_table import complexities, lr_size, print_complexities
+
+    print_complexities(complexities(names or [], *lr_size(size, output_size)), as_json)
+
+
+@app.command("import", rich_help_panel=TOOLS)
+def import_(
+    network: Annotated[str, typer.Argument(help="rlfn, slimrlfn, r2net, ifadnet, ripfdn, rfdn or fmen.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The team's released .pth.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="The weights file to write.")],
+) -> None:
+    """Turn a team's released checkpoint into a weights file."""
+    from esr.release.checkpoints import import_checkpoint
+
+    info = import_checkpoint(network, checkpoint, out)
+    print(f"{out}: {info.network} in its deploy form, from the {info.origin}")
+
+
 def main() -> None:
     """Run a command; bad input ends in one line and exit code 2."""
     try:

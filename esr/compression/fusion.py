@@ -62,8 +62,8 @@ def check_fusion(network: nn.Module, fused: nn.Module, data_range: float, seed: 
     Raises:
         EsrError: the outputs differ by 1e-9 of the range in float64, or by 1e-4 of it in float32.
     """
-    branched = _branch_by_branch(network)
-    exact = _branch_by_branch(copy.deepcopy(network).double())
+    branched = branch_by_branch(network).eval()
+    exact = copy.deepcopy(branched).double()
     check = FusionCheck(
         float64=_largest_difference(exact, fuse(exact), data_range, torch.float64, seed),
         float32=_largest_difference(branched, fused, data_range, torch.float32, seed),
@@ -77,9 +77,9 @@ def check_fusion(network: nn.Module, fused: nn.Module, data_range: float, seed: 
     return check
 
 
-def _branch_by_branch(network: nn.Module) -> nn.Module:
-    """A copy in eval mode whose composed convolutions run their branches, not the kernel that fusing would store."""
-    branched = copy.deepcopy(network).eval()
+def branch_by_branch(network: nn.Module) -> nn.Module:
+    """A copy whose composed convolutions run their branches, not the kernel that fusing would store."""
+    branched = copy.deepcopy(network)
     for module in branched.modules():
         if isinstance(module, ComposedConv2d):
             module.forward = module.branches  # type: ignore[method-assign]

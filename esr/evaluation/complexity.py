@@ -1,37 +1,12 @@
 """Complexity as the challenge counts it: parameters, operations by both years' counters, activations, convolutions."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from esr.evaluation.flops import count_flops
-from esr.networks.edrn import EDRN
-from esr.networks.fmen import FMEN
-from esr.networks.ifadnet import IFADNet
-from esr.networks.r2net import R2Net
-from esr.networks.rfdn import RFDN
-from esr.networks.ripfdn import RIPFDN
-from esr.networks.rlfn import RLFN
-from esr.networks.safmn import SAFMN
-from esr.networks.slimrlfn import SlimRLFN
-
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "rlfn": lambda: RLFN(deploy=True),
-    "rlfn-6x196": lambda: RLFN(channels=196, inner=196, blocks=6, deploy=True),
-    "slimrlfn": lambda: SlimRLFN(deploy=True),
-    "slimrlfn-pruned": lambda: SlimRLFN(widths=[28] * 10 + [30, 30], deploy=True),
-    "r2net": lambda: R2Net(deploy=True),
-    "ifadnet": lambda: IFADNet(deploy=True),
-    "ripfdn": lambda: RIPFDN(deploy=True),
-    "edrn": lambda: EDRN(reading="as_released", deploy=True),
-    "fmen": lambda: FMEN(deploy=True),
-    "rfdn": lambda: RFDN(deploy=True),
-    "safmn-large": lambda: SAFMN(deploy=True),
-}
-"""What ``esr complexity`` measures by name: the deploy forms of the entries, baselines and teachers."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
-from esr.evaluation.complexity import NETWORKS, Complexity, measure_complexity
+from esr.evaluation.complexity import Complexity, measure_complexity
+from esr.evaluation.complexity_table import NETWORKS
 from esr.networks.edrn import EDRN
 from esr.networks.slimrlfn import SlimRLFN
 

@@ -1,0 +1,35 @@
+"""``esr import`` as a user meets it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from made_checkpoints import made_checkpoint
+from typer.testing import CliRunner
+
+from esr.cli import app
+from esr.weights import read_info
+
+
+def test_a_checkpoint_becomes_weights_that_every_command_takes(tmp_path: Path) -> None:
+    checkpoint, target = tmp_path / "team21_slimrlfn_prune.pth", tmp_path / "new" / "slim.safetensors"
+    torch.save(made_checkpoint(checkpoint.name), checkpoint)
+    result = CliRunner().invoke(app, ["import", "slimrlfn", str(checkpoint), str(target)], catch_exceptions=False)
+    assert result.exit_code == 0 and str(target) in result.stdout
+    assert read_info(target).arguments["widths"] == [28] * 10 + [30, 30]
+
+
+def test_a_broken_one_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "cut.pth"
+    torch.save(made_checkpoint("team29_R2Net.pth"), checkpoint)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
+    done = subprocess.run(
+        [sys.executable, "-m", "esr", "import", "r2net", str(checkpoint), str(tmp_path / "out.safetensors")],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and str(checkpoint) in done.stderr
