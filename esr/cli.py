@@ -152,6 +152,21 @@ def import_(
     print(f"{out}: {info.network} in its deploy form, from the {info.origin}")
 
 
+@app.command(rich_help_panel=TOOLS)
+def accept(
+    stages: Annotated[list[str] | None, typer.Argument(help="Such as finetune@slimrlfn-640; none: all.")] = None,
+    *,
+    because: Annotated[str, typer.Option(help="Why the edit changes no result; recorded in accepted.jsonl.")],
+) -> None:
+    """Take outputs for made by the present code, after an edit that changes no result."""
+    from esr.accepting import accept as accept_edit
+    from esr.syncing import sync_records
+
+    accepted = accept_edit(stages or [], because)
+    print(f"Accepted: {', '.join(accepted) or 'nothing, no stage differs in code alone'}")
+    sync_records()
+
+
 def main() -> None:
     """Run a command; bad input ends in one line and exit code 2."""
     try:

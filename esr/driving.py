@@ -11,6 +11,7 @@ from esr.errors import EsrError
 from esr.graph import read_graph
 from esr.recipes.read import Params, check
 from esr.syncing import clear_stale_lock, sync_records
+from esr.tracking.mirror import drain
 
 SNAKEMAKE = ["snakemake", "--cores", "all", "--rerun-incomplete", "--quiet", "rules", "progress", "host"]
 LOCK = Path(".esr/run.lock")
@@ -34,6 +35,9 @@ def run_everything() -> int:
                 code = 0
     except Timeout:
         raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first") from None
+    unsent = drain()
+    if unsent:
+        print(unsent, file=sys.stderr)
     if code == 0:
         _tell_what_next(params)
     return 2 if code else 0

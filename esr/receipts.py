@@ -37,6 +37,26 @@ def holds(node: Node, inputs: list[str]) -> bool:
     )
 
 
+def same_but_code(node: Node, inputs: list[str]) -> bool:
+    """Whether nothing but source files has changed since the stage ran: same parameters, data and outputs."""
+    path = receipt_path(node)
+    if not path.is_file():
+        return False
+    receipt = read_json(path)
+    data = {name: md5 for name, md5 in receipt["deps"].items() if not _is_code(name)}
+    return (
+        all(receipt.get(name) == value for name, value in _claim(node).items())
+        and data.keys() == {name for name in inputs if not _is_code(name)}
+        and receipt["outs"].keys() == set(node.out_paths)
+        and all(Path(name).is_file() for name in inputs)
+        and all(_is(Path(name), md5) for part in (data, receipt["outs"]) for name, md5 in part.items())
+    )
+
+
+def _is_code(path: str) -> bool:
+    return path.endswith((".py", ".jinja"))
+
+
 def _claim(node: Node) -> dict[str, Any]:
     return {"command": node.command, "params": dict(node.params)}
 

@@ -73,6 +73,25 @@ def test_an_edit_of_the_pruning_code_does_not_train_again(working: Project) -> N
     assert stale(working) == {"prune@slimrlfn-pruned"}
 
 
+def test_an_edit_that_changes_no_result_is_accepted_by_name_and_recorded(working: Project) -> None:
+    with (working.folder / "esr/training/losses.py").open("a") as file:
+        file.write("# a better comment\n")
+    assert "teacher@slimrlfn-teacher" in stale(working)
+    weights = working.weights()
+    assert working.run("esr", "accept").returncode == 2  # a reason is asked for
+    working.well("esr", "accept", "--because", "only a comment")
+    assert stale(working) == set()
+    assert listed(working) == set()
+    assert working.weights() == weights
+    record = [json.loads(line) for line in (working.folder / "accepted.jsonl").read_text().splitlines()]
+    assert {"teacher@slimrlfn-teacher", "prune@slimrlfn-pruned"} <= {line["stage"] for line in record}
+    assert all(list(line["files"]) == ["esr/training/losses.py"] for line in record)
+    assert all(line["reason"] == "only a comment" for line in record)
+    working.edit(lambda params: params["train"]["rlfn-1"].update(seed=3))
+    done = working.run("esr", "accept", "train@rlfn-1", "--because", "no")
+    assert done.returncode == 2 and "more than code has changed" in done.stderr
+
+
 def test_switching_the_scale_forth_and_back_trains_nothing_again(working: Project) -> None:
     before = working.weights()
     working.edit(lambda params: params.update(scale="pilot"))
