@@ -29,7 +29,7 @@ class Complexity:
 
 
 def measure_complexity(network: nn.Module, height: int = 256, width: int = 256) -> Complexity:
-    """Count a network's work on one RGB image of ``height`` x ``width`` LR pixels.
+    """Count the work of a network's deploy form on one RGB image of ``height`` x ``width`` LR pixels.
 
     Only shapes are computed, so neither the image's size nor the network's costs time or memory.
     """

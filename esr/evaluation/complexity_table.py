@@ -23,7 +23,7 @@ from esr.networks.ripfdn import RIPFDN
 from esr.networks.rlfn import RLFN
 from esr.networks.safmn import SAFMN
 from esr.networks.slimrlfn import SlimRLFN
-from esr.weights import load_network
+from esr.weights import build_network, read_info
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "rlfn": lambda: RLFN(deploy=True),
@@ -42,7 +42,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 
 def complexities(names: list[str], height: int, width: int) -> dict[str, Complexity]:
-    """The complexity of networks by name or weights file, of all that have a name when none is given.
+    """The complexity of networks by name or weights file (its deploy form), of all that have a name when none is given.
 
     Raises:
         EsrError: a name is unknown, or a weights file cannot be loaded.
@@ -54,7 +54,8 @@ def _network(name: str) -> nn.Module:
     if name in NETWORKS:
         return NETWORKS[name]()
     if name.endswith(".safetensors"):
-        return load_network(Path(name))[0]
+        info = read_info(Path(name))
+        return build_network(info.network, info.arguments, deploy=True)
     raise EsrError(f"no network is called {name}; name a weights file or one of {', '.join(NETWORKS)}")
 
 

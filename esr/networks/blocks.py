@@ -36,12 +36,10 @@ def at_any_size(upscale: Callable[[Tensor], Tensor], x: Tensor, smallest: int, m
     wide is replicated), and the output is cropped to (N, C, 4H, 4W).
     """
     height, width = x.shape[-2:]
-    padded_height = _padded_side(height, smallest, multiple)
-    padded_width = _padded_side(width, smallest, multiple)
-    if padded_height == height and padded_width == width:
+    if height >= smallest and width >= smallest and height % multiple == 0 and width % multiple == 0:
         return upscale(x)
-    rows = _reflected_indices(height, padded_height, x.device)
-    columns = _reflected_indices(width, padded_width, x.device)
+    rows = _reflected_indices(height, _padded_side(height, smallest, multiple), x.device)
+    columns = _reflected_indices(width, _padded_side(width, smallest, multiple), x.device)
     padded = x.index_select(2, rows).index_select(3, columns)
     return upscale(padded)[..., : height * SCALE, : width * SCALE]
 

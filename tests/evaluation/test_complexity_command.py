@@ -48,11 +48,12 @@ def test_the_output_size_is_four_times_the_input() -> None:
     assert at_output["fmen"]["flops"] == 22_280_011_776 * (24 * 40) // (256 * 256)
 
 
-def test_a_weights_file_is_measured_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("deploy", [True, False])
+def test_a_weights_file_is_measured_in_its_deploy_form(tmp_path: Path, deploy: bool) -> None:
     path = tmp_path / "weights.safetensors"
     arguments = {"widths": [28] * 10 + [30, 30]}
-    network = build_network("esr/networks/slimrlfn.py", arguments, deploy=True)
-    save_weights(path, network.state_dict(), WeightsInfo("esr/networks/slimrlfn.py", arguments, True, 255.0, "", {}))
+    network = build_network("esr/networks/slimrlfn.py", arguments, deploy)
+    save_weights(path, network.state_dict(), WeightsInfo("esr/networks/slimrlfn.py", arguments, deploy, 255.0, "", {}))
     assert json.loads(answer(str(path), "--json"))[str(path)]["flops"] == 11_295_181_824
 
 
