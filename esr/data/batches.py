@@ -15,7 +15,7 @@ from queue import SimpleQueue
 import torch
 
 from esr.data.cropping import crop_batch
-from esr.data.gather import gather, where_from
+from esr.data.gather import gather
 from esr.data.resident import fits, resident
 from esr.data.sampling import Sampler, Samples
 from esr.data.store import SCALE, PackedSet
@@ -142,8 +142,7 @@ class Batches:
     def _turned(self, crops: torch.Tensor, coins: torch.Tensor) -> torch.Tensor:
         count, side = crops.shape[:2]
         first = torch.arange(count, device=crops.device) * side**2
-        index = where_from(first, torch.full_like(first, side), coins, side)
-        return gather(crops.view(-1, 3), index, side, self._data_range)
+        return gather(crops.view(-1, 3), first, torch.full_like(first, side), coins, side, self._data_range)
 
 
 class _Crops:

@@ -16,6 +16,7 @@ def crop_batch(packed_set: PackedSet, samples: Samples, lr: NDArray[np.uint8], h
     small, large = lr.shape[1], hr.shape[1]
     places = zip(samples.image.tolist(), samples.top.tolist(), samples.left.tolist(), strict=True)
     for sample, (image, top, left) in enumerate(places):
-        lr[sample] = packed_set.lr(image)[top : top + small, left : left + small]
+        lr_image, hr_image = packed_set.pair(image)
+        lr[sample] = lr_image[top : top + small, left : left + small]
         top, left = top * SCALE, left * SCALE
-        hr[sample] = packed_set.hr(image)[top : top + large, left : left + large]
+        hr[sample] = hr_image[top : top + large, left : left + large]

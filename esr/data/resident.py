@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
-from esr.data.gather import gather, where_from
+from esr.data.gather import gather
 from esr.data.sampling import Samples
 from esr.data.store import HEADER_BYTES, SCALE, PackedSet
 
@@ -56,11 +56,11 @@ class ResidentSet:
         if self._pixels.is_cuda:
             numbers = numbers.pin_memory().to(self._pixels.device, non_blocking=True)
         coins = numbers[:, 4:].bool()
-        images = []
-        for column, side in ((0, patch // SCALE), (2, patch)):
-            index = where_from(numbers[:, column], numbers[:, column + 1], coins, side)
-            images.append(gather(self._pixels, index, side, data_range))
-        return images[0], images[1]
+        lr_first, lr_stride, hr_first, hr_stride = numbers[:, :4].unbind(1)
+        return (
+            gather(self._pixels, lr_first, lr_stride, coins, patch // SCALE, data_range),
+            gather(self._pixels, hr_first, hr_stride, coins, patch, data_range),
+        )
 
 
 _KEPT: WeakKeyDictionary[PackedSet, ResidentSet] = WeakKeyDictionary()

@@ -69,6 +69,7 @@ class PackedSet:
         self.manifest = manifest
         self.parts = tuple(parts)
         self._places = [(part, index) for part in self.parts for index in range(len(part.images))]
+        self._pairs: list[tuple[Image, Image] | None] = [None] * len(self._places)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -93,13 +94,19 @@ class PackedSet:
 
     def hr(self, index: int) -> Image:
         """The HR image at ``index``: uint8, (H, W, 3), a view into the store."""
-        part, place = self._places[index]
-        return part.hr(place)
+        return self.pair(index)[1]
 
     def lr(self, index: int) -> Image:
         """The LR image at ``index``: uint8, (H / 4, W / 4, 3), a view into the store."""
-        part, place = self._places[index]
-        return part.lr(place)
+        return self.pair(index)[0]
+
+    def pair(self, index: int) -> tuple[Image, Image]:
+        """The LR and the HR image at ``index``; views are made once, because a small crop costs no more than they."""
+        pair = self._pairs[index]
+        if pair is None:
+            part, place = self._places[index]
+            pair = self._pairs[index] = part.lr(place), part.hr(place)
+        return pair
 
 
 def open_set(manifest: Path) -> PackedSet:
