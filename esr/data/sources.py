@@ -43,7 +43,9 @@ def download(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
     with writing(manifest.parent):
         _clear(hr)
         _clear(lr)
-    if rule.stand_in:
+    if row.optional and (rule.stand_in or not (row.folder or row.archives)):
+        about = f"no images of {key}: {'nothing stands in for it' if rule.stand_in else row.how or 'give a folder'}"
+    elif rule.stand_in:
         stand_in, about = True, f"stand-in for {key}: photographs that come with scikit-image and scikit-learn"
         copy_stand_ins(row.use, hr)
         pairs = collect(key, hr, None)

@@ -15,6 +15,7 @@ from esr.recipes.rows import (
     Finetune,
     FreshPhase,
     Fuse,
+    Import,
     Join,
     Name,
     Prune,
@@ -34,6 +35,7 @@ class Params(Row):
     crop: dict[Name, Crop]
     join: dict[Name, Join] = {}
     entries: dict[Name, Entry]
+    import_: dict[Name, Import] = Field({}, alias="import")
     teacher: dict[Name, FreshPhase] = {}
     distill: dict[Name, Distill] = {}
     train: dict[Name, FreshPhase] = {}
@@ -47,9 +49,14 @@ class Params(Row):
         """The rule of the scale in use."""
         return self.scales[self.scale]
 
+    def table(self, kind: str) -> Mapping[str, Any]:
+        """The rows of a kind of stage."""
+        rows: Mapping[str, Any] = self.import_ if kind == "import" else getattr(self, kind)
+        return rows
+
     def row(self, kind: str, key: str) -> Any:
         """One row, or EsrError naming what there is."""
-        table: Mapping[str, Any] = getattr(self, kind)
+        table = self.table(kind)
         if key not in table:
             raise EsrError(f"params.yaml has no row {kind}.{key}; there are: {', '.join(table) or 'none'}")
         return table[key]
@@ -61,7 +68,7 @@ class Params(Row):
         return self
 
 
-TABLES = ("teacher", "distill", "train", "finetune", "prune", "fuse", "benchmark")
+TABLES = ("import", "teacher", "distill", "train", "finetune", "prune", "fuse", "benchmark")
 
 
 def check(raw: dict[str, Any]) -> Params:
@@ -110,9 +117,12 @@ def _dangling(params: Params) -> Iterator[str]:
                 yield _missing(f"join.{key}.{column}", getattr(join, column), sets)
     for key in params.join.keys() & params.crop.keys():
         yield f"join.{key}: crop has a row of this name too; a set has one name"
-    stages = {f"{kind}/{key}" for kind in TABLES for key in getattr(params, kind)}
+    for key, entry in params.entries.items():
+        for source in entry.thresholds.keys() - params.download.keys():
+            yield _missing(f"entries.{key}.thresholds", source, params.download)
+    stages = {f"{kind}/{key}" for kind in TABLES for key in params.table(kind)}
     for kind in TABLES:
-        for key, row in getattr(params, kind).items():
+        for key, row in params.table(kind).items():
             yield from _dangling_in(f"{kind}.{key}", row, params, sets, stages)
 
 

@@ -42,7 +42,11 @@ class Download(Row):
     folder: str | None = Field(None, description="a folder of HR images that you have; used instead of the archives")
     lr_folder: str | None = Field(None, description="its LR images; made by bicubic if absent")
     images: int | None = Field(None, gt=0, description="how many HR images the source is known to hold; checked")
+    megapixels: float | None = Field(None, gt=0, description="of an HR image, roughly: what `esr plan` counts with")
     how: str | None = Field(None, description="how to get it, for a source that cannot be downloaded freely")
+    optional: bool = Field(
+        False, description="a source that one can do without: with no folder or archives, and at demo, it has no images"
+    )
 
 
 class Crop(Row):
@@ -67,6 +71,12 @@ class StageRow(Row):
     network: NetworkFile = Field(description="the file that defines the network; at once import and dependency")
 
 
+class Import(StageRow):
+    """A released checkpoint as weights of ours: a row of `import`. Any `from:` or `teacher:` may name it."""
+
+    checkpoint: str = Field(description="the team's released .pth file")
+
+
 class Optimisation(StageRow):
     """Data, loss, optimiser and length: what every row that trains has."""
 
@@ -74,13 +84,18 @@ class Optimisation(StageRow):
     validation: Name = Field(description="set whose PSNR is watched while training")
     patch: int = Field(ge=4, multiple_of=4, description="side of a training patch, in HR pixels")
     batch: int = Field(ge=1, description="patches per iteration, over all devices")
-    loss: Literal["charbonnier", "l1", "l2"] = Field(description="distance to the HR patch")
-    charbonnier_eps: float = Field(1e-3, gt=0, description="eps of sqrt(d^2 + eps^2), for values in [0, 1]")
+    loss: Literal["charbonnier", "l1", "l2"] = Field(description="distance to the HR patch, of values in [0, 1]")
+    charbonnier_eps: float = Field(1e-3, gt=0, description="eps of sqrt(d^2 + eps^2)")
+    fourier_weight: float = Field(
+        0.0, ge=0, description="weight of the L1 distance of the patches' Fourier transforms, which the loss adds"
+    )
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's")
     learning_rate: float = Field(gt=0, description="Adam's, at the start of the phase")
     horizontal_flips: bool = Field(True, description="flip half of the patches left to right")
     vertical_flips: bool = Field(True, description="flip half of the patches top to bottom")
-    rotations: bool = Field(True, description="turn half of the patches by 90 degrees")
+    rotations: bool = Field(
+        True, description="turn half of the patches by 90 degrees; with both flips, all eight symmetries of a square"
+    )
     seed: int = Field(0, ge=0, description="of crops, flips and first weights")
 
 
@@ -90,7 +105,8 @@ class Phase(Optimisation):
     schedule: Literal["constant", "cosine", "multistep"] = Field(description="of the learning rate over the phase")
     lowest_learning_rate: float = Field(0.0, ge=0, description="where a cosine ends")
     milestones: list[int] = Field(default=[], description="iterations after which multistep halves the rate")
-    epochs: int | None = Field(None, gt=0, description="length; in an epoch each image of the set is used once")
+    epochs: int | None = Field(None, gt=0, description="length; an epoch uses each image of the set once")
+    images_per_epoch: int | None = Field(None, gt=0, description="what an epoch counts, if not the images of the set")
     iterations: int | None = Field(None, gt=0, description="length, if not in epochs")
     ema_decay: float | None = Field(
         None,
@@ -103,6 +119,8 @@ class Phase(Optimisation):
     def _one_length(self) -> "Phase":
         if (self.epochs is None) == (self.iterations is None):
             raise ValueError("give the length as either epochs or iterations")
+        if self.images_per_epoch is not None and self.epochs is None:
+            raise ValueError("images_per_epoch belongs to a length in epochs")
         if (self.schedule == "multistep") != bool(self.milestones):
             raise ValueError("milestones belong to schedule multistep, which needs them")
         return self
@@ -157,10 +175,15 @@ class Published(Row):
 
     psnr_valid: float | None = Field(None, description="dB, on the year's validation set")
     psnr_test: float | None = Field(None, description="dB, on the year's test set")
-    runtime_ms: float | None = Field(None, description="as printed, on the card named in runtime_on")
-    runtime_on: str | None = None
+    ssim_valid: float | None = Field(None, description="on the year's validation set")
+    ssim_test: float | None = Field(None, description="on the year's test set")
+    runtime_ms: float | None = Field(None, description="as printed, under the conditions named in runtime_on")
+    runtime_on: str | None = Field(None, description="the card, and the input where it was not the challenge's")
     parameters_m: float | None = Field(None, description="millions")
     flops_g: float | None = Field(None, description="10^9 multiply-accumulates at 256x256")
+    activations_m: float | None = Field(None, description="millions of values that convolutions put out at 256x256")
+    memory_mb: float | None = Field(None, description="peak GPU memory, by the organisers' script")
+    convs: int | None = Field(None, description="convolutions that are run")
 
 
 class Entry(Row):
@@ -169,4 +192,7 @@ class Entry(Row):
     title: str
     year: int
     validation_set: str = Field(description="the set that psnr_valid was printed for")
+    thresholds: dict[Name, float] = Field(
+        default={}, description="dB that the year asked for, by source of validation images; met, not met, not measured"
+    )
     published: Published = Published()

@@ -90,11 +90,11 @@ class Schedule(BaseModel):
 
 
 def paper_iterations(phase: Phase, images: int) -> int:
-    """The phase's length in iterations; in an epoch each of the set's ``images`` is used once."""
+    """The phase's length in iterations; an epoch is of the row's images_per_epoch, else of the set's ``images``."""
     if phase.iterations is not None:
         return phase.iterations
     assert phase.epochs is not None
-    return math.ceil(phase.epochs * images / phase.batch)
+    return math.ceil(phase.epochs * (phase.images_per_epoch or images) / phase.batch)
 
 
 def shrink_phase(phase: Phase, role: Role, rule: TrainingRule, images: int) -> Schedule:

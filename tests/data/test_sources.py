@@ -109,6 +109,17 @@ def test_a_source_that_nothing_is_known_of_says_how_to_get_it():
         manifest_of(Download(use="training", how="accept the licence"), REAL, "lsdir")
 
 
+def test_a_source_that_one_can_do_without_is_empty_where_it_is_not_there_and_at_demo():
+    row = Download(use="validation", optional=True, how="ask the organisers")
+    missing = manifest_of(row, REAL, "div2k-lsdir-valid")
+    assert (missing["images"], missing["stand_in"]) == ([], False)
+    assert "ask the organisers" in missing["about"]
+    given = row.model_copy(update={"folder": a_folder("1.png")})
+    assert names(manifest_of(given, REAL)) == ["1"]
+    at_demo = manifest_of(given, STAND_IN)
+    assert (at_demo["images"], at_demo["stand_in"]) == ([], False)
+
+
 # The user's folder
 
 

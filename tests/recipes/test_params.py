@@ -40,10 +40,19 @@ def set_in(*path: str, to: Any) -> Callable[[dict[str, Any]], None]:
         ),
         (set_in("crop", "div2k", "source", to="div3k"), ["crop.div2k.source", "div3k names nothing"]),
         (set_in("join", "df2k", "second", to="flickr"), ["join.df2k.second", "flickr names nothing"]),
+        (
+            set_in("entries", "rlfn", "thresholds", to={"div4k": 29.0}),
+            ["entries.rlfn.thresholds", "div4k names nothing"],
+        ),
+        (
+            set_in("finetune", "rlfn-2", "from", to="import/rlfn"),
+            ["finetune.rlfn-2.from", "import/rlfn names nothing"],
+        ),
         (set_in("scale", to="huge"), ["scale", "huge is not in scales", "demo"]),
         (set_in("train", "rlfn-1", "batch", to=0), ["train.rlfn-1.batch", "greater than or equal to 1"]),
         (set_in("train", "rlfn-1", "patch", to=66), ["train.rlfn-1.patch", "multiple of 4"]),
         (set_in("train", "rlfn-1", "epochs", to=3), ["train.rlfn-1", "either epochs or iterations"]),
+        (set_in("train", "rlfn-1", "images_per_epoch", to=3), ["train.rlfn-1", "belongs to a length in epochs"]),
         (set_in("train", "rlfn-1", "milestones", to=[]), ["train.rlfn-1", "milestones"]),
         (set_in("train", "rlfn-1", "loss", to="l3"), ["train.rlfn-1.loss", "'l1'"]),
         (set_in("train", "RLFN 1", to={}), ["train.RLFN 1", "pattern"]),
@@ -108,6 +117,12 @@ def test_an_epoch_uses_each_image_once() -> None:
     """100 epochs of 800 + 2650 + 84,991 images in batches of 64."""
     phase = row(epochs=100, iterations=None, schedule="cosine", milestones=[])
     assert paper_iterations(phase, 800 + 2650 + 84_991) == 138_190  # 8,844,100 / 64 = 138,189.06
+
+
+def test_a_row_may_say_what_an_epoch_is() -> None:
+    """Then its length does not follow from the set: 50 epochs of 64,000 images in batches of 64."""
+    phase = row(epochs=50, images_per_epoch=64_000, iterations=None, schedule="cosine", milestones=[])
+    assert paper_iterations(phase, 800) == 50_000
 
 
 def test_paper_scale_is_the_recipe_to_the_letter() -> None:

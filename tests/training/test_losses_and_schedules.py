@@ -9,7 +9,7 @@ from torch import nn
 from esr.recipes.rows import FreshPhase
 from esr.recipes.scale import Schedule
 from esr.training.average import Average
-from esr.training.losses import charbonnier, l1, l2
+from esr.training.losses import charbonnier, fourier_l1, l1, l2, loss_of
 from esr.training.schedules import learning_rate
 
 A = torch.tensor([0.0, 0.5, 1.0, 0.25])
@@ -21,6 +21,29 @@ def test_losses_by_hand() -> None:
     assert l2(A, B).item() == pytest.approx((0.16 + 0.09) / 4)
     by_hand = (0.01 + math.sqrt(0.16 + 1e-4) + math.sqrt(0.09 + 1e-4) + 0.01) / 4
     assert charbonnier(A, B, eps=0.01).item() == pytest.approx(by_hand)
+
+
+def test_the_fourier_loss_of_two_pixels_by_hand() -> None:
+    """(0.25, -0.75) transforms to the sum -0.5 and the difference 1, both real: |-0.5|, 0, |1|, 0."""
+    a, b = torch.tensor([[[[0.25, 0.0]]]]), torch.tensor([[[[0.0, 0.75]]]])
+    assert fourier_l1(a, b).item() == pytest.approx(1.5 / 4)
+
+
+def test_the_fourier_loss_against_the_transforms_definition() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(2, 3, 4, 6, generator=generator, dtype=torch.float64) for _ in range(2))
+    rows, columns = torch.arange(4.0), torch.arange(6.0)
+    left = torch.polar(torch.ones(4, 4), -2 * math.pi * torch.outer(rows, rows) / 4).to(torch.complex128)
+    right = torch.polar(torch.ones(6, 4), -2 * math.pi * torch.outer(columns, columns[:4]) / 6).to(torch.complex128)
+    spectrum = left @ (a - b).to(torch.complex128) @ right
+    expected = (spectrum.real.abs().mean() + spectrum.imag.abs().mean()) / 2
+    assert fourier_l1(a, b).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_row_adds_its_fourier_term_to_its_loss() -> None:
+    a, b = torch.tensor([[[[0.25, 0.0]]]]), torch.tensor([[[[0.0, 0.75]]]])
+    loss = loss_of(phase(loss="l1", fourier_weight=0.05))
+    assert loss(a, b).item() == pytest.approx(0.5 + 0.05 * 0.375)
 
 
 def phase(**values: object) -> FreshPhase:
