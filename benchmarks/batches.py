@@ -73,6 +73,8 @@ class Pairs:
         self._pairs = list(zip(copies[::2], copies[1::2], strict=True))
         self._pairs *= len(packed_set) if only is not None else 1
 
+    larger_than_memory = False  # as a PackedSet says it
+
     def pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         return self._pairs[index]
 

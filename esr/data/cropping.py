@@ -14,9 +14,12 @@ from esr.data.store import SCALE, PackedSet
 def crop_batch(packed_set: PackedSet, samples: Samples, lr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> None:
     """Copy the crops of ``samples`` into ``lr`` (N, p / 4, p / 4, 3) and ``hr`` (N, p, p, 3), as they lie."""
     small, large = lr.shape[1], hr.shape[1]
-    places = zip(samples.image.tolist(), samples.top.tolist(), samples.left.tolist(), strict=True)
-    for sample, (image, top, left) in enumerate(places):
-        lr_image, hr_image = packed_set.pair(image)
+    images, tops, lefts = samples.image.tolist(), samples.top.tolist(), samples.left.tolist()
+    pairs = [packed_set.pair(image) for image in images]
+    if packed_set.larger_than_memory:
+        for image, top in zip(images, tops, strict=True):
+            packed_set.announce_crop(image, top, small)
+    for sample, ((lr_image, hr_image), top, left) in enumerate(zip(pairs, tops, lefts, strict=True)):
         lr[sample] = lr_image[top : top + small, left : left + small]
         top, left = top * SCALE, left * SCALE
         hr[sample] = hr_image[top : top + large, left : left + large]

@@ -114,6 +114,12 @@ def test_the_bytes_do_not_depend_on_who_crops(images, way):
     assert equal(Batches(images, 64, 6, **CODED, **way), Batches(images, 64, 6, **CODED, workers=0))
 
 
+def test_a_set_larger_than_memory_gives_the_very_same_batches(tmp_path):
+    large, small = (coded_set(tmp_path / name, SIZES) for name in ("large", "small"))
+    large.larger_than_memory = True
+    assert equal(Batches(large, 64, 6, **CODED), Batches(small, 64, 6, **CODED))
+
+
 def test_a_restart_goes_on_with_the_very_same_batches(images):
     whole = list(Batches(images, 32, 4, iterations=10))
     assert equal(whole[7:], Batches(images, 32, 4, iterations=10, first_iteration=7, workers=2))
