@@ -6,14 +6,16 @@ from urllib.parse import urlsplit
 
 from esr.files import hash_of
 
+SQLITE = "sqlite:///"
 DEFAULT_STORE = "sqlite:///mlflow.db"  # what a bare `mlflow ui` shows when started in the project
 PATIENCE = 3.0  # seconds for a store to say that it is there
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def tracking_uri() -> str:
-    """MLFLOW_TRACKING_URI, or the database in the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE
+    """MLFLOW_TRACKING_URI, or the database in the project; a database's path is made absolute."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE
+    return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).absolute()}" if uri.startswith(SQLITE) else uri
 
 
 def store_name(uri: str) -> str:
@@ -29,7 +31,7 @@ def shown(uri: str) -> str:
 
 def is_lost(uri: str) -> bool:
     """Whether the store is a local database that does not exist, or no longer."""
-    return uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists()
+    return uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists()
 
 
 def answers(uri: str) -> bool:

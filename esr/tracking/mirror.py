@@ -82,9 +82,11 @@ def _drain(uri: str, deadline: float) -> str:
     goal = {journal.path: journal.path.stat().st_size for journal in relay.behind()}
     if not goal and not relay.unsettled():
         return ""
-    if not answers(uri):
-        return "it does not answer"
     while True:
+        if relay.measuring():
+            return "nothing is sent while a stage measures time"
+        if not answers(uri):
+            return "it does not answer"
         with _alone(uri) as is_alone:
             relay = Relay(uri)
             trouble = (relay.send(deadline) or relay.settle()) if is_alone else ""
@@ -92,8 +94,6 @@ def _drain(uri: str, deadline: float) -> str:
             _hand_over(uri)
         if trouble or _is_sent(relay, goal):
             return trouble
-        if relay.measuring():
-            return "nothing is sent while a stage measures time"
         if time.monotonic() > deadline:
             return "it takes too long"
         time.sleep(POLL / 10)
@@ -107,7 +107,7 @@ def _is_sent(relay: Relay, goal: dict[Path, int]) -> bool:
 
 def _serve(relay: Relay) -> None:
     last_life, pause, again = time.monotonic(), POLL, 0.0
-    while _is_wanted(relay.uri) and time.monotonic() - last_life < LINGER:
+    while _is_wanted(relay.uri) and not relay.is_cut_off and time.monotonic() - last_life < LINGER:
         time.sleep(POLL)
         relay.look()
         if relay.living():

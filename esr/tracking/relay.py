@@ -36,13 +36,17 @@ class Relay:
         self.look()
 
     def look(self) -> None:
-        """Take in journals that are new; tell everything again if the store's database was deleted."""
+        """Take in journals that are new; tell everything again if the store's database does not exist."""
         name = store_name(self.uri)
         self.journals = {path: self.journals.get(path) or Followed(path, name) for path in journal_files()}
         if is_lost(self.uri):
-            self._sender = None
             for journal in self.journals.values():
                 journal.forget()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the store's database was deleted after this process had opened it: what it sends is lost."""
+        return self._sender is not None and is_lost(self.uri)
 
     def living(self) -> list[Followed]:
         """The journals of stages that run now."""
@@ -74,9 +78,8 @@ class Relay:
         for journal in self.behind():
             try:
                 sender = self._connected()
-                while sender.send_some(journal):
-                    if time.monotonic() > deadline or self.measuring():
-                        return trouble
+                while not (self.measuring() or time.monotonic() > deadline) and sender.send_some(journal):
+                    pass
             except Exception as error:  # of mlflow, requests, a database, ...: what is not sent stays in the journal
                 trouble = trouble or f"{journal.name}: {_one_line(error)}"
                 if not self._may_go_on():

@@ -1,7 +1,9 @@
 """MLflow's client as the mirror uses it: the only module that imports mlflow, which takes seconds."""
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from esr.tracking.address import SQLITE, is_lost
 from esr.tracking.shape import legal
 from esr.tracking.views import EXPERIMENT, experiment_tags
 
@@ -32,6 +35,8 @@ class Store:
     def __init__(self, uri: str) -> None:
         for logger in ("mlflow", "alembic"):
             logging.getLogger(logger).setLevel(logging.WARNING)
+        if is_lost(uri):
+            _make_database(Path(uri.removeprefix(SQLITE)))
         self._client = MlflowClient(uri)
         self._experiment = self._find_experiment()
         self._pictures: dict[str, set[str]] = {}  # what runs are known to have
@@ -103,3 +108,14 @@ class Store:
         if experiment.lifecycle_stage == "deleted":
             self._client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)
+
+
+def _make_database(path: Path) -> None:
+    """Make an empty database that appears whole: MLflow takes seconds for it, and killed within, leaves it broken."""
+    fresh = path.with_name(f"{path.name}.new")
+    for suffix in ("", "-journal"):
+        Path(f"{fresh}{suffix}").unlink(missing_ok=True)
+    MlflowClient(f"{SQLITE}{fresh}").search_experiments()
+    with suppress(FileExistsError):
+        os.link(fresh, path)
+    fresh.unlink()

@@ -1,0 +1,96 @@
+"""The mirror's process: started by stages, one at a time, expendable."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from a_stage import loss
+from mlflow_tables import Database, wait_until
+
+from esr.tracking.address import tracking_uri
+from esr.tracking.held import is_held
+from esr.tracking.mirror import POLL, drain, lock_of
+
+Start = Callable[..., "subprocess.Popen[str]"]
+CHILD = "03 train tiny-1"
+
+
+def mirror_lives() -> bool:
+    return is_held(lock_of(tracking_uri()))
+
+
+def kill_mirror() -> None:
+    os.kill(int(lock_of(tracking_uri()).read_text()), signal.SIGKILL)
+
+
+@pytest.fixture
+def mirrored(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The project, with stages that do start a mirror."""
+    monkeypatch.delenv("ESR_MIRROR")
+    yield project
+    for lock in project.glob(".esr/mirror-*.lock"):
+        if is_held(lock):
+            os.kill(int(lock.read_text()), signal.SIGKILL)
+
+
+def test_eight_stages_at_once_on_a_fresh_project(mirrored: Path, start: Start) -> None:
+    stages = [start(key=f"tiny-{number}", last=100, wait_for="go") for number in range(8)]
+    wait_until((mirrored / "mlflow.db.new").exists)
+    kill_mirror()  # while MLflow makes its database, which takes seconds
+    (mirrored / "go").touch()
+    assert [stage.wait() for stage in stages] == [0] * 8
+    assert drain() == ""
+    database = Database(mirrored / "mlflow.db")
+    for number in range(8):
+        assert database.history(f"03 train tiny-{number}", "loss") == [(step, loss(step)) for step in range(100)]
+    assert database.ask("SELECT count(*) FROM runs WHERE status = 'FINISHED'") == [9]  # theirs and their entry's
+
+
+def test_a_mirror_killed_again_and_again_loses_nothing_and_repeats_nothing(
+    mirrored: Path, database: Database, start: Start
+) -> None:
+    steps = 5000
+    stage = start(last=steps, wait_for="go")
+    sent = 0
+    for _ in range(2):
+        wait_until(lambda sent=sent: len(database.history(CHILD, "loss")) > sent)
+        kill_mirror()
+        sent = len(database.history(CHILD, "loss"))
+        assert sent < steps
+        wait_until(lambda: not mirror_lives())
+        start(key="tiny-2")  # the next stage starts a mirror
+    (mirrored / "go").touch()
+    stage.wait()
+    assert drain() == ""
+    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(steps)]
+    assert len(database.history(CHILD, "images_per_second")) == steps
+
+
+def test_a_mirror_does_nothing_while_a_stage_measures_time(mirrored: Path, start: Start) -> None:
+    stage = start(kind="benchmark", key="tiny", results={"psnr": 28.0}, exclusive=True, wait_for="go")
+    wait_until(mirror_lives)
+    time.sleep(2.5 * POLL)
+    assert not list(mirrored.glob("mlflow.db*"))
+    (mirrored / "go").touch()
+    stage.wait()
+    wait_until(lambda: bool(list(mirrored.glob("mlflow.db*"))))
+
+
+def test_a_mirror_leaves_when_another_store_is_wanted_or_no_stage_lives(
+    mirrored: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9/one")
+    first_stage = start(key="tiny-1", wait_for="never")
+    wait_until(mirror_lives)
+    first = lock_of(tracking_uri())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9/two")
+    second = start(key="tiny-2", wait_for="go")
+    wait_until(lambda: mirror_lives() and not is_held(first))
+    first_stage.kill()
+    (mirrored / "go").touch()
+    second.wait()
+    wait_until(lambda: not mirror_lives())
