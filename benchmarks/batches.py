@@ -9,6 +9,7 @@ worker ("ours, worker") and finished on the device, here the same processor ("ou
 """
 
 import argparse
+import gc
 import itertools
 import os
 import statistics
@@ -164,6 +165,33 @@ def compare_on_the_cpu(folder: Path, rounds: int, checkout: Path | None) -> dict
     return found
 
 
+def compare_from_disk(folder: Path, rounds: int) -> dict[str, float]:
+    """Samples per second at HR 256 out of a store that is not in memory, with the crops announced and without."""
+    manifest = folder / "ours/set/manifest.json"
+    patch, count = 256, 64
+    speeds: dict[str, list[float]] = {"announced": [], "not announced": []}
+    for _, name in itertools.product(range(rounds), speeds):
+        packed_set = open_set(manifest)
+        packed_set.larger_than_memory = name == "announced"
+        for index in range(len(packed_set) if name == "not announced" else 0):
+            packed_set.pair(index)  # now, so that no image is announced when it is used
+        work = cropping(packed_set, packed_set.sizes, patch, count)
+        _forget(manifest.parent / "images.store")
+        began = time.monotonic()
+        speeds[name].append(work() / (time.monotonic() - began))
+    found = {f"HR {patch}, {name}": round(statistics.median(values)) for name, values in speeds.items()}
+    print(f"samples a second from disk: {found}", flush=True)
+    return found
+
+
+def _forget(store: Path) -> None:
+    """Drop the store from the kernel's cache; only pages that nothing has mapped are dropped."""
+    gc.collect()
+    handle = os.open(store, os.O_RDONLY)
+    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(handle)
+
+
 def compare_on_the_gpu(folder: Path) -> dict[str, dict[str, float]]:
     """Samples per second on the device for each way of bringing them there."""
     packed_set = open_set(folder / "ours/set/manifest.json")
@@ -257,6 +285,7 @@ if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     prepare(arguments.folder, arguments.images, arguments.basicsr)
     results: dict[str, object] = {"cpu": compare_on_the_cpu(arguments.folder, arguments.rounds, arguments.basicsr)}
+    results["samples_per_second_from_disk"] = compare_from_disk(arguments.folder, arguments.rounds)
     if torch.cuda.is_available():
         results["gpu"] = compare_on_the_gpu(arguments.folder)
         results["share_of_a_step_that_waits"] = waiting_share(arguments.folder)

@@ -286,3 +286,13 @@ def test_a_folder_that_cannot_be_written_is_one_line():
     for rule in (STAND_IN, REAL):
         with pytest.raises(EsrError, match="cannot write data/source"):
             manifest_of(Download(use="training", folder=a_folder("1.png")), rule)
+
+
+def test_an_optional_source_has_no_images_until_its_folder_is_named():
+    row = Download(use="validation", optional=True, how="ask the organisers")
+    empty = manifest_of(row, REAL, "valid")
+    assert empty["images"] == []
+    assert "ask the organisers" in empty["about"]
+    assert manifest_of(row, STAND_IN, "valid")["images"] == []
+    named = row.model_copy(update={"folder": a_folder("1.png")})
+    assert names(manifest_of(named, REAL, "valid")) == ["1"]
