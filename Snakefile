@@ -54,7 +54,7 @@ for name in dict.fromkeys([entry_of(row) for row in graph.keys("benchmark")] + g
             targets(row for row in graph.keys("benchmark") if name in (row, entry_of(row))),
 
 
-for kind in graph.templates:
+for kind in graph.kinds:
 
     rule:
         name:

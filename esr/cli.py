@@ -141,14 +141,23 @@ def complexity(
 
 @app.command("import", rich_help_panel=TOOLS)
 def import_(
-    network: Annotated[str, typer.Argument(help="rlfn, slimrlfn, r2net, ifadnet, ripfdn, rfdn or fmen.")],
-    checkpoint: Annotated[Path, typer.Argument(help="The team's released .pth.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="The weights file to write.")],
+    name: Annotated[
+        str, typer.Argument(help="The row of params.yaml; or rlfn, slimrlfn, r2net, ifadnet, ripfdn, rfdn, fmen, safmn.")
+    ],
+    checkpoint: Annotated[Path | None, typer.Argument(help="The team's released .pth, where it is no row.")] = None,
+    out: Annotated[Path | None, typer.Argument(metavar="OUT.safetensors", help="The weights file to write.")] = None,
 ) -> None:
-    """Turn a team's released checkpoint into a weights file."""
+    """Turn a team's released checkpoint into a weights file: that of a row (a stage), or any."""
+    if checkpoint is None:
+        from esr.running import run_stage
+
+        run_stage("import", name)
+        return
+    if out is None:
+        raise EsrError("import takes a row of params.yaml alone, or a network, its checkpoint and the file to write")
     from esr.release.checkpoints import import_checkpoint
 
-    info = import_checkpoint(network, checkpoint, out)
+    info = import_checkpoint(name, checkpoint, out)
     print(f"{out}: {info.network} in its deploy form, from the {info.origin}")
 
 

@@ -127,6 +127,11 @@ class Graph:
         """Stages by the path of each of their outputs."""
         return {path: node for node in self.nodes.values() for path in node.out_paths}
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds that have a stage: a table may be empty."""
+        return list(dict.fromkeys(node.kind for node in self.nodes.values()))
+
     def keys(self, kind: str) -> list[str]:
         """The keys of a kind's table; empty for a stage that has no table."""
         table = self.templates[kind].get("foreach")

@@ -88,6 +88,10 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             from esr.data.join import join
 
             join(node.set(row.first), node.set(row.second), node.output("manifest.json"))
+        case "import":
+            from esr.release.stage import import_row
+
+            import_row(row, node.input(row.checkpoint), node.output("weights.safetensors"), node.name)
         case "teacher" | "distill" | "train" | "finetune":
             from esr.training.stage import run_phase
 

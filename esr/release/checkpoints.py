@@ -20,6 +20,7 @@ from esr.release.names import (
     rfdn_names,
     ripfdn_names,
     rlfn_names,
+    safmn_names,
     slimrlfn_names,
 )
 from esr.weights import WeightsInfo, build_network, check_finite, check_fit, data_range_of, save_weights
@@ -61,6 +62,7 @@ RELEASES = {
     "ripfdn": Release("esr/networks/ripfdn.py", ripfdn_names()),
     "rfdn": Release("esr/networks/rfdn.py", rfdn_names()),
     "fmen": Release("esr/networks/fmen.py", fmen_names()),
+    "safmn": Release("esr/networks/safmn.py", safmn_names()),
 }
 """The networks that ``esr import`` knows by name."""
 

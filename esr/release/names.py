@@ -59,6 +59,17 @@ RIPFDB: Names = {
     "factor": "cw",
     "mix": "conv_out",
 }
+SAFMN_BLOCK: Names = {
+    "norm1": "norm1",
+    "modulate.views.0": "safm.mfr.0",
+    "modulate.views.1": "safm.mfr.1",
+    "modulate.views.2": "safm.mfr.2",
+    "modulate.views.3": "safm.mfr.3",
+    "modulate.mix": "safm.aggr",
+    "norm2": "norm2",
+    "mix.widen": "ccm.ccm.0",
+    "mix.narrow": "ccm.ccm.2",
+}
 ERB: Names = {"conv1": "conv1.rep_conv", "conv2": "conv2.rep_conv"}
 HFAB: Names = {"squeeze": "squeeze", "excite": "excitate"}
 
@@ -113,6 +124,14 @@ def rfdn_names() -> Names:
     names = {"head": "fea_conv", "aggregate": "c.0", "last": "LR_conv", "tail": "upsampler.0"}
     for index in range(4):
         names |= _within(f"blocks.{index}", f"B{index + 1}", RFDB | ESA_F)
+    return names
+
+
+def safmn_names() -> Names:
+    """SAFMN's large form: as its released code names the tensors; no released file was at hand."""
+    names = {"head": "to_feat", "tail": "to_img.0"}
+    for index in range(16):
+        names |= _within(f"blocks.{index}", f"feats.{index}", SAFMN_BLOCK)
     return names
 
 

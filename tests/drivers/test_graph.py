@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from esr.graph import read_graph
+from esr.graph import Graph, read_graph, read_yaml
 from esr.recipes.read import check
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,6 +15,7 @@ STAGE_MODULES = {
     "download": "esr.data.sources",
     "crop": "esr.data.crop",
     "join": "esr.data.join",
+    "import": "esr.release.stage",
     "teacher": "esr.training.stage",
     "distill": "esr.training.stage",
     "train": "esr.training.stage",
@@ -86,13 +87,16 @@ def _snakemake_jobs() -> dict[str, tuple[set[str], set[str]]]:
 
 @pytest.mark.parametrize("kind", sorted(STAGE_MODULES))
 def test_deps_name_every_source_file_that_a_stage_uses(kind: str) -> None:
-    graph = read_graph()
+    params = read_yaml(Path("params.yaml"))
+    params["import"] = {"made": {"entry": "rlfn", "network": "esr/networks/rlfn.py", "checkpoint": "released.pth"}}
+    graph = Graph(params, read_yaml(Path("dvc.yaml"))["stages"])
     listing = "print(*(getattr(m, '__file__', None) or '' for m in sys.modules.values()), sep='\\n')"
     code = f"import sys, {STAGE_MODULES[kind]}; {listing}"
     files = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     package = f"{ROOT / 'esr'}{os.sep}"
     used = {str(Path(f).relative_to(ROOT)) for f in files if f.startswith(package) and not f.endswith("__init__.py")}
     assert used, "the stage's module was not found among the imported ones"
+    assert kind in graph.kinds
     for node in graph.nodes.values():
         if node.kind == kind:
             declared = {dep for dep in node.deps if dep.startswith("esr/")}
