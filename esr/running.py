@@ -95,11 +95,11 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
         case "teacher" | "distill" | "train" | "finetune":
             from esr.training.stage import run_phase
 
-            run_phase(row, params.rule.training, node, checkpoints, watch)
+            run_phase(row, params.rule.training, params.engine, node, checkpoints, watch)
         case "prune":
             from esr.compression.prune import prune
 
-            prune(row, params.rule.training, node, checkpoints, watch)
+            prune(row, params.rule.training, params.engine, node, checkpoints, watch)
         case "fuse":
             from esr.compression.fusion import fuse_weights
 

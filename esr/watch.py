@@ -5,15 +5,19 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.progress import Progress
 
     from esr.tracking.journal import Journal
-    from esr.training.loop import Point
+    from esr.training.curve import Point
 
 LINE_EVERY = 30.0  # seconds between two progress lines of a stage that has no terminal of its own
 
@@ -73,6 +77,15 @@ class Watch:
         self.journal.metrics(point.iteration, **values)
         shown = ", ".join(f"{key} {value:.4g}" for key, value in values.items())
         self.note(f"{name} iteration {point.iteration}: {shown}")
+
+    def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
+        """A picture (uint8, HWC) to the journal."""
+        from PIL import Image
+
+        with suppress(OSError), TemporaryDirectory() as folder:
+            file = Path(folder, f"{name}.png")
+            Image.fromarray(image).save(file)
+            self.journal.picture(name, file, step)
 
     def measured(self, step: int, **values: float) -> None:
         """Something measured once: to the journal, the log and the terminal."""

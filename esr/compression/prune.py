@@ -16,11 +16,15 @@ from esr.compression.fusion import fuse
 from esr.data.store import open_set
 from esr.errors import EsrError
 from esr.files import md5_of, write_text
+from esr.recipes.engine import EngineSettings
 from esr.recipes.rows import Prune
 from esr.recipes.scale import TrainingRule, shrink_round
 from esr.training.checkpoints import Checkpoints
-from esr.training.loop import Plan, train
-from esr.training.stage import Objective, data_of, training_device
+from esr.training.loop import train
+from esr.training.losses import loss_of
+from esr.training.objective import Objective
+from esr.training.plan import Plan
+from esr.training.stage import data_of, start_engine
 from esr.weights import WeightsInfo, build_network, load_network, load_strictly, save_weights
 
 if TYPE_CHECKING:
@@ -40,7 +44,9 @@ class Round:
     kept: bool
 
 
-def prune(row: Prune, rule: TrainingRule, node: Node, checkpoints: Path, watch: Watch) -> None:
+def prune(
+    row: Prune, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: Watch
+) -> None:
     """Prune until the PSNR loss against the unpruned model passes the limit; hand on the last good model.
 
     The kernels are composed first: the channels that go are those of the deployed convolutions (SlimRLFN's factsheet
@@ -52,18 +58,20 @@ def prune(row: Prune, rule: TrainingRule, node: Node, checkpoints: Path, watch: 
     layers = _prunable_layers(network, row.network, node.name)
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
     schedule = shrink_round(row, rule)
-    device = training_device()
-    network.to(device)
+    engine = start_engine(settings, watch)
+    network.to(engine.device)
     plan = Plan(
         name=f"{node.kind} {node.key}",
         iterations=schedule.iterations,
         rate=lambda iteration: schedule.learning_rate,
         betas=row.betas,
+        clip_gradients=row.clip_gradients,
         ema_decay=None,
-        objective=Objective(row, info.data_range),
-        data=data_of(row, schedule, training_set, validation_set, info.data_range, device),
+        objective=Objective(loss_of(row), info.data_range, engine),
+        data=data_of(row, schedule, training_set, validation_set, info.data_range, engine.device),
+        engine=engine,
     )
-    unpruned = plan.data.validate(network)
+    unpruned = plan.data.validate(network).psnr
     rounds = [Round(0, sum(widths_of(network, layers)), count_parameters(network), unpruned, 0.0, kept=True)]
     good = copy.deepcopy(network)
     for number in range(1, min(row.most_rounds, rule.length.prune_rounds_at_most or row.most_rounds) + 1):

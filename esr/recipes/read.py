@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from esr.errors import EsrError
+from esr.recipes.engine import EngineSettings
 from esr.recipes.rows import (
     Benchmark,
     Crop,
@@ -30,6 +31,7 @@ class Params(Row):
 
     scale: str = Field(description="the row of `scales` in use")
     threads: int = Field(ge=1, description="CPU threads of every stage; another number gives other last bits")
+    engine: EngineSettings = EngineSettings()
     scales: dict[str, Scale]
     download: dict[Name, Download]
     crop: dict[Name, Crop]

@@ -91,6 +91,7 @@ class Optimisation(StageRow):
     )
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's")
     learning_rate: float = Field(gt=0, description="Adam's, at the start of the phase")
+    clip_gradients: float | None = Field(None, gt=0, description="largest norm of all gradients together; none: any")
     horizontal_flips: bool = Field(True, description="flip half of the patches left to right")
     vertical_flips: bool = Field(True, description="flip half of the patches top to bottom")
     rotations: bool = Field(

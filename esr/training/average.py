@@ -23,13 +23,20 @@ class Average:
         self._averages: list[Tensor] = list(self.network.parameters())
         self._current: list[Tensor] = list(network.parameters())
         self._buffers = list(zip(self.network.buffers(), network.buffers(), strict=True))
+        self._taken = torch.zeros((), device=self._current[0].device)  # read there, so that a recorded update can
+
+    def prepare(self, updates: int) -> None:
+        """Set what the next update takes of the network; ``updates`` is the number of updates before it."""
+        if self.decay is not None:
+            self._taken.fill_(1 - min(self.decay, (1 + updates) / (10 + updates)))
 
     @torch.no_grad()
-    def update(self, updates: int) -> None:
-        """Move the average towards the network; ``updates`` is the number of updates before this one."""
+    def update(self) -> None:
+        """Move the average towards the network: one operation over all weights at a time."""
         if self.decay is None:
             return
-        decay = min(self.decay, (1 + updates) / (10 + updates))
-        torch._foreach_lerp_(self._averages, self._current, 1 - decay)
+        moves = torch._foreach_sub(self._current, self._averages)
+        torch._foreach_mul_(moves, self._taken)
+        torch._foreach_add_(self._averages, moves)
         for average, current in self._buffers:
             average.copy_(current)

@@ -2,53 +2,56 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from esr.data.batches import Batches
 from esr.data.store import PackedSet, open_set
 from esr.errors import EsrError
-from esr.files import md5_of, write_text
+from esr.files import md5_of
+from esr.recipes.engine import EngineSettings
 from esr.recipes.rows import Distill, Finetune, FreshPhase, Optimisation, Phase
 from esr.recipes.scale import Role, Schedule, TrainingRule, shrink_phase, thin_teacher
 from esr.training.checkpoints import Checkpoints
-from esr.training.loop import Data, Plan, Point, train
+from esr.training.curve import write_curve
+from esr.training.engine import Engine
+from esr.training.loop import train
 from esr.training.losses import loss_of
+from esr.training.objective import Objective, Teacher
+from esr.training.plan import Data, Plan
 from esr.training.schedules import learning_rate
-from esr.training.validation import mean_psnr
-from esr.weights import WeightsInfo, build_network, load_network, save_weights
+from esr.training.validation import Validation
+from esr.weights import WeightsInfo, build_network, data_range_of, load_network, save_weights
 
 if TYPE_CHECKING:
     from esr.graph import Node
     from esr.watch import Watch
 
 
-def run_phase(row: Phase, rule: TrainingRule, node: Node, checkpoints: Path, watch: Watch) -> None:
+def run_phase(
+    row: Phase, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: Watch
+) -> None:
     """Train one phase: a row of `teacher`, `distill`, `train` or `finetune`."""
+    engine = start_engine(settings, watch)
     training_set = open_set(node.set(row.data))
     schedule = shrink_phase(row, role_of(node.kind), rule, len(training_set))
     network, info = first_network(row, rule, node)
-    device = training_device()
-    network.to(device)
-    objective = Objective(row, info.data_range, _teacher(row, node, device))
     plan = Plan(
         name=f"{node.kind} {node.key}",
         iterations=schedule.iterations,
         rate=lambda iteration: learning_rate(row, schedule, iteration),
         betas=row.betas,
+        clip_gradients=row.clip_gradients,
         ema_decay=row.ema_decay,
-        objective=objective,
-        data=data_of(row, schedule, training_set, open_set(node.set(row.validation)), info.data_range, device),
+        objective=Objective(loss_of(row), info.data_range, engine, _teacher(row, node, engine)),
+        data=data_of(row, schedule, training_set, open_set(node.set(row.validation)), info.data_range, engine.device),
+        engine=engine,
     )
-    trained, curve = train(network, plan, Checkpoints(checkpoints), watch)
-    write_curve(node.output("curve.csv"), curve)
+    trained, points = train(network, plan, Checkpoints(checkpoints), watch)
+    write_curve(node.output("curve.csv"), points)
     save_weights(node.output("weights.safetensors"), trained.state_dict(), info)
 
 
@@ -58,9 +61,11 @@ def role_of(kind: str) -> Role:
     return roles[kind]
 
 
-def training_device() -> torch.device:
-    """The GPU that the runner made visible, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def start_engine(settings: EngineSettings, watch: Watch) -> Engine:
+    """The engine on the GPU that the runner made visible, else on the CPU; its choices are told."""
+    engine = Engine(settings, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    watch.say(f"computes on {engine}")
+    return engine
 
 
 def first_network(row: Phase, rule: TrainingRule, node: Node) -> tuple[nn.Module, WeightsInfo]:
@@ -78,38 +83,14 @@ def first_network(row: Phase, rule: TrainingRule, node: Node) -> tuple[nn.Module
     torch.manual_seed(row.seed)
     network = build_network(row.network, arguments)
     data = {"data": md5_of(node.set(row.data))}
-    return network, WeightsInfo(row.network, arguments, False, float(network.data_range), node.name, data)  # type: ignore[arg-type]
+    return network, WeightsInfo(row.network, arguments, False, data_range_of(network), node.name, data)
 
 
-def _teacher(row: Phase, node: Node, device: torch.device) -> tuple[nn.Module, float] | None:
+def _teacher(row: Phase, node: Node, engine: Engine) -> Teacher | None:
     if not isinstance(row, Distill):
         return None
-    teacher, info = load_network(node.weights(row.teacher))
-    return teacher.to(device, memory_format=torch.channels_last).eval(), info.data_range  # type: ignore[call-overload]
-
-
-class Objective:
-    """Loss to HR, plus teacher_weight x loss to the frozen teacher's output where there is a teacher.
-
-    Images are in [0, 1] whatever range a network works in, so that losses of all networks are of one size.
-    """
-
-    def __init__(self, row: Optimisation, data_range: float, teacher: tuple[nn.Module, float] | None = None) -> None:
-        self.distance = loss_of(row)
-        self.data_range = data_range
-        self.teacher = teacher
-        self.teacher_weight = row.teacher_weight if isinstance(row, Distill) else 0.0
-
-    def __call__(self, network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
-        """lr (N, 3, h, w) and hr (N, 3, 4h, 4w) in [0, 1] -> scalar."""
-        output = network(lr * self.data_range) / self.data_range
-        loss = self.distance(output, hr)
-        if self.teacher is None:
-            return loss
-        teacher, teacher_range = self.teacher
-        with torch.inference_mode():
-            target = teacher(lr * teacher_range) / teacher_range
-        return loss + self.teacher_weight * self.distance(output, target.clone())
+    network, info = load_network(node.weights(row.teacher))
+    return Teacher.of(network, info.data_range, row.teacher_weight, engine)
 
 
 def data_of(
@@ -137,13 +118,4 @@ def data_of(
             data_range=1.0,
         )
 
-    return Data(batches, lambda network: mean_psnr(network, validation_set, data_range), schedule.validate_every)
-
-
-def write_curve(path: Path, curve: Sequence[Point]) -> None:
-    """Write the curve as CSV for `dvc plots`."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["iteration", "loss", "learning_rate", "psnr"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(point) for point in curve)
-    write_text(path, text.getvalue())
+    return Data(batches, Validation(validation_set, data_range), schedule.validate_every)

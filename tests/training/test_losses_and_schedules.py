@@ -98,10 +98,12 @@ def test_average_by_hand() -> None:
     network.weight.data.fill_(0.0)
     average = Average(network, decay=0.5)
     network.weight.data.fill_(1.0)
-    average.update(0)  # decay is (1 + 0) / (10 + 0) = 0.1 this early
+    average.prepare(0)
+    average.update()  # decay is (1 + 0) / (10 + 0) = 0.1 this early
     assert average.network.weight.item() == pytest.approx(0.9)
     network.weight.data.fill_(2.0)
-    average.update(1000)  # decay is the row's 0.5 by now
+    average.prepare(1000)
+    average.update()  # decay is the row's 0.5 by now
     assert average.network.weight.item() == pytest.approx(0.5 * 0.9 + 0.5 * 2.0)
 
 

@@ -5,13 +5,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from esr.errors import EsrError, Terminated
+from esr.recipes.engine import EngineSettings
 from esr.training.checkpoints import Checkpoints
-from esr.training.loop import Data, Plan, Point, train
+from esr.training.curve import Point
+from esr.training.engine import Engine
+from esr.training.loop import train
+from esr.training.plan import Data, Forward, Plan
+from esr.training.validation import Validated
 
 
 class Quiet:
@@ -21,6 +27,8 @@ class Quiet:
         self.stop_at, self.terminated, self.points = stop_at, False, list[Point]()
 
     def say(self, text: str) -> None: ...
+
+    def picture(self, name: str, image: object, step: int) -> None: ...
 
     def point(self, name: str, point: Point) -> None:
         self.points.append(point)
@@ -40,18 +48,21 @@ def batches(first: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield torch.rand(2, 3, 8, 8, generator=generator), torch.rand(2, 3, 32, 32, generator=generator)
 
 
-def objective(network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+def objective(network: Forward, lr: Tensor, hr: Tensor) -> Tensor:
     return (network(lr) - hr).abs().mean()
 
 
+PICTURE = np.zeros((4, 12, 3), np.uint8)
 PLAN = Plan(
     name="train x",
     iterations=57,
     rate=lambda iteration: 1e-2 / (1 + iteration),
     betas=(0.9, 0.999),
+    clip_gradients=None,
     ema_decay=0.9,
     objective=objective,
-    data=Data(batches, lambda network: 30.0, validate_every=20),
+    data=Data(batches, lambda network: Validated(30.0, PICTURE), validate_every=20),
+    engine=Engine(EngineSettings(), torch.device("cpu")),
 )
 
 

@@ -1,0 +1,128 @@
+"""How a training computes on its device: precision, kernels, and on a GPU the whole step as one CUDA graph."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from esr.errors import EsrError
+from esr.recipes.engine import EngineSettings, OnCuda, Precision
+
+Step = Callable[[Tensor, Tensor], Tensor]
+
+WARM_UP = 3  # steps that run as they stand before one is recorded: kernels are chosen and compiled in them
+
+
+class Engine:
+    """The table `engine` of params.yaml on one device. Making one sets the kernels of the whole process."""
+
+    def __init__(self, settings: EngineSettings, device: torch.device) -> None:
+        self.device = device
+        self.deterministic = settings.deterministic
+        self.own = settings.cuda if device.type == "cuda" else settings.cpu
+        self.graph = isinstance(self.own, OnCuda) and self.own.graph
+        if device.type == "cuda":
+            self._set_kernels()
+
+    def __str__(self) -> str:
+        """Every choice, for the log."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+        chosen = [name, self.own.precision, f"teacher {self.own.teacher_precision}", "channels_last", "fused Adam"]
+        chosen += ["compiled"] * self.own.compile + ["CUDA graph"] * self.graph
+        exact = self.deterministic or self.device.type == "cpu"
+        return ", ".join([*chosen, "deterministic" if exact else "not deterministic"])
+
+    def placed(self, network: nn.Module) -> nn.Module:
+        """The network on the device, in channels_last: the layout whose convolutions are the fastest everywhere."""
+        placed: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return placed
+
+    def compiled(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
+        """What to call for a forward pass: the network or its compiled form, on the same weights."""
+        return torch.compile(network, dynamic=False) if self.own.compile else network
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The precision of the network's forward pass."""
+        return self._at(self.own.precision)
+
+    def teacher_autocast(self) -> AbstractContextManager[None]:
+        """The precision of the teacher's forward pass."""
+        return self._at(self.own.teacher_precision)
+
+    def recorded(self, step: Step) -> Step:
+        """What to call for a step: the step as it stands, or its CUDA graph."""
+        return RecordedStep(step) if self.graph else step
+
+    def _set_kernels(self) -> None:
+        # Products of composed kernels must not be rounded, so tf32 is for convolutions alone, not for matrices.
+        torch.backends.cudnn.allow_tf32 = self.own.precision != "fp32"
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.benchmark = not self.deterministic
+        torch.use_deterministic_algorithms(self.deterministic)
+        if self.deterministic:
+            os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS is deterministic with a workspace of its own
+
+    def _at(self, precision: Precision) -> AbstractContextManager[None]:
+        if precision == "bf16":
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext() if self.device.type == "cpu" else _convolutions_in_tf32(precision == "tf32")
+
+
+class RecordedStep:
+    """A training step as one CUDA graph.
+
+    The networks here are so small that launching their thousand kernels takes longer than running them. A graph
+    launches all of them at once. It is the same kernels on the same memory in the same order: batches are copied to
+    where the first ones lay, and numbers that change from step to step are read from tensors.
+    """
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._left = WARM_UP
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self, lr: Tensor, hr: Tensor) -> Tensor:
+        """Run the step on a batch; gives the loss, which stands until the next call."""
+        if self._left:
+            self._left -= 1
+            return self._beside(lr, hr)
+        if self._graph is None:
+            self._lr, self._hr = lr.clone(), hr.clone()
+            self._graph, self._loss = self._record()
+        self._lr.copy_(lr)
+        self._hr.copy_(hr)
+        self._graph.replay()
+        return self._loss
+
+    def _beside(self, lr: Tensor, hr: Tensor) -> Tensor:
+        """Run the step as it stands on another stream, as recording will: what it allocates stays apart."""
+        current = torch.cuda.current_stream()
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            loss = self._step(lr, hr)
+        current.wait_stream(self._stream)
+        return loss
+
+    def _record(self) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        graph = torch.cuda.CUDAGraph()
+        try:
+            # thread_local: the threads that crop ahead may use the device meanwhile.
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+                loss = self._step(self._lr, self._hr)
+        except RuntimeError as error:
+            why = str(error).splitlines()[0]
+            raise EsrError(f"this step cannot be recorded ({why}); set engine.cuda.graph to false") from error
+        return graph, loss
+
+
+@contextmanager
+def _convolutions_in_tf32(allowed: bool) -> Iterator[None]:
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before

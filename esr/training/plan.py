@@ -1,0 +1,54 @@
+"""What a training does, as plain values and functions: everything that the loop needs to know."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from esr.training.engine import Engine
+from esr.training.validation import Validated
+
+Forward = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a training sees.
+
+    Attributes:
+        batches: (first iteration, end) -> the batches (lr, hr) of these iterations, on the network's device.
+        validate: network -> PSNR in dB on the held-out images, and a picture.
+        validate_every: iterations between two validations; the last iteration is always validated.
+    """
+
+    batches: Callable[[int, int], Iterable[tuple[Tensor, Tensor]]]
+    validate: Callable[[nn.Module], Validated]
+    validate_every: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training does.
+
+    Attributes:
+        name: the stage, for messages.
+        iterations: length.
+        rate: learning rate as a function of the iteration, from 0.
+        betas: Adam's.
+        clip_gradients: largest norm of all gradients together; None leaves them as they are.
+        ema_decay: of the averaged weights; None hands on the last weights.
+        objective: (forward, lr, hr) -> scalar loss; lr and hr are (N, 3, h, w) and (N, 3, 4h, 4w) in [0, 1], forward
+            is the network or its compiled form.
+        data: batches and validation.
+        engine: device, precision and kernels.
+    """
+
+    name: str
+    iterations: int
+    rate: Callable[[int], float]
+    betas: tuple[float, float]
+    clip_gradients: float | None
+    ema_decay: float | None
+    objective: Callable[[Forward, Tensor, Tensor], Tensor]
+    data: Data
+    engine: Engine
