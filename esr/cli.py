@@ -73,6 +73,18 @@ def sync(
 
 
 @app.command(rich_help_panel=TOOLS)
+def track() -> None:
+    """Send to MLflow what it has missed, such as while its server was down."""
+    from esr.tracking.address import shown, tracking_uri
+    from esr.tracking.mirror import send_all
+
+    unsent = send_all()
+    if unsent:
+        raise EsrError(unsent)
+    print(f"MLflow has everything: {shown(tracking_uri())}")
+
+
+@app.command(rich_help_panel=TOOLS)
 def evaluate(
     hr: Annotated[Path, typer.Option(help="Folder of HR images.")],
     weights: Annotated[Path | None, typer.Argument(help="A weights file; or give --sr.")] = None,

@@ -22,12 +22,12 @@ from esr.tracking.relay import Relay
 STATE = Path(".esr")
 WANTED = STATE / "mirror.wanted"  # name of the store that the latest stage wants; mirrors to other stores leave
 LOG = STATE / "mirror.log"
-SWITCH = "ESR_MIRROR"  # environment: with `off` stages write their journals and start no mirror
+SWITCH = "ESR_MIRROR"  # environment: with `off` there are journals and no mirror; only `esr track` sends
 
 POLL = 1.0  # seconds between two looks at the journals
 LINGER = 10.0  # seconds that the mirror outlives the last stage, so that the next one finds it
 CALM = 3.0  # seconds without a stage after which an entry's run gets its status
-LONGEST_PAUSE = 60.0  # seconds between two tries while the store does not answer
+LONGEST_PAUSE = 15.0  # seconds between two tries while the store does not answer
 
 
 def ensure_mirror() -> None:
@@ -64,20 +64,28 @@ def run_mirror() -> None:
 
 
 def drain(timeout: float = 60.0) -> str:
+    """``send_all`` at the end of a run; nothing where mirrors are switched off."""
+    return "" if os.environ.get(SWITCH) == "off" else send_all(timeout)
+
+
+def send_all(timeout: float = 600.0) -> str:
     """Send all that the journals hold now, from this process or by the mirror that lives; cheap if all is sent.
+
+    Args:
+        timeout: seconds after which nothing more is begun.
 
     Returns:
         A line for people where something stays unsent, else "". Nothing is raised: tracking stops nobody.
     """
     uri = tracking_uri()
     try:
-        trouble = _drain(uri, time.monotonic() + timeout) if JOURNALS.is_dir() else ""
+        trouble = _send_all(uri, time.monotonic() + timeout) if JOURNALS.is_dir() else ""
     except Exception as error:  # whatever it is, it must not spoil the run that has just ended
         trouble = f"{type(error).__name__}: {error}"
     return f"MLflow at {shown(uri)}: {trouble}; kept in {JOURNALS}, `esr track` sends it later" if trouble else ""
 
 
-def _drain(uri: str, deadline: float) -> str:
+def _send_all(uri: str, deadline: float) -> str:
     relay = Relay(uri)
     goal = {journal.path: journal.path.stat().st_size for journal in relay.behind()}
     if not goal and not relay.unsettled():
@@ -95,7 +103,7 @@ def _drain(uri: str, deadline: float) -> str:
         if trouble or _is_sent(relay, goal):
             return trouble
         if time.monotonic() > deadline:
-            return "it takes too long"
+            return "not all was sent in time"
         time.sleep(POLL / 10)
 
 

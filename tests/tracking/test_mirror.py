@@ -13,7 +13,7 @@ from mlflow_tables import Database, wait_until
 
 from esr.tracking.address import tracking_uri
 from esr.tracking.held import is_held
-from esr.tracking.mirror import POLL, drain, lock_of
+from esr.tracking.mirror import POLL, lock_of, send_all
 
 Start = Callable[..., "subprocess.Popen[str]"]
 CHILD = "03 train tiny-1"
@@ -43,7 +43,7 @@ def test_eight_stages_at_once_on_a_fresh_project(mirrored: Path, start: Start) -
     kill_mirror()  # while MLflow makes its database, which takes seconds
     (mirrored / "go").touch()
     assert [stage.wait() for stage in stages] == [0] * 8
-    assert drain() == ""
+    assert send_all() == ""
     database = Database(mirrored / "mlflow.db")
     for number in range(8):
         assert database.history(f"03 train tiny-{number}", "loss") == [(step, loss(step)) for step in range(100)]
@@ -65,7 +65,7 @@ def test_a_mirror_killed_again_and_again_loses_nothing_and_repeats_nothing(
         start(key="tiny-2")  # the next stage starts a mirror
     (mirrored / "go").touch()
     stage.wait()
-    assert drain() == ""
+    assert send_all() == ""
     assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(steps)]
     assert len(database.history(CHILD, "images_per_second")) == steps
 

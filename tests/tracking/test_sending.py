@@ -12,7 +12,7 @@ from mlflow_tables import Database
 from PIL import Image
 
 from esr.tracking.journal import journal_path
-from esr.tracking.mirror import drain
+from esr.tracking.mirror import drain, send_all
 
 CHILD = "03 train tiny-1"
 PARENT = "tiny · demo · 3f2a91"
@@ -29,15 +29,15 @@ def records() -> list[Path]:
     return list(Path(".esr/journal").rglob("told-*.json"))
 
 
-def drain_elsewhere() -> str:
-    """Drain in a process of its own: the line to show, and whether mlflow was imported."""
-    code = "import sys; from esr.tracking.mirror import drain; print(repr(drain()), 'mlflow' in sys.modules)"
+def send_all_elsewhere() -> str:
+    """Send in a process of its own: the line to show, and whether mlflow was imported."""
+    code = "import sys; from esr.tracking.mirror import send_all; print(repr(send_all()), 'mlflow' in sys.modules)"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
 def test_a_stage_becomes_a_run_below_its_entrys(database: Database, stage: Run) -> None:
     stage(last=1500)  # more metrics than MLflow takes at once
-    assert drain() == ""
+    assert send_all() == ""
     assert database.history(CHILD, "loss") == exact(0, 1500)
     (parent,) = database.ask("SELECT run_uuid FROM runs WHERE name = ?", PARENT)
     tags = database.tags(CHILD)
@@ -56,7 +56,7 @@ def test_times_are_the_stages_not_the_mirrors(database: Database, stage: Run) ->
     stage(last=2)
     lines = journal_path("demo", "train", "tiny-1", "0001").read_text().splitlines()
     begin, first, second, end = (json.loads(line)["time"] for line in lines)
-    drain()
+    send_all()
     assert database.ask("SELECT start_time, end_time FROM runs") == [(begin, end)] * 2
     assert database.ask("SELECT timestamp FROM metrics WHERE key = 'loss' ORDER BY step") == [first, second]
 
@@ -64,7 +64,7 @@ def test_times_are_the_stages_not_the_mirrors(database: Database, stage: Run) ->
 def test_a_repeated_stage_adds_nothing(database: Database, stage: Run) -> None:
     for _ in range(2):
         stage(last=5)
-        assert drain() == ""
+        assert send_all() == ""
     assert database.ask("SELECT count(*) FROM runs") == [2]
     assert database.history(CHILD, "loss") == exact(0, 5)
     assert len(database.history(CHILD, "images_per_second")) == 5  # which differ from run to run
@@ -72,10 +72,10 @@ def test_a_repeated_stage_adds_nothing(database: Database, stage: Run) -> None:
 
 def test_a_killed_stage_is_shown_as_killed_and_goes_on(database: Database, stage: Run) -> None:
     stage(last=20, end="SIGKILL")
-    assert drain() == ""
+    assert send_all() == ""
     assert database.status(CHILD) == database.status(PARENT) == "KILLED"
     stage(first=12, last=30)  # from its checkpoint
-    assert drain() == ""
+    assert send_all() == ""
     assert database.ask("SELECT count(*) FROM runs") == [2]
     assert database.history(CHILD, "loss") == exact(0, 30)
     assert database.status(CHILD) == database.status(PARENT) == "FINISHED"
@@ -84,18 +84,18 @@ def test_a_killed_stage_is_shown_as_killed_and_goes_on(database: Database, stage
 def test_a_stage_that_failed(database: Database, stage: Run) -> None:
     stage(key="tiny-1", end="failed")
     stage(key="tiny-2")
-    drain()
+    send_all()
     assert database.status(CHILD) == "FAILED"
     assert database.status("03 train tiny-2") == "FINISHED"
     assert database.status(PARENT) == "FAILED"
     stage(key="tiny-1", identity="0002")  # its inputs were mended
-    drain()
+    send_all()
     assert database.status(PARENT) == "FINISHED"
 
 
 def test_a_stage_that_runs_is_shown_as_running(database: Database, start: Callable[..., object], stage: Run) -> None:
     start(last=3, wait_for="never")
-    assert drain() == ""
+    assert send_all() == ""
     assert database.history(CHILD, "loss") == exact(0, 3)
     assert database.status(CHILD) == database.status(PARENT) == "RUNNING"
 
@@ -104,7 +104,7 @@ def test_a_changed_row_makes_a_second_parent_and_a_changed_input_a_second_child(
     stage(last=3)
     stage(last=3, identity="0002", recipe="77bb00ff")
     stage(last=3, identity="0003", recipe="77bb00ff")
-    drain()
+    send_all()
     assert sorted(database.ask("SELECT name FROM runs WHERE name LIKE 'tiny%'")) == [PARENT, "tiny · demo · 77bb00"]
     assert database.ask("SELECT count(*) FROM runs WHERE name = ?", CHILD) == [3]
     assert database.ask("SELECT count(*) FROM metrics WHERE key = 'loss'") == [9]
@@ -115,7 +115,7 @@ def test_an_entrys_run_shows_the_numbers_of_all_its_rows(database: Database, sta
     stage(kind="benchmark", key="tiny", results=measured, exclusive=True)
     stage(kind="benchmark", key="tiny-pruned", results={**measured, "psnr": 28.0}, exclusive=True)
     stage(kind="benchmark", key="tiny", results={**measured, "time_ms": 79.0}, exclusive=True)  # measured again
-    assert drain() == ""
+    assert send_all() == ""
     query = "SELECT key, value FROM latest_metrics JOIN runs USING (run_uuid) WHERE name = ?"
     latest = dict(database.ask(query, PARENT))
     assert (latest["psnr"], latest["time_ms"]) == (28.1, 79.0)
@@ -131,7 +131,7 @@ def test_pictures_are_there_once(database: Database, stage: Run, project: Path) 
     Image.new("RGB", (8, 8), "red").save(project / "red.png")
     for _ in range(2):
         stage(kind="benchmark", key="tiny", last=1, picture="red.png")
-        assert drain() == ""
+        assert send_all() == ""
         for record in records():
             record.unlink()  # as if the mirror had been killed before it could remember
     pictures = sorted(project.glob("mlruns/*/*/artifacts/images/sample+step+1+*.png"))
@@ -143,22 +143,22 @@ def test_pictures_are_there_once(database: Database, stage: Run, project: Path) 
 
 def test_a_mirror_that_forgot_what_it_sent_adds_nothing(database: Database, stage: Run) -> None:
     stage(last=10)
-    drain()
+    send_all()
     before = [database.ask(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in ("metrics", "params", "runs")]
     for record in records():
         record.unlink()
-    assert drain() == ""
+    assert send_all() == ""
     after = [database.ask(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in ("metrics", "params", "runs")]
     assert after == before
 
 
 def test_a_journal_that_lost_its_end_in_a_power_cut_adds_nothing(database: Database, stage: Run) -> None:
     stage(last=10)
-    drain()
+    send_all()
     journal = journal_path("demo", "train", "tiny-1", "0001")
     journal.write_bytes(journal.read_bytes()[:-700])
     stage(first=2, last=12)
-    assert drain() == ""
+    assert send_all() == ""
     assert database.history(CHILD, "loss") == exact(0, 12)
 
 
@@ -166,13 +166,13 @@ def test_a_run_that_was_deleted_comes_back_whole_when_its_stage_runs_again(datab
     from mlflow.tracking import MlflowClient
 
     stage(last=5)
-    drain()
+    send_all()
     for run in database.ask("SELECT run_uuid FROM runs"):
         MlflowClient("sqlite:///mlflow.db").delete_run(run)
-    assert drain() == ""
+    assert send_all() == ""
     assert database.ask("SELECT count(*) FROM runs WHERE lifecycle_stage = 'active'") == [0]
     stage(first=3, last=8)
-    assert drain() == ""
+    assert send_all() == ""
     losses = "SELECT step, value FROM metrics JOIN runs USING (run_uuid) WHERE key = 'loss' AND lifecycle_stage = "
     assert database.ask(losses + "'active' ORDER BY step") == exact(0, 8)
     assert database.status(PARENT) == "FINISHED"
@@ -180,9 +180,9 @@ def test_a_run_that_was_deleted_comes_back_whole_when_its_stage_runs_again(datab
 
 def test_a_deleted_database_is_made_anew(database: Database, stage: Run) -> None:
     stage(last=5)
-    drain()
+    send_all()
     database.path.unlink()
-    assert drain_elsewhere() == "'' True\n"
+    assert send_all_elsewhere() == "'' True\n"
     assert database.history(CHILD, "loss") == exact(0, 5)
 
 
@@ -194,7 +194,7 @@ def test_two_clones_that_share_a_server_keep_their_runs_apart(
         (project / clone).mkdir()
         monkeypatch.chdir(project / clone)
         stage(last=5)
-        assert drain() == ""
+        assert send_all() == ""
     assert database.ask("SELECT count(*) FROM runs") == [4]
     assert database.ask("SELECT count(*) FROM metrics WHERE key = 'loss'") == [10]
 
@@ -203,16 +203,16 @@ def test_each_store_is_told_everything(
     database: Database, stage: Run, project: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage(last=5)
-    drain()
+    send_all()
     other = Database(project / "other.db")
     other.path.write_bytes(empty_database.read_bytes())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
     stage(first=5, last=8)
-    assert drain() == ""
+    assert send_all() == ""
     assert other.history(CHILD, "loss") == exact(0, 8)
     assert database.history(CHILD, "loss") == exact(0, 5)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert drain() == ""
+    assert send_all() == ""
     assert database.history(CHILD, "loss") == exact(0, 8)
 
 
@@ -221,11 +221,11 @@ def test_nothing_is_sent_while_a_stage_measures_time(
 ) -> None:
     stage(last=5)
     benchmark = start(kind="benchmark", key="tiny", results={"psnr": 28.0}, exclusive=True, wait_for="go")
-    assert "measures time" in drain()
+    assert "measures time" in send_all()
     assert database.ask("SELECT count(*) FROM runs") == [0]
     Path("go").touch()
     benchmark.wait()
-    assert drain() == ""
+    assert send_all() == ""
     assert database.history(CHILD, "loss") == exact(0, 5)
     assert database.history(PARENT, "psnr") == [(0, 28.0)]
 
@@ -233,12 +233,20 @@ def test_nothing_is_sent_while_a_stage_measures_time(
 def test_what_cannot_be_sent_is_told_in_one_line(project: Path, stage: Run) -> None:
     (project / "mlflow.db").write_text("this is no database")
     stage(last=5)
-    (line,) = drain().splitlines()
+    (line,) = send_all().splitlines()
     assert f"sqlite:///{project}/mlflow.db" in line
     assert "esr track" in line
 
 
+def test_switched_off_only_esr_track_sends(database: Database, stage: Run) -> None:
+    stage(last=5)  # the fixture `project` switches mirrors off
+    assert drain() == ""
+    assert database.ask("SELECT count(*) FROM runs") == [0]
+    assert send_all() == ""
+    assert database.history(CHILD, "loss") == exact(0, 5)
+
+
 def test_without_news_nothing_is_imported(database: Database, stage: Run) -> None:
     stage(last=5)
-    drain()
-    assert drain_elsewhere() == "'' False\n"
+    send_all()
+    assert send_all_elsewhere() == "'' False\n"

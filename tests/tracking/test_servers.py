@@ -15,7 +15,7 @@ from a_stage import loss
 from mlflow_tables import Database, wait_until
 
 from esr.tracking.journal import journal_path
-from esr.tracking.mirror import drain
+from esr.tracking.mirror import send_all
 
 Run = Callable[..., int]
 CHILD = "03 train tiny-1"
@@ -40,9 +40,11 @@ def test_a_dead_server(project: Path, stage: Run, monkeypatch: pytest.MonkeyPatc
     port = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:secret@127.0.0.1:{port}")
     assert stage(last=5) == 0
-    line = drain()
+    line = send_all()
     assert_kept(line, port)
     assert "secret" not in line
+    done = subprocess.run([sys.executable, "-m", "esr", "track"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"esr: {line}\n")
 
 
 def test_a_server_that_hangs(project: Path, stage: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +52,7 @@ def test_a_server_that_hangs(project: Path, stage: Run, monkeypatch: pytest.Monk
         port = deaf.getsockname()[1]
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
         assert stage(last=5) == 0
-        assert_kept(drain(), port)
+        assert_kept(send_all(), port)
 
 
 @pytest.fixture
@@ -99,12 +101,14 @@ def test_a_server_that_is_killed_and_comes_back(
 ) -> None:
     first = server()
     stage(last=10, end="SIGKILL")
-    assert drain() == ""
+    assert send_all() == ""
     stop(first)
     stage(first=6, last=20)
-    assert "does not answer" in drain()
+    assert "does not answer" in send_all()
     server()
-    assert drain() == ""
+    done = subprocess.run([sys.executable, "-m", "esr", "track"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("MLflow has everything: http://127.0.0.1:")
+    assert done.stderr == ""
     assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(20)]
     assert len(database.history(CHILD, "images_per_second")) == 20
     assert database.status(CHILD) == "FINISHED"
