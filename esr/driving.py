@@ -13,7 +13,7 @@ from esr.recipes.read import Params, check
 from esr.syncing import clear_stale_lock, sync_records
 from esr.tracking.mirror import drain
 
-SNAKEMAKE = ["snakemake", "--cores", "all", "--rerun-incomplete", "--quiet", "rules", "progress", "host"]
+SNAKEMAKE = ["snakemake", "--cores", "all", "--rerun-incomplete", "--quiet", "all"]
 LOCK = Path(".esr/run.lock")
 
 

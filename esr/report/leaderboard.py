@@ -23,7 +23,7 @@ COLUMNS = [
     "published_on",
 ]
 COUNTS = ("parameters", "flops", "activations", "convs")
-IN_TERMINAL = ("psnr", "bicubic", "above_bicubic", "time_ms", "ratio_to_baseline", "parameters", "flops")
+IN_TERMINAL = ("psnr", "bicubic", "above_bicubic", "time_ms", "ratio_to_baseline", "parameters")
 
 BELOW = "below bicubic"
 NOT_PUBLISHED = "not published"
