@@ -2,7 +2,8 @@
 
 ``released_outputs.json`` was written by running the teams' released classes, each loaded strictly with the tensors
 that ``made_tensor`` gives for its own state dict, on ``made_image``, in float64 on a CPU. It holds every tensor's
-name and shape, and a few pixels of the output.
+name and shape, the image's size and a few pixels of the output. The files' names are the released ones but for
+safmn_large.pth, which stands for a file that was not at hand.
 """
 
 import json
@@ -27,7 +28,7 @@ def made_tensor(name: str, shape: list[int]) -> Tensor:
     return (uniform * (0.5 if len(shape) == 1 else math.sqrt(6 / fan_in))).float()
 
 
-def made_image(data_range: float, height: int = 19, width: int = 22) -> Tensor:
+def made_image(data_range: float, height: int, width: int) -> Tensor:
     """A smooth float64 image (1, 3, H, W) in [0, ``data_range``]."""
     channel, row, column = torch.meshgrid(
         *(torch.arange(n, dtype=torch.float64) for n in (3, height, width)), indexing="ij"

@@ -47,7 +47,7 @@ def test_the_imported_network_answers_as_the_released_code(checkpoint: str, tmp_
     target = tmp_path / "out.safetensors"
     assert import_checkpoint(record["network"], path, target) == read_info(target)
     network, info = load_network(target)
-    output = network.double()(made_image(info.data_range))[0]
+    output = network.double()(made_image(info.data_range, *record["size"]))[0]
     expected = torch.tensor([value for *_, value in record["pixels"]], dtype=torch.float64)
     actual = torch.stack([output[channel, row, column] for channel, row, column, _ in record["pixels"]])
     assert torch.allclose(actual, expected, rtol=1e-7, atol=1e-7 * float(expected.abs().max()))

@@ -1,0 +1,53 @@
+"""A row of ``import``: a released checkpoint in the place of what would have been trained, through both drivers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import Project
+from made_checkpoints import made_checkpoint
+
+from esr.errors import EsrError
+from esr.recipes.rows import Import
+from esr.release.stage import import_row
+from esr.weights import load_network, read_info
+
+CHECKPOINT = "team21_slimrlfn.pth"
+FUSED = "runs/demo/fuse/slimrlfn/weights.safetensors"
+
+
+def released(params: dict[str, Any]) -> None:
+    row = {"entry": "slimrlfn", "network": "esr/networks/slimrlfn.py", "checkpoint": f"released/{CHECKPOINT}"}
+    params["import"] = {"slimrlfn-released": row}
+    params["fuse"]["slimrlfn"]["from"] = "import/slimrlfn-released"
+
+
+@pytest.fixture
+def project(untouched: Project) -> Project:
+    (untouched.folder / "released").mkdir()
+    torch.save(made_checkpoint(CHECKPOINT), untouched.folder / "released" / CHECKPOINT)
+    untouched.edit(released)
+    return untouched
+
+
+@pytest.mark.parametrize("command", [["snakemake", "--cores", "all", FUSED], ["dvc", "repro", "fuse@slimrlfn"]])
+def test_a_released_checkpoint_stands_in_for_training(project: Project, command: list[str]) -> None:
+    project.well(*command)
+    assert sorted(project.weights()) == [FUSED, "runs/demo/import/slimrlfn-released/weights.safetensors"]
+    network, info = load_network(project.folder / FUSED)
+    torch.testing.assert_close(network.state_dict()["head.weight"], made_checkpoint(CHECKPOINT)["conv_1.weight"])
+    assert info.origin == f"released checkpoint {CHECKPOINT}"
+
+
+def test_another_checkpoint_is_imported_again(project: Project) -> None:
+    project.well("snakemake", "--cores", "all", FUSED)
+    torch.save(made_checkpoint("team21_slimrlfn_prune.pth"), project.folder / "released" / CHECKPOINT)
+    project.well("snakemake", "--cores", "all", FUSED)
+    assert read_info(project.folder / FUSED).arguments["widths"] == [28] * 10 + [30, 30]
+
+
+def test_a_network_without_a_known_release_is_named(tmp_path: Path) -> None:
+    row = Import(entry="edrn", network="esr/networks/edrn.py", checkpoint="edrn.pth")
+    with pytest.raises(EsrError, match=r"import@mine: no release of esr/networks/edrn\.py is known; .*rlfn"):
+        import_row(row, tmp_path / "edrn.pth", tmp_path / "out.safetensors", "import@mine")
