@@ -28,6 +28,7 @@ from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
 
 CORES = len(os.sched_getaffinity(0))
+SCRIPTS = "seconds.json"
 
 
 def ours(folder: Path, out: Path, lr: bool) -> None:
@@ -45,8 +46,12 @@ def ours(folder: Path, out: Path, lr: bool) -> None:
 def basicsr(folder: Path, out: Path, checkout: Path) -> None:
     """Its two scripts."""
     basicsr_tools.enter(checkout)
+    began = time.monotonic()
     basicsr_tools.extract_sub_images(folder, out / "sub", CORES)
+    between = time.monotonic()
     basicsr_tools.make_lmdb(out / "sub", out / "lmdb")
+    scripts = {"sub_images_wall_s": between - began, "lmdb_wall_s": time.monotonic() - between}
+    (out / SCRIPTS).write_text(json.dumps(scripts))
 
 
 def measured(way: str, folder: Path, checkout: Path | None) -> dict[str, float]:
@@ -63,12 +68,14 @@ def measured(way: str, folder: Path, checkout: Path | None) -> dict[str, float]:
         wall = time.monotonic() - began
         if status:
             raise SystemExit(f"{way} failed; run it alone: {' '.join(command)}")
+        scripts = json.loads((Path(out) / SCRIPTS).read_text()) if (Path(out) / SCRIPTS).exists() else {}
         size = sum(path.stat().st_size for path in Path(out).rglob("*") if path.is_file() and not path.is_symlink())
         return {
             "wall_s": round(wall, 2),
             "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
             "largest_process_mb": round(usage.ru_maxrss / 1024),
             "disk_mb": round(size / 1e6, 1),
+            **{name: round(seconds, 2) for name, seconds in scripts.items()},
         }
 
 

@@ -24,7 +24,7 @@ def write_record(name: str, what: str, results: Any) -> Path:
     record = {
         "what": what,
         "date": datetime.date.today().isoformat(),
-        "command": "python " + " ".join(_shown(argument) for argument in sys.argv),
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(_shown, sys.argv[1:])]),
         "machine": machine(),
         "versions": versions("python", "numpy", "pillow", "torch", "opencv-python-headless", "lmdb"),
         "results": results,
@@ -36,10 +36,11 @@ def write_record(name: str, what: str, results: Any) -> Path:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, memory, and GPU if there is one."""
+    """Processor, cores that this process may use, how many processes wanted them, memory, and GPU if there is one."""
     described: dict[str, Any] = {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
+        "load_average": [round(load, 1) for load in os.getloadavg()],
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
     }
     gpu = _output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")

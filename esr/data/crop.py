@@ -39,7 +39,7 @@ def crop(row: Crop, source_manifest: Path, manifest: Path, store: Path) -> None:
         EsrError: images that cannot be used, all named; a full disk.
     """
     source = read_manifest(source_manifest, SourceManifest)
-    identity = hash_of([FORMAT, row.model_dump(), file_sha256(source_manifest)])
+    identity = hash_of([FORMAT, row.model_dump(exclude_defaults=True), file_sha256(source_manifest)])
     with only_one(_beside(store, "lock"), f"packs {store}") as waited:
         if not (waited and _is_done(manifest, identity)):
             images = _pack(source, source_manifest.parent, _chosen(row, source), store, identity)

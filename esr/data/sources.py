@@ -72,6 +72,7 @@ def _real(row: Download, key: str) -> tuple[Path, Path | None]:
     with only_one(folder / ".lock", f"downloads {key}"):
         for archive in row.archives:
             _have(archive, folder)
+        _forget_others(row.archives, folder)
     return folder / "hr", folder / "lr" if any(archive.holds == "lr" for archive in row.archives) else None
 
 
@@ -90,6 +91,14 @@ def _have(archive: Archive, folder: Path) -> None:
     write_text(stamp, _stamp(checksum.sha256, archive))
     if archive.sha256 is None and known is None:  # unpacked well, so these are an archive's bytes and all of them
         record(LOCK_FILE, archive.url, checksum)
+
+
+def _forget_others(archives: list[Archive], folder: Path) -> None:
+    """Remove what was unpacked of archives that the row does not name any more; the archives themselves stay."""
+    named = {folder / archive.holds / file_name(archive) for archive in archives}
+    for unpacked in [*folder.glob("hr/*"), *folder.glob("lr/*")]:
+        if unpacked.is_dir() and unpacked not in named:
+            shutil.rmtree(unpacked)
 
 
 def _stamp(sha256: str, archive: Archive) -> str:

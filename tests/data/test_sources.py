@@ -271,6 +271,13 @@ def test_one_archive_may_hold_hr_and_lr(server):
     assert len(server.requests) == 1
 
 
+def test_images_of_an_archive_that_the_row_does_not_name_any_more_are_gone(archives, server):
+    manifest_of(archives, REAL)
+    server.files["/other.zip"] = zip_bytes({"other.png": png_bytes(coded_image(9, 24, 32, 4))})
+    other = Download(use="training", archives=[Archive(url=server.url("/other.zip"))])
+    assert names(manifest_of(other, REAL)) == ["other"]
+
+
 def test_two_downloads_of_one_source_at_once_fetch_it_once(archives, server):
     threads = [threading.Thread(target=manifest_of, args=(archives, REAL, "source", f"data/{i}")) for i in range(2)]
     for thread in threads:
