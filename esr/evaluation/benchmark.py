@@ -15,11 +15,11 @@ from torch import nn
 from esr.data.bicubic import upscale
 from esr.data.images import write_png
 from esr.data.progress import Progress
-from esr.data.store import PackedSet, open_set
+from esr.data.store import Part, open_set
 from esr.errors import EsrError
 from esr.evaluation.complexity import measure_complexity
 from esr.evaluation.inference import super_resolve
-from esr.evaluation.metrics import ImageScores, Metrics, Region
+from esr.evaluation.metrics import ImageScores, Metrics, Region, Scores, SetScores
 from esr.evaluation.quality import psnr, ssim
 from esr.evaluation.runtime import compare
 from esr.files import write_json
@@ -47,27 +47,32 @@ class Scored:
 
 
 def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crops: Path, journal: "Journal") -> None:
-    """Measure the network of ``weights`` on the set of ``manifest``; write ``metrics`` (JSON) and ``crops`` (PNG).
+    """Measure the network of ``weights`` on the sets of ``manifest``; write ``metrics`` (JSON) and ``crops`` (PNG).
+
+    Each part of a joined set is a set of its own. The first one's scores and crops are shown foremost, so it needs
+    images; another one without any counts as not measured.
 
     The crops are one strip: a row for each of the images that bicubic restores worst, and in a row four equal cells,
     LR (nearest-enlarged), bicubic, the entry, HR. What is cut depends on the images alone, so it is the same for every
     entry.
 
     Raises:
-        EsrError: the weights are not in deploy form or not of the row's network, or the set holds no image.
+        EsrError: the weights are not in deploy form or not of the row's network, or the first set holds no image.
     """
     network, data_range = _load(row, weights)
-    images = open_set(manifest)
-    if not len(images):
-        raise EsrError(f"{manifest} holds no image to score; give its source images")
+    sets = open_set(manifest).parts
+    if not sets[0].images:
+        raise EsrError(f"{sets[0].manifest} holds no image to score; give its source images")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device)
-    scored = _score_all(network, data_range, images)
-    shown = _hardest(scored)
+    scored = _score_all(network, data_range, sets)
+    shown = _hardest(scored[0])
     write_png(crops, np.concatenate([image.strip for image in shown]))
-    measured = _measure(network, row.baseline, device, images.stand_in, scored, shown)
+    summaries = [_summary(part, images) for part, images in zip(sets, scored, strict=True)]
+    measured = _measure(network, row.baseline, device, summaries, shown)
     write_json(metrics, measured.model_dump())
     journal.metrics(0, **{name: value for name, value in measured if isinstance(value, int | float)})
+    journal.metrics(0, **{f"psnr_{each.name}": each.mean.psnr for each in summaries[1:] if each.mean})
     journal.picture("crops", crops)
 
 
@@ -100,17 +105,19 @@ def _baseline(network_file: str) -> nn.Module:
         return build_network(network_file, {}, deploy=True)
 
 
-def _score_all(network: nn.Module, data_range: float, images: PackedSet) -> list[Scored]:
-    scored = []
-    with Progress("scoring", len(images), "images") as progress:
-        for index in range(len(images)):
-            scored.append(_score(network, data_range, images, index))
-            progress.add(1)
+def _score_all(network: nn.Module, data_range: float, sets: Sequence[Part]) -> list[list[Scored]]:
+    """The images of each set."""
+    scored: list[list[Scored]] = [[] for _ in sets]
+    with Progress("scoring", sum(len(part.images) for part in sets), "images") as progress:
+        for part, images in zip(sets, scored, strict=True):
+            for index in range(len(part.images)):
+                images.append(_score(network, data_range, part, index))
+                progress.add(1)
     return scored
 
 
-def _score(network: nn.Module, data_range: float, images: PackedSet, index: int) -> Scored:
-    name, lr, hr = images.names[index], images.lr(index), images.hr(index)
+def _score(network: nn.Module, data_range: float, images: Part, index: int) -> Scored:
+    name, lr, hr = images.images[index].name, images.lr(index), images.hr(index)
     bicubic, restored = upscale(lr, SCALE), super_resolve(network, lr, data_range)
     side = min(CROP_SIDE, *hr.shape[:2])
     top, left = hardest_region(bicubic, hr, side)
@@ -139,23 +146,26 @@ def _hardest(scored: Sequence[Scored]) -> list[Scored]:
     return [scored[index] for index in sorted(order[:CROP_IMAGES])]
 
 
+def _summary(part: Part, scored: Sequence[Scored]) -> SetScores:
+    images = [image.scores for image in scored]
+    means = {name: fmean(getattr(image, name) for image in images) for name in Scores.model_fields} if images else None
+    return SetScores(
+        name=part.manifest.parent.name,
+        stand_in=part.stand_in,
+        mean=Scores(**means) if means else None,
+        images=images,
+    )
+
+
 def _measure(
-    network: nn.Module,
-    baseline: str,
-    device: torch.device,
-    stand_in: bool,
-    scored: Sequence[Scored],
-    shown: Sequence[Scored],
+    network: nn.Module, baseline: str, device: torch.device, sets: Sequence[SetScores], shown: Sequence[Scored]
 ) -> Metrics:
-    scores = [image.scores for image in scored]
-    mean_psnr, mean_bicubic = fmean(image.psnr for image in scores), fmean(image.bicubic for image in scores)
+    first = sets[0].mean
+    assert first is not None
     comparison = compare(network, _baseline(baseline), device)
     return Metrics(
-        psnr=mean_psnr,
-        bicubic=mean_bicubic,
-        above_bicubic=mean_psnr - mean_bicubic,
-        ssim=fmean(image.ssim for image in scores),
-        bicubic_ssim=fmean(image.bicubic_ssim for image in scores),
+        **first.model_dump(),
+        above_bicubic=first.psnr - first.bicubic,
         time_ms=comparison.time_ms,
         baseline_ms=comparison.baseline_ms,
         ratio_to_baseline=comparison.ratio,
@@ -165,8 +175,7 @@ def _measure(
         threads=comparison.threads,
         device=comparison.device,
         **dataclasses.asdict(measure_complexity(network)),
-        stand_in=stand_in,
-        images=len(scores),
-        per_image=scores,
+        stand_in=any(each.stand_in for each in sets),
+        sets=list(sets),
         crops=[image.region for image in shown],
     )

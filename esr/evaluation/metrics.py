@@ -14,14 +14,28 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ImageScores(Record):
-    """One image, whole: the network's scores and bicubic's."""
+class Scores(Record):
+    """A network's scores, and bicubic's beside them."""
 
-    name: str
-    psnr: float
-    bicubic: float
+    psnr: float = Field(description="dB")
+    bicubic: float = Field(description="dB, of bicubic upscaling")
     ssim: float
     bicubic_ssim: float
+
+
+class ImageScores(Scores):
+    """One image, whole."""
+
+    name: str
+
+
+class SetScores(Record):
+    """A set of images."""
+
+    name: str
+    stand_in: bool = Field(description="whether the images only stand in for the set's own")
+    mean: Scores | None = Field(description="over the images; None where there are none")
+    images: list[ImageScores]
 
 
 class Region(Record):
@@ -33,14 +47,10 @@ class Region(Record):
     side: int
 
 
-class Metrics(Record):
-    """The metrics of a network in deploy form."""
+class Metrics(Scores):
+    """The metrics of a network in deploy form; the scores are the means over the first set."""
 
-    psnr: float = Field(description="dB, mean over the images")
-    bicubic: float = Field(description="dB, of bicubic upscaling on the same images")
     above_bicubic: float = Field(description="dB, psnr - bicubic")
-    ssim: float = Field(description="mean over the images")
-    bicubic_ssim: float
     time_ms: float = Field(description="median over the network's passes")
     baseline_ms: float = Field(description="median over the baseline's passes, which took turns with the network's")
     ratio_to_baseline: float = Field(description="the network's time over the baseline's, median over rounds")
@@ -54,9 +64,8 @@ class Metrics(Record):
     flops_2023: int = Field(description="the same by the counter of 2023")
     activations: int = Field(description="elements of the outputs of all convolutions, at 256x256")
     convs: int
-    stand_in: bool = Field(description="whether the images only stand in for the set's own")
-    images: int
-    per_image: list[ImageScores]
+    stand_in: bool = Field(description="whether any image only stands in for its set's own")
+    sets: list[SetScores] = Field(min_length=1)
     crops: list[Region] = Field(description="the rows of the strip, from the top")
 
 

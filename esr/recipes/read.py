@@ -120,8 +120,8 @@ def _dangling(params: Params) -> Iterator[str]:
     for key in params.join.keys() & params.crop.keys():
         yield f"join.{key}: crop has a row of this name too; a set has one name"
     for key, entry in params.entries.items():
-        for source in entry.thresholds.keys() - params.download.keys():
-            yield _missing(f"entries.{key}.thresholds", source, params.download)
+        for name in entry.thresholds.keys() - params.crop.keys():
+            yield _missing(f"entries.{key}.thresholds", name, params.crop)
     stages = {f"{kind}/{key}" for kind in TABLES for key in params.table(kind)}
     for kind in TABLES:
         for key, row in params.table(kind).items():

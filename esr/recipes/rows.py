@@ -194,6 +194,7 @@ class Entry(Row):
     year: int
     validation_set: str = Field(description="the set that psnr_valid was printed for")
     thresholds: dict[Name, float] = Field(
-        default={}, description="dB that the year asked for, by source of validation images; met, not met, not measured"
+        default={},
+        description="dB that the year asked for on a set, a key of `crop`; shown as met or not, or unmeasured",
     )
     published: Published = Published()

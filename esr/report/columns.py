@@ -42,6 +42,11 @@ def decimals(number: int, unit: float = 1.0) -> Callable[[float], str]:
     return lambda value: f"{value / unit:.{number}f}"
 
 
+def printed(least: int) -> Callable[[float], str]:
+    """Show a number as it was printed, which has at least so many decimals."""
+    return lambda value: max(f"{value:.{least}f}", str(value), key=len)
+
+
 def difference(value: float) -> str:
     """A difference in dB with its sign: +0.142."""
     return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
@@ -80,10 +85,15 @@ MEASURED = (
 
 PUBLISHED = (
     Column("published_on", "validation set", "", "The set that the printed validation PSNR belongs to.", str),
-    Column("published_psnr_valid", "PSNR, validation", "dB", "On that set.", str),
-    Column("published_psnr_test", "PSNR, test", "dB", "On the test set of the year.", str),
-    Column("published_runtime_ms", "run time", "ms", "By the protocol of the organisers or of the team.", str),
+    Column("published_psnr_valid", "PSNR, validation", "dB", "On that set.", printed(2)),
+    Column("published_psnr_test", "PSNR, test", "dB", "On the test set of the year.", printed(2)),
+    Column("published_ssim_valid", "SSIM, validation", "", "On the validation set.", printed(2)),
+    Column("published_ssim_test", "SSIM, test", "", "On the test set of the year.", printed(2)),
+    Column("published_runtime_ms", "run time", "ms", "By the protocol of the organisers or of the team.", printed(2)),
     Column("published_runtime_on", "on", "", "The card that the run time was printed for.", str),
-    Column("published_parameters_m", "parameters", "M", "Millions of weights.", str),
-    Column("published_flops_g", "FLOPs", "G", "10⁹ multiply-accumulates for an LR image of 256 by 256 px.", str),
+    Column("published_parameters_m", "parameters", "M", "Millions of weights.", printed(3)),
+    Column("published_flops_g", "FLOPs", "G", "10⁹ multiply-accumulates for an LR image of 256 by 256 px.", printed(2)),
+    Column("published_activations_m", "activ.", "M", "10⁶ values put out by the convolutions.", printed(2)),
+    Column("published_memory_mb", "memory", "MB", "Peak GPU memory, by the organisers' script.", printed(2)),
+    Column("published_convs", "convs", "", "Convolutions that are run.", whole),
 )

@@ -30,7 +30,7 @@ def cut_crops(strip: Path, metrics: Metrics) -> list[CropRow]:
     Raises:
         EsrError: it is no image, or has another size than the metrics say.
     """
-    scores = {image.name: image for image in metrics.per_image}
+    scores = {image.name: image for image in metrics.sets[0].images}
     try:
         with Image.open(strip) as opened:
             image = opened.convert("RGB")

@@ -12,20 +12,26 @@ from rich.table import Table
 from esr.errors import EsrError
 from esr.evaluation.metrics import Metrics
 from esr.files import write_text
-from esr.recipes.rows import Benchmark, Entry
-from esr.report.columns import MEASURED, PUBLISHED, Column
+from esr.recipes.rows import Benchmark, Entry, Published
+from esr.report.columns import MEASURED, PUBLISHED, UNKNOWN, Column
+from esr.report.quality import ABOUT, Standing, all_sets, standings, verdict
 
-PRINTED = ("psnr_valid", "psnr_test", "runtime_ms", "runtime_on", "parameters_m", "flops_g")
+PRINTED = tuple(Published.model_fields)
 COLUMNS = [
     *("entry", "scale"),
     *(column.name for column in MEASURED),
+    "threshold",
     *(f"published_{name}" for name in PRINTED),
     "published_on",
 ]
-COUNTS = ("parameters", "flops", "activations", "convs")
+COUNTS = ("parameters", "flops", "activations", "convs", "published_convs")
 IN_TERMINAL = ("psnr", "bicubic", "above_bicubic", "time_ms", "ratio_to_baseline", "parameters")
 
 BELOW = "below bicubic"
+NEEDS = (
+    "A network below bicubic was trained too short at this scale: raise scales.{scale}.training.length in params.yaml, "
+    "or run a larger scale."
+)
 NOT_PUBLISHED = "not published"
 STAND_IN = (
     "Stand-in data: these networks were trained and scored on photographs that come with scikit-image and "
@@ -41,13 +47,14 @@ def leaderboard(
     The fastest beside its baseline comes first, as run time weighs most in the challenge's score; rows below
     bicubic come after all others, as the challenge ranks only what passes its PSNR threshold. What was
     published stands in the row that bears its entry's name and in no other row of that entry: nobody printed numbers
-    for those.
+    for those. ``threshold`` says whether the PSNR is met that the challenge of the entry's year asked for.
     """
     lines = [
         {
             "entry": key,
             "scale": scale,
             **metrics[key].model_dump(include={column.name for column in MEASURED}),
+            "threshold": verdict(standings(entries[row.entry], metrics[key])),
             **(_published(entries[row.entry]) if key == row.entry else {}),
         }
         for key, row in rows.items()
@@ -63,18 +70,29 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
-def markdown(frame: pd.DataFrame, stand_in: bool) -> str:
-    """The leaderboard for reading, with what is measured and what was published in tables of their own."""
+def markdown(frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], stand_in: bool) -> str:
+    """The leaderboard for reading, with what is measured and what was published in tables of their own.
+
+    Args:
+        frame: the leaderboard.
+        quality: how each row stands on each set, by the row's key.
+        stand_in: whether to say that the data are stand-ins.
+    """
     names = [
         f"{line['entry']} ({BELOW})" if line["above_bicubic"] < 0 else line["entry"] for _, line in frame.iterrows()
     ]
     published = frame.fillna({"published_on": NOT_PUBLISHED})
+    scale = frame["scale"].iloc[0]
     parts = [
-        f"# Leaderboard at scale {frame['scale'].iloc[0]}",
+        f"# Leaderboard at scale {scale}",
         *([f"> {STAND_IN}"] if stand_in else []),
         "## Measured here",
         _markdown_table(frame, MEASURED, names),
+        *([NEEDS.format(scale=scale)] if (frame["above_bicubic"] < 0).any() else []),
         "\n".join(f"* {column.head}: {column.about}" for column in MEASURED),
+        "## Quality, set by set",
+        ABOUT,
+        _quality_table(frame["entry"].tolist(), quality),
         "## Published",
         "As the factsheets and the organisers' reports print them: other data, other machines.",
         _markdown_table(published, PUBLISHED, frame["entry"].tolist()),
@@ -112,13 +130,22 @@ def _published(entry: Entry) -> dict[str, Any]:
     return {**printed, "published_on": entry.validation_set}
 
 
-def _markdown_table(frame: pd.DataFrame, columns: Sequence[Column], names: Sequence[str]) -> str:
-    lines = [
-        ["entry", *(column.head for column in columns)],
-        ["---", *("---:" for _ in columns)],
-        *(
-            [name, *(column.text(line[column.name]) for column in columns)]
-            for name, (_, line) in zip(names, frame.iterrows(), strict=True)
-        ),
+def _quality_table(keys: Sequence[str], quality: Mapping[str, Sequence[Standing]]) -> str:
+    sets = all_sets(quality[key] for key in keys)
+    rows = [
+        [key, *({each.set: each.text for each in quality[key]}.get(name, UNKNOWN) for name in sets)] for key in keys
     ]
+    return _table(["entry", *(f"{name} (dB)" for name in sets)], rows)
+
+
+def _markdown_table(frame: pd.DataFrame, columns: Sequence[Column], names: Sequence[str]) -> str:
+    rows = [
+        [name, *(column.text(line[column.name]) for column in columns)]
+        for name, (_, line) in zip(names, frame.iterrows(), strict=True)
+    ]
+    return _table(["entry", *(column.head for column in columns)], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

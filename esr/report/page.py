@@ -14,7 +14,8 @@ from esr.recipes.rows import Benchmark, Entry
 from esr.report.columns import MEASURED, PUBLISHED, Column
 from esr.report.crops import CropRow
 from esr.report.figure import Point, psnr_against_time
-from esr.report.leaderboard import BELOW, NOT_PUBLISHED, STAND_IN
+from esr.report.leaderboard import BELOW, NEEDS, NOT_PUBLISHED, STAND_IN
+from esr.report.quality import ABOUT, Standing, all_sets
 
 TEMPLATE = "page.html.jinja"
 PLOTS = {"wide": (9.4, 4.2), "narrow": (4.6, 4.6)}  # inches, for a desk and for a phone
@@ -41,6 +42,7 @@ class Line:
     metrics: Metrics
     measured: list[Cell]
     published: list[Cell]
+    quality: Mapping[str, Standing]
     crops: Sequence[CropRow]
 
 
@@ -49,12 +51,13 @@ def render_page(
     rows: Mapping[str, Benchmark],
     frame: pd.DataFrame,
     metrics: Mapping[str, Metrics],
+    quality: Mapping[str, Sequence[Standing]],
     crops: Mapping[str, Sequence[CropRow]],
 ) -> str:
-    """The page's HTML, in the order of ``frame``; metrics and crops by the key of the row."""
+    """The page's HTML, in the order of ``frame``; metrics, quality and crops by the key of the row."""
     lines = [
-        _line(line, rows[line["entry"]], entries, metrics[line["entry"]], crops[line["entry"]])
-        for _, line in frame.iterrows()
+        _line(line, rows[key], entries, metrics[key], quality[key], crops[key])
+        for key, (_, line) in zip(frame["entry"].tolist(), frame.iterrows(), strict=True)
     ]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -65,7 +68,10 @@ def render_page(
     )
     return environment.get_template(TEMPLATE).render(
         scale=frame["scale"].iloc[0],
-        sets={line.set: line.metrics.images for line in lines},
+        sets={line.set: len(line.metrics.sets[0].images) for line in lines},
+        quality_sets=all_sets(quality[line.key] for line in lines),
+        about_quality=ABOUT,
+        needs=NEEDS.format(scale=frame["scale"].iloc[0]),
         stand_in=STAND_IN if any(line.metrics.stand_in for line in lines) else "",
         plots={name: Markup(_plot(lines, *size)) for name, size in PLOTS.items()},
         lines=lines,
@@ -84,18 +90,24 @@ def display_name(key: str, row: Benchmark, entries: Mapping[str, Entry]) -> str:
 
 
 def _line(
-    line: "pd.Series[Any]", row: Benchmark, entries: Mapping[str, Entry], metrics: Metrics, crops: Sequence[CropRow]
+    line: "pd.Series[Any]",
+    row: Benchmark,
+    entries: Mapping[str, Entry],
+    metrics: Metrics,
+    quality: Sequence[Standing],
+    crops: Sequence[CropRow],
 ) -> Line:
     key = str(line["entry"])
     return Line(
         key=key,
         name=display_name(key, row, entries),
         year=entries[row.entry].year,
-        set=row.validation,
+        set=metrics.sets[0].name,
         below=metrics.above_bicubic < 0,
         metrics=metrics,
         measured=_cells(line, MEASURED),
         published=_cells(line, PUBLISHED) if pd.notna(line["published_on"]) else [],
+        quality={standing.set: standing for standing in quality},
         crops=crops,
     )
 

@@ -10,6 +10,7 @@ from esr.recipes.rows import Benchmark, Entry
 from esr.report.crops import CropRow, cut_crops
 from esr.report.leaderboard import leaderboard, markdown, write_csv
 from esr.report.page import render_page
+from esr.report.quality import standings
 
 
 def report(
@@ -30,9 +31,10 @@ def report(
     measured = {key: _metrics(key, metrics) for key in benchmark}
     cut = {key: _crops(key, crops, measured[key]) for key in benchmark}
     frame = leaderboard(entries, benchmark, scale, measured)
+    quality = {key: standings(entries[row.entry], measured[key]) for key, row in benchmark.items()}
     write_csv(leaderboard_csv, frame)
-    write_text(leaderboard_md, markdown(frame, any(values.stand_in for values in measured.values())))
-    write_text(page, render_page(entries, benchmark, frame, measured, cut))
+    write_text(leaderboard_md, markdown(frame, quality, any(values.stand_in for values in measured.values())))
+    write_text(page, render_page(entries, benchmark, frame, measured, quality, cut))
 
 
 def _metrics(key: str, paths: Mapping[str, Path]) -> Metrics:

@@ -13,6 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from esr.data.bicubic import upscale
 from esr.data.crop import crop
+from esr.data.join import join
 from esr.data.sources import download
 from esr.data.store import PackedSet, open_set
 from esr.errors import EsrError
@@ -81,14 +82,23 @@ def noise(height: int, width: int, spread: int, seed: int = 0) -> Array:
     return (128 + np.random.default_rng(seed).integers(-spread, spread + 1, (height, width, 3))).astype(np.uint8)
 
 
-def made_set(folder: Path, images: dict[str, Array]) -> Path:
+def made_set(folder: Path, images: dict[str, Array], name: str = "set") -> Path:
     (folder / "photographs").mkdir(parents=True)
-    for name, image in images.items():
-        Image.fromarray(image).save(folder / "photographs" / f"{name}.png")
+    for file_name, image in images.items():
+        Image.fromarray(image).save(folder / "photographs" / f"{file_name}.png")
     row = Download(use="validation", folder=str(folder / "photographs"))
     download(row, DataRule(stand_in=False, only_source=None), "made", folder / "source" / "manifest.json")
-    manifest = folder / "set" / "manifest.json"
+    manifest = folder / name / "manifest.json"
     crop(Crop(source="made"), folder / "source" / "manifest.json", manifest, manifest.with_name("images.store"))
+    return manifest
+
+
+def made_absent(folder: Path, name: str) -> Path:
+    """The set of a source that one can do without, and that nobody gave."""
+    row, rule = Download(use="validation", optional=True), DataRule(stand_in=False, only_source=None)
+    download(row, rule, name, folder / "source" / "manifest.json")
+    manifest = folder / name / "manifest.json"
+    crop(Crop(source=name), folder / "source" / "manifest.json", manifest, manifest.with_name("images.store"))
     return manifest
 
 
@@ -131,13 +141,48 @@ def test_quality_is_the_mean_over_the_images_beside_bicubics(tmp_path: Path, nea
     assert metrics["ssim"] == pytest.approx((entry[0][1] + entry[1][1]) / 2)
     assert metrics["bicubic"] == pytest.approx((bicubic[0][0] + bicubic[1][0]) / 2)
     assert metrics["above_bicubic"] == pytest.approx(metrics["psnr"] - metrics["bicubic"])
-    assert [(image["name"], image["psnr"]) for image in metrics["per_image"]] == [
+    assert [(image["name"], image["psnr"]) for image in metrics["sets"][0]["images"]] == [
         ("a", pytest.approx(entry[0][0])),
         ("b", pytest.approx(entry[1][0])),
     ]
-    assert (metrics["images"], metrics["stand_in"]) == (2, False)
+    assert metrics["stand_in"] is False
     assert journal.values["psnr"] == metrics["psnr"]
     assert journal.pictures == {"crops": tmp_path / "crops.png"}
+
+
+def test_each_part_of_a_joined_set_is_scored_by_itself(tmp_path: Path, nearest: str) -> None:
+    first = made_set(tmp_path / "1", {"a": noise(140, 160, 90)}, "div2k-valid")
+    second = made_set(tmp_path / "2", {"a": noise(160, 200, 20, seed=1), "b": noise(64, 64, 40)}, "set5")
+    absent = made_absent(tmp_path / "3", "valid-2024")
+    join(second, absent, tmp_path / "rest" / "manifest.json")
+    join(first, tmp_path / "rest" / "manifest.json", tmp_path / "all" / "manifest.json")
+    weights, journal = made_weights(tmp_path / "w.safetensors", nearest), Journal()
+    metrics, strip = run(tmp_path, nearest, weights, tmp_path / "all" / "manifest.json", journal)
+    alone, alone_strip = run(tmp_path, nearest, weights, first, Journal())
+    other, _ = run(tmp_path, nearest, weights, second, Journal())
+    assert [each["name"] for each in metrics["sets"]] == ["div2k-valid", "set5", "valid-2024"]
+    assert metrics["sets"] == [*alone["sets"], *other["sets"], {**metrics["sets"][2], "mean": None, "images": []}]
+    for name in ("psnr", "bicubic", "above_bicubic", "ssim", "bicubic_ssim", "crops"):
+        assert metrics[name] == alone[name]
+    np.testing.assert_array_equal(strip, alone_strip)
+    assert journal.values["psnr_set5"] == other["psnr"]
+    assert "psnr_valid-2024" not in journal.values
+
+
+def test_the_first_set_needs_images(tmp_path: Path, nearest: str) -> None:
+    join(
+        made_absent(tmp_path / "1", "valid-2024"),
+        made_set(tmp_path / "2", {"a": noise(64, 64, 90)}),
+        tmp_path / "all" / "manifest.json",
+    )
+    with pytest.raises(EsrError, match=r"valid-2024/manifest\.json holds no image to score"):
+        run(
+            tmp_path,
+            nearest,
+            made_weights(tmp_path / "w.safetensors", nearest),
+            tmp_path / "all" / "manifest.json",
+            Journal(),
+        )
 
 
 def test_complexity_is_counted_on_256_by_256(tmp_path: Path, nearest: str) -> None:

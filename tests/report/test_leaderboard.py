@@ -6,22 +6,27 @@ import pytest
 from made_board import MINUS, UNKNOWN, Board, made_metrics
 
 from esr.errors import EsrError
+from esr.recipes.rows import Entry, Published
 from esr.report.columns import milliseconds
 from esr.report.leaderboard import print_leaderboard
 
 HEAD = (
     "entry,scale,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,parameters,flops,activations,convs,"
-    "published_psnr_valid,published_psnr_test,published_runtime_ms,published_runtime_on,published_parameters_m,"
-    "published_flops_g,published_on"
+    "threshold,published_psnr_valid,published_psnr_test,published_ssim_valid,published_ssim_test,published_runtime_ms,"
+    "published_runtime_on,published_parameters_m,published_flops_g,published_activations_m,published_memory_mb,"
+    "published_convs,published_on"
 )
-PRUNED = "slimrlfn-pruned,demo,27.625,27.5,0.125,0.78125,140.125,0.46875,197134,11991174144,74061504,51,,,,,,,"
+PRUNED = (
+    "slimrlfn-pruned,demo,27.625,27.5,0.125,0.78125,140.125,0.46875,197134,11991174144,74061504,51,not measured,"
+    ",,,,,,,,,,,"
+)
 SLIM = (
-    "slimrlfn,demo,27.75,27.5,0.25,0.78125,150.25,0.5,207774,11991174144,74061504,51,"
-    "26.914,27.026,,,,,DIV2K_LSDIR_valid"
+    "slimrlfn,demo,27.75,27.5,0.25,0.78125,150.25,0.5,207774,11991174144,74061504,51,not measured,"
+    "26.914,27.026,,,,,,,,,,DIV2K_LSDIR_valid"
 )
 BASE = (
-    "rlfn,demo,27.25,27.5,-0.25,0.78125,300.5,0.25,317218,11991174144,74061504,51,"
-    "26.96,27.07,13.54,RTX 3090,0.317,19.67,DIV2K_LSDIR_valid"
+    "rlfn,demo,27.25,27.5,-0.25,0.78125,300.5,0.25,317218,11991174144,74061504,51,,"
+    "26.96,27.07,,,13.54,RTX 3090,0.317,19.67,,,39,DIV2K_LSDIR_valid"
 )
 
 
@@ -55,9 +60,25 @@ def test_markdown_keeps_measured_and_published_numbers_apart(board: Board) -> No
         *("27.750", "27.500", "+0.250", "0.7812", "150", "0.50"),
         *("207,774", "11.99", "74.06", "51"),
     ]
-    assert cells["Published: rlfn"] == ["DIV2K_LSDIR_valid", "26.96", "27.07", "13.54", "RTX 3090", "0.317", "19.67"]
-    assert cells["Published: slimrlfn"] == ["DIV2K_LSDIR_valid", "26.914", "27.026", *[UNKNOWN] * 4]
-    assert cells["Published: slimrlfn-pruned"] == ["not published", *[UNKNOWN] * 6]
+    assert cells["Published: rlfn"] == [
+        *("DIV2K_LSDIR_valid", "26.96", "27.07", UNKNOWN, UNKNOWN, "13.54", "RTX 3090", "0.317", "19.67"),
+        *(UNKNOWN, UNKNOWN, "39"),
+    ]
+    assert cells["Published: slimrlfn"] == ["DIV2K_LSDIR_valid", "26.914", "27.026", *[UNKNOWN] * 9]
+    assert cells["Published: slimrlfn-pruned"] == ["not published", *[UNKNOWN] * 11]
+
+
+def test_a_printed_number_keeps_the_decimals_that_it_was_printed_with(board: Board) -> None:
+    board.entries["rlfn"] = Entry(
+        title="RLFN", year=2024, validation_set="x", published=Published(psnr_valid=26.90, psnr_test=27.0023)
+    )
+    assert rows(board.write()[1])["Published: rlfn"][1:3] == ["26.90", "27.0023"]
+
+
+def test_below_bicubic_comes_with_what_it_needs(board: Board) -> None:
+    assert "raise scales.demo.training.length in params.yaml" in board.write()[1]
+    board.add("rlfn", "rlfn", made_metrics(27.75, 300.5, 0.25, 317_218))
+    assert "raise scales" not in board.write()[1]
 
 
 def test_markdown_marks_what_is_below_bicubic_and_nothing_else(board: Board) -> None:
@@ -85,7 +106,7 @@ def test_the_terminal_shows_every_row_with_bicubic_beside_it(board: Board, capsy
     print_leaderboard(board.csv, stand_in=True)
     shown = capsys.readouterr().out
     (slim,) = [line for line in shown.splitlines() if line.split()[:1] == ["slimrlfn"]]
-    assert slim.split() == ["slimrlfn", "27.750", "27.500", "+0.250", "150", "0.50", "207,774", "11.99"]
+    assert slim.split() == ["slimrlfn", "27.750", "27.500", "+0.250", "150", "0.50", "207,774"]
     assert "Stand-in data" in shown
     print_leaderboard(board.csv, stand_in=False)
     assert "Stand-in data" not in capsys.readouterr().out

@@ -1,0 +1,61 @@
+"""Quality set by set, held against the PSNR that the challenge of the year asked for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from esr.evaluation.metrics import Metrics, SetScores
+from esr.recipes.rows import Entry
+
+MET, NOT_MET, NOT_MEASURED = "met", "not met", "not measured"
+ABOUT = "The mean PSNR on each set, and what the challenge of the entry's year asked for there."
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a network stands on a set.
+
+    Attributes:
+        set: the set's name.
+        scores: what was measured; None where the benchmark was not asked to.
+        asked: the PSNR in dB that the challenge asked for on this set, if any.
+    """
+
+    set: str
+    scores: SetScores | None
+    asked: float | None
+
+    @property
+    def verdict(self) -> str:
+        """Whether what was asked is met; empty where nothing was."""
+        if self.asked is None:
+            return ""
+        if self.scores is None or self.scores.mean is None or self.scores.stand_in:
+            return NOT_MEASURED
+        return MET if self.scores.mean.psnr >= self.asked else NOT_MET
+
+    @property
+    def text(self) -> str:
+        """Such as ``26.914; 26.90 asked: met``."""
+        mean = self.scores.mean if self.scores else None
+        stand_in = " on stand-ins" if self.scores and self.scores.stand_in else ""
+        measured = f"{mean.psnr:.3f}{stand_in}" if mean else NOT_MEASURED
+        if self.asked is None:
+            return measured
+        return f"{measured}; {self.asked:.2f} asked" + (f": {self.verdict}" if mean else "")
+
+
+def standings(entry: Entry, metrics: Metrics) -> list[Standing]:
+    """The sets that were scored, in their order, then those for which something was asked all the same."""
+    scores = {each.name: each for each in metrics.sets}
+    return [Standing(name, scores.get(name), entry.thresholds.get(name)) for name in {**scores, **entry.thresholds}]
+
+
+def verdict(of_sets: Iterable[Standing]) -> str:
+    """Whether all that was asked of an entry is met: ``not met`` and ``not measured`` outweigh, in this order."""
+    verdicts = {standing.verdict for standing in of_sets}
+    return next((each for each in (NOT_MET, NOT_MEASURED, MET) if each in verdicts), "")
+
+
+def all_sets(of_entries: Iterable[Sequence[Standing]]) -> list[str]:
+    """The names of the sets of all entries: the columns of a table."""
+    return list(dict.fromkeys(standing.set for entry in of_entries for standing in entry))

@@ -1,0 +1,55 @@
+"""What a challenge asked for is met, not met, or not measured; nothing in between."""
+
+import csv
+import io
+
+import pytest
+from made_board import UNKNOWN, Board, made_metrics, made_scores
+from test_page import Page
+
+
+def board_with(board: Board, stand_in: bool, **sets: float | None) -> Board:
+    """SlimRLFN asked for 27.6 dB on div2k-valid and 26.9 on valid-2024, with these PSNRs measured."""
+    for key in list(board.rows):
+        metrics = made_metrics(28.0, 150.25, 0.5, 207_774, stand_in)
+        metrics["sets"] = [made_scores(name.replace("_", "-"), psnr, stand_in) for name, psnr in sets.items()]
+        board.add(key, board.rows[key].entry, metrics)
+    return board
+
+
+def threshold(board: Board, key: str) -> str:
+    (line,) = [line for line in csv.DictReader(io.StringIO(board.write()[0])) if line["entry"] == key]
+    return line["threshold"]
+
+
+@pytest.mark.parametrize(
+    ("stand_in", "first", "second", "expected"),
+    [
+        (False, 27.6, 26.9, "met"),  # as much as was asked
+        (False, 27.5999, 26.9, "not met"),
+        (False, 27.6, None, "not measured"),
+        (False, 27.5, None, "not met"),  # one set is enough to be out
+        (True, 27.6, None, "not measured"),  # stand-ins, however good
+        (True, 20.0, None, "not measured"),
+    ],
+)
+def test_what_was_asked(board: Board, stand_in: bool, first: float, second: float | None, expected: str) -> None:
+    board_with(board, stand_in, div2k_valid=first, valid_2024=second)
+    assert threshold(board, "slimrlfn") == expected
+    assert threshold(board, "rlfn") == ""  # nothing was asked of it
+
+
+def test_each_set_is_shown_with_what_was_asked_there(board: Board) -> None:
+    _, markdown, html = board_with(board, False, div2k_valid=27.5, set5=31.0).write()
+    expected = ["27.500; 27.60 asked: not met", "31.000", "not measured; 26.90 asked"]
+    assert f"| slimrlfn | {' | '.join(expected)} |" in markdown
+    assert f"| rlfn | 27.500 | 31.000 | {UNKNOWN} |" in markdown
+    assert ["SlimRLFN", *expected] in Page(html).rows
+    assert ["RLFN (baseline)", "27.500", "31.000", UNKNOWN] in Page(html).rows
+
+
+def test_stand_ins_are_named_where_their_score_stands(board: Board) -> None:
+    _, markdown, html = board_with(board, True, div2k_valid=28.0).write()
+    expected = ["28.000 on stand-ins; 27.60 asked: not measured", "not measured; 26.90 asked"]
+    assert f"| slimrlfn | {' | '.join(expected)} |" in markdown
+    assert ["SlimRLFN", *expected] in Page(html).rows
