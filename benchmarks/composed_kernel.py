@@ -1,33 +1,34 @@
 """What training through the composed kernel saves: one training step of a network, composed and branch by branch.
 
 Both run the same step (forward, L1, backward, Adam) on the same weights and images, in turn, so that a machine that is
-busy or throttles hurts both alike; the ratio of each round is taken, and its median told.
+busy or throttles hurts both alike; the ratio of each round is taken, and its median told. On a CPU the clock is that of
+the process, on one thread, which other processes disturb least; on a GPU it is the wall's.
 
-    python benchmarks/composed_kernel.py --record benchmarks/records/composed_kernel.json
+    python benchmarks/composed_kernel.py --record
 """
 
 import argparse
-import datetime
-import os
-import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from records import write_record
 from torch import nn
 
 from esr.compression.fusion import branch_by_branch
-from esr.files import write_json
 from esr.networks.ifadnet import IFADNet
 from esr.networks.r2net import R2Net
 from esr.networks.slimrlfn import SlimRLFN
 from esr.weights import data_range_of
 
+WHAT = (
+    "One fp32 training step (forward, L1, backward, Adam) of a training form through its composed kernels, against the"
+    " same step branch by branch: images per second (of processor time on one thread on a CPU, of wall time on a GPU),"
+    " and the ratio of each round of the two in turn."
+)
 NETWORKS: dict[str, type[nn.Module]] = {"R2Net": R2Net, "SlimRLFN": SlimRLFN, "IFADNet": IFADNet}
 
 
@@ -37,11 +38,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="images in a batch")
     parser.add_argument("--patch", type=int, default=256, help="HR pixels on a patch's side")
     parser.add_argument("--rounds", type=int, default=9, help="timed steps of either kind")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--record", type=Path, help="JSON file to write")
+    parser.add_argument("--record", action="store_true", help="write benchmarks/records/DATE-composed_kernel.json")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     results = {}
     for name, network in NETWORKS.items():
         results[name] = compare(network, options.batch, options.patch, options.rounds, torch.device(options.device))
@@ -49,7 +49,8 @@ def main() -> None:
         print(f"{name:10} {composed:8.2f} images/s composed, {branches:8.2f} branch by branch: ", end="")
         print(f"{results[name]['ratio']:.2f} times (rounds {results[name]['ratios']})", flush=True)
     if options.record:
-        write_json(options.record, {**about(options), "results": results})
+        settings = {key: value for key, value in vars(options).items() if key != "record"}
+        print(write_record("composed_kernel", WHAT, {"settings": settings, "networks": results}))
 
 
 def compare(
@@ -61,16 +62,17 @@ def compare(
     lr = torch.rand(batch, 3, patch // 4, patch // 4, device=device) * data_range_of(composed)
     hr = torch.rand(batch, 3, patch, patch, device=device) * data_range_of(composed)
     lr = lr.contiguous(memory_format=torch.channels_last)
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
     steps = [training_step(network, lr, hr) for network in (composed, branch_by_branch(composed))]
     seconds: list[list[float]] = [[], []]
     for round_ in range(rounds + 1):
         for step, times in zip(steps, seconds, strict=True):
-            begun = time.perf_counter()
+            begun = clock()
             step()
             if device.type == "cuda":
                 torch.cuda.synchronize()
             if round_:
-                times.append(time.perf_counter() - begun)
+                times.append(clock() - begun)
     ratios = [slow / fast for fast, slow in zip(*seconds, strict=True)]
     return {
         "composed_images_per_s": round(batch / statistics.median(seconds[0]), 3),
@@ -91,32 +93,6 @@ def training_step(network: nn.Module, lr: torch.Tensor, hr: torch.Tensor) -> Cal
         optimiser.step()
 
     return step
-
-
-def about(options: argparse.Namespace) -> dict[str, Any]:
-    """When, where and how this was measured."""
-    return {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        "command": " ".join(["python", "benchmarks/composed_kernel.py", *sys.argv[1:]]),
-        "machine": {
-            "platform": f"{platform.system()} {platform.machine()}",
-            "processor": processor(),
-            "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu",
-            "threads": options.threads,
-            "load": [round(load, 2) for load in os.getloadavg()],
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "settings": {"batch": options.batch, "patch_hr": options.patch, "rounds": options.rounds, "dtype": "float32"},
-    }
-
-
-def processor() -> str:
-    """The processor's model, as Linux tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or "unknown"
 
 
 if __name__ == "__main__":
