@@ -16,9 +16,10 @@ import torch
 
 from esr.data.cropping import crop_batch
 from esr.data.gather import gather
+from esr.data.layout import SCALE
 from esr.data.resident import fits, resident
 from esr.data.sampling import Sampler, Samples
-from esr.data.store import SCALE, PackedSet
+from esr.data.store import PackedSet
 from esr.errors import EsrError
 
 Batch = tuple[torch.Tensor, torch.Tensor]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from esr.data.complaints import writing
+from esr.data.layout import FORMAT, HEADER_BYTES, SCALE, header
 from esr.data.lock import only_one
 from esr.data.manifest import (
-    FORMAT,
     PackedImage,
     Pair,
     SetManifest,
@@ -18,7 +18,7 @@ from esr.data.manifest import (
     write_manifest,
 )
 from esr.data.packing import pack, plan
-from esr.data.store import HEADER_BYTES, SCALE, file_sha256, header, index_hash, open_set
+from esr.data.store import file_sha256, index_hash, open_set
 from esr.files import hash_of
 from esr.recipes.rows import Crop
 

@@ -7,8 +7,9 @@ so they are left to the device.
 import numpy as np
 from numpy.typing import NDArray
 
+from esr.data.layout import SCALE
 from esr.data.sampling import Samples
-from esr.data.store import SCALE, PackedSet
+from esr.data.store import PackedSet
 
 
 def crop_batch(packed_set: PackedSet, samples: Samples, lr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from esr.data.complaints import refuse
+from esr.data.layout import SCALE
 from esr.data.manifest import SourceManifest, Totals, read_manifest
 from esr.data.progress import Progress
-from esr.data.store import SCALE, PackedSet, Part, open_set
+from esr.data.store import PackedSet, Part, open_set
 from esr.errors import EsrError
 from esr.files import read_json
 

@@ -9,11 +9,9 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from esr.data.layout import FORMAT
 from esr.errors import EsrError
 from esr.files import read_json, write_json
-
-FORMAT: Literal[1] = 1
-"""Version of the manifests and of the store; whatever carries another one is refused."""
 
 AnyManifest = TypeVar("AnyManifest", bound="Manifest")
 
@@ -64,7 +62,7 @@ class PackedImage(Record):
 class Manifest(Record):
     """What every manifest begins with."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     stand_in: bool
     totals: Totals
 

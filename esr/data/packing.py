@@ -6,7 +6,6 @@ time, and the order in which they finish leaves no trace in the bytes. What is d
 the hash of the samples; a later run keeps what still has that hash.
 """
 
-import hashlib
 import multiprocessing
 import os
 import threading
@@ -16,61 +15,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from esr.data.bicubic import downscale
-from esr.data.complaints import refuse, writing
-from esr.data.images import crop_to_multiple, read_rgb
+from esr.data.complaints import refuse
+from esr.data.layout import HEADER_BYTES, SCALE
 from esr.data.manifest import PackedImage, Pair
+from esr.data.pack_one import Outcome, Task, pack_one
 from esr.data.progress import Progress
-from esr.data.store import HEADER_BYTES, SCALE
 from esr.errors import EsrError
 from esr.files import write_text
 
-ANOTHER_PICTURE = 45.0
-"""Root mean square difference, in levels of 255, between LR and block means of HR above which they are two pictures."""
-
 _WORTH_A_POOL = 20_000_000  # pixels; fewer are packed sooner than worker processes have started
 _AHEAD = 4  # tasks handed out per worker
-
-
-class Task(NamedTuple):
-    """One image to pack: its files, its place in the store, and the hashes that an earlier run noted for it."""
-
-    name: str
-    hr: Path
-    lr: Path | None
-    height: int
-    width: int
-    offset: int
-    noted: tuple[str, str] | None
-
-    @property
-    def hr_bytes(self) -> int:
-        """Size of the HR samples."""
-        return self.height * self.width * 3
-
-    @property
-    def lr_bytes(self) -> int:
-        """Size of the LR samples, which lie behind the HR samples."""
-        return self.hr_bytes // SCALE**2
-
-    @property
-    def end(self) -> int:
-        """Where the next image begins."""
-        return self.offset + self.hr_bytes + self.lr_bytes
-
-
-class Outcome(NamedTuple):
-    """What became of a task: the hashes of the samples, or a complaint."""
-
-    place: int
-    hr_sha256: str = ""
-    lr_sha256: str = ""
-    complaint: str = ""
 
 
 def plan(source: str, folder: Path, pairs: Sequence[Pair]) -> list[Task]:
@@ -145,7 +100,7 @@ def _outcomes(part: Path, tasks: Sequence[Task]) -> Iterator[Outcome]:
     numbered = iter(enumerate(tasks))
     workers = min(len(os.sched_getaffinity(0)), len(tasks))
     if workers < 2 or sum(task.hr_bytes // 3 for task in tasks) < _WORTH_A_POOL:
-        yield from (_pack_one(part, place, task) for place, task in numbered)
+        yield from (pack_one(part, place, task) for place, task in numbered)
         return
     # Fresh processes: a fork would copy the locks of threads that do not live on in it.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent, (os.getpid(),)) as pool:
@@ -153,7 +108,7 @@ def _outcomes(part: Path, tasks: Sequence[Task]) -> Iterator[Outcome]:
         try:
             while True:
                 new = islice(numbered, workers * _AHEAD - len(pending))
-                pending |= {pool.submit(_pack_one, part, place, task) for place, task in new}
+                pending |= {pool.submit(pack_one, part, place, task) for place, task in new}
                 if not pending:
                     return
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -162,58 +117,6 @@ def _outcomes(part: Path, tasks: Sequence[Task]) -> Iterator[Outcome]:
             raise EsrError(f"a process packing {part} was killed, for lack of memory perhaps; start again") from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _pack_one(part: Path, place: int, task: Task) -> Outcome:
-    """Pack one image, unless an earlier run has; an image that cannot be used becomes a complaint."""
-    with part.open("rb+") as file:
-        handle = file.fileno()
-        if task.noted and task.noted == _hashes_in_place(handle, task):
-            return Outcome(place, *task.noted)
-        try:
-            hr, lr = _read(task)
-        except EsrError as error:
-            return Outcome(place, complaint=str(error))
-        with writing(part):
-            _write(handle, hr, task.offset)
-            _write(handle, lr, task.offset + task.hr_bytes)
-    return Outcome(place, _hash(hr), _hash(lr))
-
-
-def _read(task: Task) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    hr = np.ascontiguousarray(crop_to_multiple(read_rgb(task.hr), SCALE))
-    if hr.shape != (task.height, task.width, 3):
-        raise EsrError(f"{task.hr} has another size than its source's manifest says; run the download again")
-    if task.lr is None:
-        return hr, downscale(hr, SCALE)
-    lr = read_rgb(task.lr)[: task.height // SCALE, : task.width // SCALE]
-    lr = np.ascontiguousarray(lr)
-    if lr.nbytes != task.lr_bytes:
-        raise EsrError(f"{task.lr} has another size than its source's manifest says; run the download again")
-    if _difference(hr, lr) > ANOTHER_PICTURE:
-        raise EsrError(f"{task.lr} does not show what {task.hr} shows")
-    return hr, lr
-
-
-def _difference(hr: NDArray[np.uint8], lr: NDArray[np.uint8]) -> float:
-    """Root mean square difference of LR and the 4x4 block means of HR, on every 16th row of LR, in levels."""
-    few = lr[::16]
-    blocks = hr.reshape(lr.shape[0], SCALE, lr.shape[1], SCALE, 3)[::16]
-    difference = blocks.mean(axis=(1, 3), dtype=np.float32) - few
-    return float(np.sqrt(np.square(difference).mean()))
-
-
-def _hashes_in_place(handle: int, task: Task) -> tuple[str, str]:
-    hr = os.pread(handle, task.hr_bytes, task.offset)
-    lr = os.pread(handle, task.lr_bytes, task.offset + task.hr_bytes)
-    return hashlib.sha256(hr).hexdigest(), hashlib.sha256(lr).hexdigest()
-
-
-def _write(handle: int, image: NDArray[np.uint8], offset: int) -> None:
-    left = image.data.cast("B")
-    while left:
-        written = os.pwrite(handle, left, offset)
-        left, offset = left[written:], offset + written
 
 
 def _reserve(part: Path, size: int) -> None:
@@ -257,7 +160,3 @@ def _end_with_parent(parent: int) -> None:
 def _fits(lr: int, hr: int) -> bool:
     """Whether ``lr`` is a quarter of ``hr``, rounded down or (as MATLAB does) up."""
     return lr in (hr // SCALE, -(-hr // SCALE))
-
-
-def _hash(image: NDArray[np.uint8]) -> str:
-    return hashlib.sha256(image.data).hexdigest()

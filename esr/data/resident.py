@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from esr.data.gather import gather
+from esr.data.layout import HEADER_BYTES, SCALE
 from esr.data.sampling import Samples
-from esr.data.store import HEADER_BYTES, SCALE, PackedSet
+from esr.data.store import PackedSet
 
 _CHUNK = 3 << 24  # bytes sent at a time; a multiple of a pixel's
 

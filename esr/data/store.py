@@ -1,15 +1,14 @@
 """The packed store: every HR and LR image of a set in one uncompressed file, read through a memory map.
 
-A header, then the samples of each image, uint8 HWC: HR first, its LR behind it. Reading a crop touches the
-crop's own rows and nothing else. The index lies in the manifest; the header carries the index's hash, so that
-a store that is truncated, of another version or of another set is refused before a byte of it is used.
+Reading a crop touches the crop's own rows and nothing else. The index lies in the manifest; the header carries the
+index's hash, so that a store that is truncated, of another version or of another set is refused before a byte of it
+is used. What lies where in the file is said in :mod:`esr.data.layout`.
 """
 
 import hashlib
 import json
 import mmap
 import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,15 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from esr.data.manifest import FORMAT, JoinManifest, PackedImage, SetManifest, read_manifest, read_set
+from esr.data.layout import FORMAT, HEADER_BYTES, Image, header, version, view
+from esr.data.layout import SCALE as SCALE
+from esr.data.manifest import JoinManifest, PackedImage, SetManifest, read_manifest, read_set
 from esr.errors import EsrError
-
-SCALE = 4
-HEADER_BYTES = 4096  # a page, so that the first image begins on one
-_HEADER = struct.Struct("<8sIIQ32s")  # magic, version, scale, size of the file, sha256 of the index
-_MAGIC = b"ESRSTORE"
-
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -66,12 +60,12 @@ class Part:
     def hr(self, index: int) -> Image:
         """The HR image at ``index`` of this part: uint8, (H, W, 3), a view into the store."""
         image = self.images[index]
-        return _view(self.samples, image.hr_offset, image.height, image.width)
+        return view(self.samples, image.hr_offset, image.height, image.width)
 
     def lr(self, index: int) -> Image:
         """The LR image at ``index`` of this part: uint8, (H / 4, W / 4, 3), a view into the store."""
         image = self.images[index]
-        return _view(self.samples, image.lr_offset, image.height // SCALE, image.width // SCALE)
+        return view(self.samples, image.lr_offset, image.height // SCALE, image.width // SCALE)
 
 
 class PackedSet:
@@ -153,12 +147,6 @@ def open_set(manifest: Path) -> PackedSet:
     return PackedSet(manifest, _open_join(manifest, content))
 
 
-def header(index_sha256: str, store_bytes: int) -> bytes:
-    """The first bytes of a store."""
-    fields = _HEADER.pack(_MAGIC, FORMAT, SCALE, store_bytes, bytes.fromhex(index_sha256))
-    return fields.ljust(HEADER_BYTES, b"\0")
-
-
 def index_hash(images: Sequence[PackedImage]) -> str:
     """The sha256 of an index: of what lies where, and of the samples."""
     index = [image.model_dump() for image in images]
@@ -201,19 +189,15 @@ def _check_store(part: Part) -> None:
         raise EsrError(f"{part.store} is missing; delete {part.manifest} and run the stage that packs it") from error
     except OSError as error:
         raise EsrError(f"{part.store} cannot be read: {error.strerror}") from error
-    if not start.startswith(_MAGIC):
+    found = version(start)
+    if found is None:
         raise EsrError(f"{part.store} is not a finished store; {remedy}")
-    _, version, _, _, _ = _HEADER.unpack(start[: _HEADER.size])
-    if version != FORMAT:
-        raise EsrError(f"{part.store} is a store of version {version}, this is version {FORMAT}; {remedy}")
+    if found != FORMAT:
+        raise EsrError(f"{part.store} is a store of version {found}, this is version {FORMAT}; {remedy}")
     if size != part.store_bytes:
         raise EsrError(f"{part.store} has {size:,} bytes instead of {part.store_bytes:,}; {remedy}")
     if start != header(part.index_sha256, part.store_bytes):
         raise EsrError(f"{part.store} is not the store that {part.manifest} describes; {remedy}")
-
-
-def _view(samples: NDArray[np.uint8], offset: int, height: int, width: int) -> Image:
-    return samples[offset : offset + height * width * 3].reshape(height, width, 3)
 
 
 def file_sha256(path: Path) -> str:

@@ -154,16 +154,16 @@ KILLED_AT_THE_SECOND_IMAGE = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from esr.data import packing
+from esr.data import pack_one
 from packed_sets import packed
-read, count = packing.read_rgb, 0
+read, count = pack_one.read_rgb, 0
 def read_rgb(path):
     global count
     count += 1
     if count == 5:  # the HR and LR of two images, then the third
         os.kill(os.getpid(), signal.SIGKILL)
     return read(path)
-packing.read_rgb = read_rgb
+pack_one.read_rgb = read_rgb
 packed(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 

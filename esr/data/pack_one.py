@@ -1,0 +1,112 @@
+"""What a process does for one image of a set: decode, cut, shrink if need be, and write to its place in the store.
+
+This file imports no more than that needs, because every worker process pays for its imports.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from esr.data.bicubic import downscale
+from esr.data.complaints import writing
+from esr.data.images import crop_to_multiple, read_rgb
+from esr.data.layout import SCALE, Image
+from esr.errors import EsrError
+
+ANOTHER_PICTURE = 45.0
+"""Root mean square difference, in levels of 255, between LR and block means of HR above which they are two pictures."""
+
+
+class Task(NamedTuple):
+    """One image to pack: its files, its place in the store, and the hashes that an earlier run noted for it."""
+
+    name: str
+    hr: Path
+    lr: Path | None
+    height: int
+    width: int
+    offset: int
+    noted: tuple[str, str] | None
+
+    @property
+    def hr_bytes(self) -> int:
+        """Size of the HR samples."""
+        return self.height * self.width * 3
+
+    @property
+    def lr_bytes(self) -> int:
+        """Size of the LR samples, which lie behind the HR samples."""
+        return self.hr_bytes // SCALE**2
+
+    @property
+    def end(self) -> int:
+        """Where the next image begins."""
+        return self.offset + self.hr_bytes + self.lr_bytes
+
+
+class Outcome(NamedTuple):
+    """What became of a task: the hashes of the samples, or a complaint."""
+
+    place: int
+    hr_sha256: str = ""
+    lr_sha256: str = ""
+    complaint: str = ""
+
+
+def pack_one(part: Path, place: int, task: Task) -> Outcome:
+    """Pack one image, unless an earlier run has; an image that cannot be used becomes a complaint."""
+    with part.open("rb+") as file:
+        handle = file.fileno()
+        if task.noted and task.noted == _hashes_in_place(handle, task):
+            return Outcome(place, *task.noted)
+        try:
+            hr, lr = _read(task)
+        except EsrError as error:
+            return Outcome(place, complaint=str(error))
+        with writing(part):
+            _write(handle, hr, task.offset)
+            _write(handle, lr, task.offset + task.hr_bytes)
+    return Outcome(place, _hash(hr), _hash(lr))
+
+
+def _read(task: Task) -> tuple[Image, Image]:
+    hr = np.ascontiguousarray(crop_to_multiple(read_rgb(task.hr), SCALE))
+    if hr.shape != (task.height, task.width, 3):
+        raise EsrError(f"{task.hr} has another size than its source's manifest says; run the download again")
+    if task.lr is None:
+        return hr, downscale(hr, SCALE)
+    lr = read_rgb(task.lr)[: task.height // SCALE, : task.width // SCALE]
+    lr = np.ascontiguousarray(lr)
+    if lr.nbytes != task.lr_bytes:
+        raise EsrError(f"{task.lr} has another size than its source's manifest says; run the download again")
+    if _difference(hr, lr) > ANOTHER_PICTURE:
+        raise EsrError(f"{task.lr} does not show what {task.hr} shows")
+    return hr, lr
+
+
+def _difference(hr: Image, lr: Image) -> float:
+    """Root mean square difference of LR and the 4x4 block means of HR, on every 16th row of LR, in levels."""
+    few = lr[::16]
+    blocks = hr.reshape(lr.shape[0], SCALE, lr.shape[1], SCALE, 3)[::16]
+    difference = blocks.mean(axis=(1, 3), dtype=np.float32) - few
+    return float(np.sqrt(np.square(difference).mean()))
+
+
+def _hashes_in_place(handle: int, task: Task) -> tuple[str, str]:
+    hr = os.pread(handle, task.hr_bytes, task.offset)
+    lr = os.pread(handle, task.lr_bytes, task.offset + task.hr_bytes)
+    return hashlib.sha256(hr).hexdigest(), hashlib.sha256(lr).hexdigest()
+
+
+def _write(handle: int, image: Image, offset: int) -> None:
+    left = image.data.cast("B")
+    while left:
+        written = os.pwrite(handle, left, offset)
+        left, offset = left[written:], offset + written
+
+
+def _hash(image: Image) -> str:
+    return hashlib.sha256(image.data).hexdigest()
