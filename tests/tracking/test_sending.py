@@ -121,7 +121,7 @@ def test_an_entrys_run_shows_the_numbers_of_all_its_rows(database: Database, sta
     assert (latest["psnr"], latest["time_ms"]) == (28.1, 79.0)
     assert (latest["pruned/psnr"], latest["pruned/time_ms"]) == (28.0, 80.0)
     assert database.tags(PARENT)["stand_in"] == "yes"
-    note = database.tags(PARENT)["mlflow.note.content"].splitlines()
+    note = database.tags(PARENT)["mlflow.note.content"].replace(" &emsp;", " ").splitlines()
     assert "stand-in" in note[0]
     assert "| tiny | 28.100 | - | - | 79.00 | - | 0.205 | - | - | - |" in note
     assert "| tiny-pruned | 28.000 | - | - | 80.00 | - | 0.205 | - | - | - |" in note
