@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
 
 sys.path.insert(0, workflow.basedir)  # this folder's esr, also where another one is installed
 from esr.errors import EsrError
@@ -25,6 +26,7 @@ try:
     graph.in_order()
 except EsrError as error:
     raise WorkflowError(str(error)) from None
+validate(graph.params, "workflow/params.schema.json", set_default=False)
 
 
 def entry_of(row):

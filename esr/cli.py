@@ -189,6 +189,14 @@ def accept(
     sync_records()
 
 
+@app.command(rich_help_panel=TOOLS)
+def schema() -> None:
+    """Print the JSON schema of params.yaml, which editors and Snakemake check it by."""
+    from esr.recipes.schema import params_schema
+
+    print(params_schema(), end="")
+
+
 def main() -> None:
     """Run a command; bad input ends in one line and exit code 2."""
     try:

@@ -31,20 +31,20 @@ class Params(Row):
 
     scale: str = Field(description="the row of `scales` in use")
     threads: int = Field(ge=1, description="CPU threads of every stage; another number gives other last bits")
-    engine: EngineSettings = EngineSettings()
-    scales: dict[str, Scale]
-    download: dict[Name, Download]
-    crop: dict[Name, Crop]
-    join: dict[Name, Join] = {}
-    entries: dict[Name, Entry]
-    import_: dict[Name, Import] = Field({}, alias="import")
-    teacher: dict[Name, FreshPhase] = {}
-    distill: dict[Name, Distill] = {}
-    train: dict[Name, FreshPhase] = {}
-    finetune: dict[Name, Finetune] = {}
-    prune: dict[Name, Prune] = {}
-    fuse: dict[Name, Fuse]
-    benchmark: dict[Name, Benchmark]
+    engine: EngineSettings = Field(EngineSettings(), description="how trainings compute, per device")
+    scales: dict[str, Scale] = Field(description="the rules that shrink the recipes; `scale` names the one in use")
+    download: dict[Name, Download] = Field(description="sources of images")
+    crop: dict[Name, Crop] = Field(description="sets: sources cut to multiples of 4 and packed")
+    join: dict[Name, Join] = Field({}, description="sets made of two sets")
+    entries: dict[Name, Entry] = Field(description="entries of the challenge: what was published about them")
+    import_: dict[Name, Import] = Field({}, alias="import", description="released checkpoints that rows may start from")
+    teacher: dict[Name, FreshPhase] = Field({}, description="phases that train a teacher")
+    distill: dict[Name, Distill] = Field({}, description="first phases under a teacher")
+    train: dict[Name, FreshPhase] = Field({}, description="first phases without one")
+    finetune: dict[Name, Finetune] = Field({}, description="phases that start from another one's weights")
+    prune: dict[Name, Prune] = Field({}, description="iterative pruning")
+    fuse: dict[Name, Fuse] = Field(description="re-parameterisable convolutions become plain ones")
+    benchmark: dict[Name, Benchmark] = Field(description="measurements: a row here is a line of the leaderboard")
 
     @property
     def rule(self) -> Scale:

@@ -60,8 +60,8 @@ class Crop(Row):
 class Join(Row):
     """A set made of two sets, without a copy (a row of `join`)."""
 
-    first: Name
-    second: Name
+    first: Name = Field(description="a set: a key of `crop` or `join`; its images come first")
+    second: Name = Field(description="another set")
 
 
 class StageRow(Row):
@@ -190,11 +190,11 @@ class Published(Row):
 class Entry(Row):
     """An entry of the challenge: what the leaderboard says about it."""
 
-    title: str
-    year: int
+    title: str = Field(description="its name for people")
+    year: int = Field(description="of the challenge")
     validation_set: str = Field(description="the set that psnr_valid was printed for")
     thresholds: dict[Name, float] = Field(
         default={},
         description="dB that the year asked for on a set, a key of `crop`; shown as met or not, or unmeasured",
     )
-    published: Published = Published()
+    published: Published = Field(Published(), description="what was printed; shown apart from what is measured")

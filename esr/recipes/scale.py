@@ -29,8 +29,8 @@ class Length(Row):
 class Shrunk(Row):
     """max(paper's value / divide, at_least), rounded down to a multiple of 4 for patches."""
 
-    divide: float = Field(1.0, ge=1)
-    at_least: int = Field(1, ge=1)
+    divide: float = Field(1.0, ge=1, description="the paper's value is divided by this")
+    at_least: int = Field(1, ge=1, description="bound from below; where the paper's value is smaller, that one stays")
 
 
 class LearningRate(Row):
@@ -60,19 +60,19 @@ class DataRule(Row):
 class TrainingRule(Row):
     """How a scale shrinks what trains."""
 
-    length: Length = Length()
-    patch: Shrunk = Shrunk()
-    batch: Shrunk = Shrunk()
-    learning_rate: LearningRate = LearningRate()
-    teacher: Thinned = Thinned()
+    length: Length = Field(Length(), description="iterations of a phase")
+    patch: Shrunk = Field(Shrunk(), description="side of a training patch, HR pixels")
+    batch: Shrunk = Field(Shrunk(), description="patches per iteration")
+    learning_rate: LearningRate = Field(LearningRate(), description="bounds, and a warm-up")
+    teacher: Thinned = Field(Thinned(), description="how wide and deep a teacher may be")
     validate_every: int = Field(ge=1, description="iterations between two validations during training")
 
 
 class Scale(Row):
     """A row of `scales`."""
 
-    data: DataRule
-    training: TrainingRule
+    data: DataRule = Field(description="which images it uses")
+    training: TrainingRule = Field(description="how it shrinks what trains")
 
 
 class Schedule(BaseModel):
