@@ -1,0 +1,125 @@
+"""What each setting of the table ``engine`` is worth on a GPU: images per second of our whole loop.
+
+Run by ``python benchmarks/training.py --part engine``, in one process. What is compared within a task runs one after
+the other on the same machine; differences of a few percent are noise.
+"""
+
+import gc
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from timed_training import Task, crops_of, one_batch, ours, packed
+from torch import nn
+
+from esr.data.store import PackedSet
+from esr.networks.rlfn import RLFN
+from esr.recipes.engine import EngineSettings, OnCuda
+from esr.training.engine import Engine
+from esr.training.objective import Teacher
+from esr.weights import data_range_of
+
+DEVICE = torch.device("cuda")
+STEPS = {(16, 256): 120, (64, 256): 60, (16, 640): 30, (64, 640): 12}  # timed iterations: a second or two
+TEACHER_TASK = Task("SlimRLFN training", 64, 256, 20, warm_up=8)
+
+
+class ContiguousEngine(Engine):
+    """Without channels_last: the layout that a network has where nobody thinks of it."""
+
+    def placed(self, network: nn.Module) -> nn.Module:
+        """The network on the device, in its own layout."""
+        return network.to(self.device)
+
+
+def engines(names: list[str]) -> Iterator[tuple[str, Engine]]:
+    """Engines by what they are called, such as ``compiled graph bf16``; each sets the kernels when it is made."""
+    for name in names:
+        words = name.split()
+        precision = next(word for word in words if word in ("fp32", "tf32", "bf16"))
+        own = OnCuda(precision=precision, compile="compiled" in words, graph="graph" in words)
+        settings = EngineSettings(deterministic="deterministic" in words, cuda=own)
+        yield name, (ContiguousEngine if "contiguous" in words else Engine)(settings, DEVICE)
+
+
+ALL = [
+    "contiguous fp32",
+    "fp32",
+    "tf32",
+    "bf16",
+    "graph fp32",
+    "graph tf32",
+    "graph bf16",
+    "compiled tf32",
+    "compiled graph fp32",
+    "compiled graph tf32",
+    "compiled graph bf16",
+    "graph tf32 deterministic",
+    "compiled graph tf32 deterministic",
+]
+SOME = ["contiguous fp32", "tf32", "graph tf32", "compiled graph tf32", "compiled graph bf16"]
+FEW = ["tf32", "graph tf32", "compiled graph tf32"]
+TASKS = [
+    ("SlimRLFN training", 64, 256, ALL),
+    ("SlimRLFN training", 16, 256, SOME),
+    ("SlimRLFN training", 64, 640, SOME),
+    ("SlimRLFN deploy", 64, 256, SOME),
+    ("SlimRLFN deploy", 16, 256, FEW),
+    ("SlimRLFN deploy", 64, 640, FEW),
+    ("SlimRLFN training", 16, 640, FEW),
+    ("SlimRLFN deploy", 16, 640, FEW),
+]
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """Images per second by task and setting; then where batches come from; then what a teacher costs."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # before the first product: deterministic variants need it
+    images = packed(folder)
+    results: dict[str, Any] = {}
+    for network, batch, patch, names in TASKS:
+        task = Task(network, batch, patch, STEPS[batch, patch], warm_up=8)
+        for name, engine in engines(names):
+            _put(results, str(task), name, lambda t=task, e=engine: ours(t, e, crops_of(images, t, DEVICE)))
+    for _, batch, patch, _ in TASKS[:3]:
+        task = Task("SlimRLFN training", batch, patch, STEPS[batch, patch], warm_up=8)
+        for name, batches in _sources(images, task).items():
+            (_, engine), *_ = engines(["graph tf32"])
+            _put(results, f"{task}: batches, graph tf32", name, lambda t=task, e=engine, b=batches: ours(t, e, b))
+    for name in ("fp32", "tf32", "bf16"):
+        for words in ("graph", "compiled graph"):
+            (_, engine), *_ = engines([f"{words} tf32"])
+            engine.own = engine.own.model_copy(update={"teacher_precision": name})
+            _put(results, f"{TEACHER_TASK}: under RLFN 6x196", f"{words}, teacher {name}", lambda e=engine: _taught(e))
+    return results
+
+
+def _sources(images: PackedSet, task: Task) -> dict[str, Any]:
+    """A set that lies on the device, threads that crop ahead, and one batch for ever: no data to wait for."""
+    return {
+        "resident": crops_of(images, task, DEVICE, resident=True),
+        "cropped by 2 threads": crops_of(images, task, DEVICE, resident=False, workers=2),
+        "no data": one_batch(task, DEVICE),
+    }
+
+
+def _taught(engine: Engine) -> float:
+    teacher = RLFN(channels=196, inner=196, blocks=6)
+    target = Teacher.of(teacher, data_range_of(teacher), 1.0, engine)
+    return ours(TEACHER_TASK, engine, one_batch(TEACHER_TASK, DEVICE), target)
+
+
+def _put(results: dict[str, Any], group: str, name: str, run: Any) -> None:
+    """Measure and print; a setting that fails is told, and the others go on."""
+    try:
+        found: Any = round(run(), 1)
+    except Exception as error:
+        found = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+    results.setdefault(group, {})[name] = found
+    memory = torch.cuda.max_memory_reserved() / 2**30
+    print(f"{group:50} {name:36} {found} ({memory:.1f} GiB)", flush=True)
+    torch._dynamo.reset()
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
