@@ -94,12 +94,19 @@ def test_what_is_missing_and_left_over_is_listed(checkpoint: str, tmp_path: Path
     assert f"1 of another shape ({first})" in message
 
 
+@pytest.fixture(scope="module")
+def all_written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("released")
+    for checkpoint in RELEASED:
+        written(folder / checkpoint, made_checkpoint(checkpoint))
+    return folder
+
+
 @pytest.mark.parametrize("network", list(RELEASES))
-def test_another_networks_checkpoint_is_refused(network: str, tmp_path: Path) -> None:
+def test_another_networks_checkpoint_is_refused(network: str, all_written: Path) -> None:
     for checkpoint in RELEASED:
         if network_of(checkpoint) != network:
-            path = written(tmp_path / checkpoint, made_checkpoint(checkpoint))
-            message = refusal(network, path)
+            message = refusal(network, all_written / checkpoint)
             assert f"not a released checkpoint of {network}" in message
             assert "missing" in message or "left over" in message
 
