@@ -23,7 +23,7 @@ class Project:
 
     folder: Path
 
-    def run(self, *command: str, timeout: float = 600, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *command: str, timeout: float = 1500, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a command of the environment (esr, snakemake, dvc) in the project, as a user would."""
         return subprocess.run(
             [sys.executable, "-m", *command],
