@@ -39,7 +39,7 @@ class Database:
         return dict(self.ask("SELECT key, value FROM params JOIN runs USING (run_uuid) WHERE name = ?", name))
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for something that another process does."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from a_stage import Play, head_of
@@ -12,7 +14,7 @@ from esr.tracking.held import is_held
 from esr.tracking.journal import Journal, journal_path
 
 
-def events(path: Path) -> list[dict]:
+def events(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -100,7 +102,7 @@ def test_a_journal_is_held_until_it_is_closed(path: Path) -> None:
     assert not is_held(path)
 
 
-def test_a_killed_stage_holds_nothing(project: Path, start) -> None:
+def test_a_killed_stage_holds_nothing(project: Path, start: Callable[..., "subprocess.Popen[str]"]) -> None:
     process = start(wait_for="never", identity="0f")
     path = journal_path("demo", "train", "tiny-1", "0f")
     assert is_held(path)

@@ -50,6 +50,10 @@ def test_eight_stages_at_once_on_a_fresh_project(mirrored: Path, start: Start) -
     assert database.ask("SELECT count(*) FROM runs WHERE status = 'FINISHED'") == [9]  # theirs and their entry's
 
 
+def wait_until_more_than(sent: int, database: Database) -> None:
+    wait_until(lambda: len(database.history(CHILD, "loss")) > sent)
+
+
 def test_a_mirror_killed_again_and_again_loses_nothing_and_repeats_nothing(
     mirrored: Path, database: Database, start: Start
 ) -> None:
@@ -57,7 +61,7 @@ def test_a_mirror_killed_again_and_again_loses_nothing_and_repeats_nothing(
     stage = start(last=steps, wait_for="go")
     sent = 0
     for _ in range(2):
-        wait_until(lambda sent=sent: len(database.history(CHILD, "loss")) > sent)
+        wait_until_more_than(sent, database)
         kill_mirror()
         sent = len(database.history(CHILD, "loss"))
         assert sent < steps

@@ -73,7 +73,7 @@ def server(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )
         started.append(process)
-        wait_until(lambda: is_up(port), seconds=60)
+        wait_until(lambda: is_up(port))
         return process
 
     yield start_server
