@@ -69,6 +69,10 @@ def sync(
 
     stale = sync_records(only_dvc=dvc)
     if not dvc:
+        from esr.tracking.mirror import drain
+
+        if unsent := drain():
+            print(unsent, file=sys.stderr)
         print(f"Not up to date: {', '.join(sorted(stale))}" if stale else "Every stage is up to date for both drivers.")
 
 
@@ -172,6 +176,17 @@ def import_(
 
     info = import_checkpoint(name, checkpoint, out)
     print(f"{out}: {info.network} in its deploy form, from the {info.origin}")
+
+
+@app.command(rich_help_panel=TOOLS)
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A manifest, a store, or the folder that holds them.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Read every image and compare its hash.")] = False,
+) -> None:
+    """Say what a source or a packed set holds."""
+    from esr.data.inspection import inspect as describe
+
+    print(describe(path, verify))
 
 
 @app.command(rich_help_panel=TOOLS)

@@ -14,6 +14,7 @@ from esr.syncing import clear_stale_lock, sync_records
 from esr.tracking.mirror import drain
 
 SNAKEMAKE = ["snakemake", "--cores", "all", "--rerun-incomplete", "--quiet", "all"]
+ENTRIES_VIEW = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=entries"
 LOCK = Path(".esr/run.lock")
 
 
@@ -49,7 +50,7 @@ def _tell_what_next(params: Params) -> None:
     folder = Path("reports", params.scale)
     print_leaderboard(folder / "leaderboard.csv", params.rule.data.stand_in)
     print(f"Open the page:     {folder / 'index.html'}")
-    print("Compare the runs:  mlflow ui   (then http://127.0.0.1:5000)")
+    print(f"Compare the runs:  mlflow ui, then {ENTRIES_VIEW}")
     print("Change the scale:  edit `scale: demo` in params.yaml to pilot or paper, then `make run`")
     if "VIRTUAL_ENV" not in os.environ:
         print("For mlflow, dvc and snakemake by hand: source .venv/bin/activate")

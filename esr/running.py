@@ -93,10 +93,12 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
 
             import_row(row, node.input(row.checkpoint), node.output("weights.safetensors"), node.name)
         case "teacher" | "distill" | "train" | "finetune":
+            watch.catch_sigterm()
             from esr.training.stage import run_phase
 
             run_phase(row, params.rule.training, params.engine, node, checkpoints, watch)
         case "prune":
+            watch.catch_sigterm()
             from esr.compression.prune import prune
 
             prune(row, params.rule.training, params.engine, node, checkpoints, watch)

@@ -45,8 +45,11 @@ class Watch:
         self._samples = 0
 
     def __enter__(self) -> Watch:
-        signal.signal(signal.SIGTERM, self._terminate)
         return self
+
+    def catch_sigterm(self) -> None:
+        """From now on SIGTERM sets ``terminated`` instead of ending the process: for stages that save their state."""
+        signal.signal(signal.SIGTERM, self._terminate)
 
     def __exit__(self, *error: object) -> None:
         if self._bar:
