@@ -204,6 +204,36 @@ def accept(
     sync_records()
 
 
+Scale = Annotated[str | None, typer.Option(help="demo, pilot, paper, or another; else the one of params.yaml.")]
+
+
+@app.command(rich_help_panel=TOOLS)
+def recipe(
+    entry: Annotated[str, typer.Argument(help="The entry, such as slimrlfn.")],
+    scale: Scale = None,
+) -> None:
+    """Show an entry's phases: what the factsheet says, and what runs at a scale."""
+    from esr.graph import PARAMS_FILE
+    from esr.planning.phases import at_scale
+    from esr.planning.recipe import print_recipe
+
+    print_recipe(*at_scale(scale), PARAMS_FILE, entry)
+
+
+@app.command(rich_help_panel=TOOLS)
+def plan(
+    scale: Scale = None,
+    entry: Annotated[list[str] | None, typer.Option(help="Only this entry; may be given again. Else all.")] = None,
+) -> None:
+    """Measure a few iterations of every phase, and tell what a scale would take on this machine."""
+    from esr.planning.phases import at_scale
+    from esr.planning.plan import make_plan
+    from esr.planning.show import print_plan
+
+    graph, params = at_scale(scale)
+    print_plan(make_plan(graph, params, entry or []), params)
+
+
 @app.command(rich_help_panel=TOOLS)
 def schema() -> None:
     """Print the JSON schema of params.yaml, which editors and Snakemake check it by."""

@@ -84,10 +84,31 @@ def shrink(params: dict[str, Any]) -> None:
     params["scales"]["pilot"] = {**demo, "training": {**demo["training"], "validate_every": 100}}
 
 
+def keep_only(params: dict[str, Any], entries: set[str]) -> None:
+    """Drop the rows of all other entries, and the sets and sources that nothing uses then."""
+    tables = ("import", "teacher", "distill", "train", "finetune", "prune", "fuse", "benchmark")
+    for table in tables:
+        params[table] = {key: row for key, row in params[table].items() if row["entry"] in entries}
+    used = {
+        row[column]
+        for table in tables
+        for row in params[table].values()
+        for column in ("data", "validation")
+        if column in row
+    }
+    for key, row in reversed(params["join"].items()):
+        used |= {row["first"], row["second"]} if key in used else set()
+    for table in ("join", "crop"):
+        params[table] = {key: row for key, row in params[table].items() if key in used}
+    sources = {row["source"] for row in params["crop"].values()}
+    params["download"] = {key: row for key, row in params["download"].items() if key in sources}
+    params["entries"] = {key: entry for key, entry in params["entries"].items() if key in entries}
+
+
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project as a clone has it, made tiny; nothing has run."""
-    folder = tmp_path_factory.mktemp("fresh") / "esr"
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project as a clone has it, made tiny, with all entries; nothing has run."""
+    folder = tmp_path_factory.mktemp("everything") / "esr"
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -101,12 +122,26 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
             shutil.copy2(ROOT / name, folder / name)
     project = Project(folder)
     project.edit(shrink)
+    commit_all(project)
+    return project
+
+
+def commit_all(project: Project) -> None:
+    """Make the folder a repository of its own with everything committed."""
     for command in (
         ["init", "-q"],
         ["add", "-A"],
         ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "tiny"],
     ):
-        subprocess.run(["git", *command], cwd=folder, check=True)
+        subprocess.run(["git", *command], cwd=project.folder, check=True)
+
+
+@pytest.fixture(scope="session")
+def fresh(everything: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same with one entry and the baseline, which have every kind of stage between them."""
+    project = everything.copy(tmp_path_factory.mktemp("fresh") / "esr")
+    project.edit(lambda params: keep_only(params, {"slimrlfn", "rlfn"}))
+    commit_all(project)
     return project
 
 

@@ -1,0 +1,118 @@
+"""An entry's phases: what the rows say, and what will run at a scale."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from esr.errors import EsrError
+from esr.graph import Graph, Node, read_graph
+from esr.planning.sets import images_of
+from esr.recipes.read import Params, check
+from esr.recipes.rows import Argument, Distill, Finetune, FreshPhase, Import, Optimisation, Phase, Prune
+from esr.recipes.scale import Role, Scale, Schedule, paper_iterations, shrink_phase, shrink_round, thin_teacher
+
+ROLES: Mapping[str, Role] = {"teacher": "teacher", "distill": "first", "train": "first", "finetune": "later"}
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network as a stage builds it, or is handed it by the one before."""
+
+    file: str
+    arguments: Mapping[str, Argument]
+    deploy: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingStage:
+    """A stage that trains, at a scale.
+
+    Attributes:
+        node: the stage.
+        row: what params.yaml says.
+        schedule: what will run; of one round where the stage prunes.
+        rounds: how often the schedule runs, at most.
+        paper_iterations: the row's length at paper scale; None where it is in epochs and the set's size is not known.
+        network: what is trained.
+        teacher: whose output is a second target, if any.
+    """
+
+    node: Node
+    row: Optimisation
+    schedule: Schedule
+    rounds: int
+    paper_iterations: int | None
+    network: Built
+    teacher: Built | None
+
+
+def at_scale(scale: str | None) -> tuple[Graph, Params]:
+    """The project in the current folder at a scale, by default at the one that params.yaml names.
+
+    Raises:
+        EsrError: there is no such scale, or params.yaml is not valid.
+    """
+    graph = read_graph()
+    if scale is not None:
+        graph = Graph({**graph.params, "scale": scale}, graph.templates)
+    return graph, check(graph.params)
+
+
+def entry_stages(graph: Graph, params: Params, entry: str) -> list[Node]:
+    """The stages that bear the entry's name, each after those that it needs.
+
+    Raises:
+        EsrError: there is no such entry.
+    """
+    if entry not in params.entries:
+        raise EsrError(f"params.yaml has no entry {entry}; there are: {', '.join(params.entries)}")
+    return [node for node in graph.in_order() if node.key and _entry_of(params, node) == entry]
+
+
+def training_stage(params: Params, node: Node, scale: Scale) -> TrainingStage | None:
+    """What a stage trains at a scale; None for a stage that trains nothing."""
+    row = params.row(node.kind, node.key)
+    if isinstance(row, Prune):
+        return _pruning(params, node, row, scale)
+    if not isinstance(row, Phase):
+        return None
+    images = images_of(params, row.data)
+    known = row.iterations or row.images_per_epoch or images
+    return TrainingStage(
+        node=node,
+        row=row,
+        schedule=shrink_phase(row, ROLES[node.kind], scale.training, images_of(params, row.data, scale) or 1),
+        rounds=1,
+        paper_iterations=paper_iterations(row, images or 1) if known else None,
+        network=built(params, f"{node.kind}/{node.key}", scale),
+        teacher=built(params, row.teacher, scale) if isinstance(row, Distill) else None,
+    )
+
+
+def _pruning(params: Params, node: Node, row: Prune, scale: Scale) -> TrainingStage:
+    network = built(params, row.from_, scale)
+    return TrainingStage(
+        node=node,
+        row=row,
+        schedule=shrink_round(row, scale.training),
+        rounds=min(row.most_rounds, scale.training.length.prune_rounds_at_most or row.most_rounds),
+        paper_iterations=row.iterations_per_round,
+        network=Built(network.file, network.arguments, deploy=True),
+        teacher=None,
+    )
+
+
+def built(params: Params, reference: str, scale: Scale) -> Built:
+    """The network that a stage hands on, by the rows alone: pruned widths are known only when it has run."""
+    kind, key = reference.split("/")
+    row = params.row(kind, key)
+    if isinstance(row, Import):
+        return Built(row.network, {}, deploy=True)
+    if isinstance(row, FreshPhase):
+        arguments = thin_teacher(row.arguments, scale.training) if kind == "teacher" else row.arguments
+        return Built(row.network, arguments)
+    before = built(params, row.from_, scale)
+    return before if isinstance(row, Finetune) else Built(before.file, before.arguments, deploy=True)
+
+
+def _entry_of(params: Params, node: Node) -> str | None:
+    return getattr(params.row(node.kind, node.key), "entry", None)

@@ -1,0 +1,149 @@
+"""``esr recipe``: an entry's phases as a table, what the factsheet says beside what will run."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from esr.graph import Graph
+from esr.planning.guesses import Guess, read_guesses
+from esr.planning.phases import Built, TrainingStage, entry_stages, training_stage
+from esr.recipes.read import Params
+from esr.recipes.rows import Distill, Finetune, Optimisation, Phase, Prune
+
+WIDTH = 160  # of the table where no terminal says
+ARROW = "\N{RIGHTWARDS ARROW}"
+
+
+def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) -> None:
+    """Print the phases of ``entry`` at the scale of ``params``.
+
+    Raises:
+        EsrError: there is no such entry.
+    """
+    nodes = entry_stages(graph, params, entry)
+    stages = [stage for node in nodes if (stage := training_stage(params, node, params.rule))]
+    console = Console(highlight=False, width=None if Console().is_terminal else WIDTH)
+    about = params.entries[entry]
+    console.print(f"[bold]{about.title}[/bold], {about.year}: the recipe {ARROW} what runs at scale {params.scale}\n")
+    console.print(_table(stages))
+    for line in [*_imports(params, entry), _data(params)]:
+        console.print(line)
+    _print_guesses(console, entry, {f"{node.kind}/{node.key}" for node in nodes}, read_guesses(params_file))
+
+
+def _table(stages: Sequence[TrainingStage]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for head in ("stage", "network", "starts from", "data"):
+        table.add_column(head, no_wrap=head in ("network", "data"))
+    table.add_column("patch\nHR px", justify="right")
+    table.add_column("batch", justify="right")
+    table.add_column("loss")
+    table.add_column("learning rate", no_wrap=True)
+    table.add_column("length")
+    for stage in stages:
+        table.add_row(*(Text(cell) for cell in _cells(stage)))
+    return table
+
+
+def _cells(stage: TrainingStage) -> list[str]:
+    row, runs = stage.row, stage.schedule
+    return [
+        _short(f"{stage.node.kind}/{stage.node.key}", row),
+        _network(row, stage.network),
+        _start(row),
+        row.data,
+        _arrow(row.patch, runs.patch),
+        _arrow(row.batch, runs.batch),
+        _loss(row),
+        _rate(row, stage),
+        _length(row, stage),
+    ]
+
+
+def _arrow(says: object, runs: object) -> str:
+    return f"{says}" if says == runs else f"{says} {ARROW} {runs}"
+
+
+def _network(row: Optimisation, runs: Built) -> str:
+    says = getattr(row, "arguments", {})
+    arguments = [f"{name} {_arrow(value, runs.arguments.get(name))}" for name, value in says.items()]
+    return "\n".join([PurePosixPath(row.network).stem, *arguments])
+
+
+def _start(row: Optimisation) -> str:
+    if isinstance(row, Distill):
+        return f"random weights,\nunder {_short(row.teacher, row)}"
+    return _short(row.from_, row) if isinstance(row, Finetune | Prune) else "random weights"
+
+
+def _short(reference: str, row: Optimisation) -> str:
+    """A stage's name without the entry's, which all of them bear."""
+    kind, key = reference.split("/")
+    short = key.removeprefix(f"{row.entry}-")
+    return kind if short == kind else f"{kind} {short}"
+
+
+def _loss(row: Optimisation) -> str:
+    loss = f"{row.loss}, eps {row.charbonnier_eps:g}" if row.loss == "charbonnier" else row.loss
+    fourier = f" + {row.fourier_weight:g} x Fourier L1" if row.fourier_weight else ""
+    teacher = f"\nto HR,\n+ {row.teacher_weight:g} x to the teacher" if isinstance(row, Distill) else ""
+    return loss + fourier + teacher
+
+
+def _rate(row: Optimisation, stage: TrainingStage) -> str:
+    warmup = f", warm-up {stage.schedule.warmup} it" if stage.schedule.warmup else ""
+    adam = f"Adam ({row.betas[0]:g}, {row.betas[1]:g})"
+    average = f", EMA {row.ema_decay:g}" if isinstance(row, Phase) and row.ema_decay else ""
+    rate = _arrow(f"{row.learning_rate:g}", f"{stage.schedule.learning_rate:g}")
+    return f"{rate}{warmup},\n{_schedule(row)}\n{adam}{average}"
+
+
+def _schedule(row: Optimisation) -> str:
+    if isinstance(row, Phase) and row.schedule == "cosine":
+        return f"cosine to {row.lowest_learning_rate:g}"
+    if isinstance(row, Phase) and row.schedule == "multistep":
+        return "halved at " + ", ".join(f"{milestone // 1000:g}k" for milestone in row.milestones)
+    return "constant"
+
+
+def _length(row: Optimisation, stage: TrainingStage) -> str:
+    runs = f"{stage.schedule.iterations:,} it"
+    if isinstance(row, Prune):
+        rounds = f"{_arrow(row.most_rounds, stage.rounds)} rounds at most, each {row.channels_per_round} channels and"
+        return f"{rounds} {_arrow(f'{row.iterations_per_round:,} it', runs)}"
+    assert isinstance(row, Phase)
+    says = f"{stage.paper_iterations:,} it" if stage.paper_iterations else "it by the set's size"
+    epochs = f"{row.epochs} epochs, " if row.epochs else ""
+    return epochs + says if says == runs else f"{epochs}{says}\n{ARROW} {runs}"
+
+
+def _imports(params: Params, entry: str) -> list[str]:
+    imports = [f"import/{key}: {row.checkpoint}" for key, row in params.import_.items() if row.entry == entry]
+    return [f"Released checkpoints: {', '.join(imports)}"] if imports else []
+
+
+def _data(params: Params) -> str:
+    rule = params.rule.data
+    if rule.stand_in:
+        return "Data at this scale: photographs that come with scikit-image and scikit-learn stand in for every set."
+    if rule.only_source:
+        return f"Data at this scale: of the training sources, {rule.only_source} alone."
+    return "Data at this scale: as the table says."
+
+
+def _print_guesses(console: Console, entry: str, rows: set[str], guesses: Sequence[Guess]) -> None:
+    """What no factsheet says, each value and reason once, with the rows that it stands in."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for guess in guesses:
+        if guess.row in rows:
+            key = guess.key or "the whole row"
+            value = "" if guess.value is None else f" {guess.value}"
+            place = guess.row.split("/")[1].removeprefix(f"{entry}-")
+            places.setdefault((key, value, guess.reason), []).append(place)
+    console.print("\nNot in the factsheet, this project's defaults:" if places else "\nEverything is in the factsheet.")
+    for (key, value, reason), found in places.items():
+        console.print(Text(f"  {key}{value} ({', '.join(found)}): {reason}"))
