@@ -58,7 +58,8 @@ def prune(
     layers = _prunable_layers(network, row.network, node.name)
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
     schedule = shrink_round(row, rule)
-    engine = start_engine(settings, watch)
+    engine = start_engine(settings)
+    watch.say(f"computes on {engine}")
     network.to(engine.device)
     plan = Plan(
         name=f"{node.kind} {node.key}",
@@ -68,7 +69,7 @@ def prune(
         clip_gradients=row.clip_gradients,
         ema_decay=None,
         objective=Objective(loss_of(row), info.data_range, engine),
-        data=data_of(row, schedule, training_set, validation_set, info.data_range, engine.device),
+        data=data_of(row, schedule, training_set, validation_set, info.data_range, engine),
         engine=engine,
     )
     unpruned = plan.data.validate(network).psnr

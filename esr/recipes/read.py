@@ -22,6 +22,7 @@ from esr.recipes.rows import (
     Prune,
     Row,
     StageRow,
+    TeacherPhase,
 )
 from esr.recipes.scale import Scale
 
@@ -38,7 +39,7 @@ class Params(Row):
     join: dict[Name, Join] = Field({}, description="sets made of two sets")
     entries: dict[Name, Entry] = Field(description="entries of the challenge: what was published about them")
     import_: dict[Name, Import] = Field({}, alias="import", description="released checkpoints that rows may start from")
-    teacher: dict[Name, FreshPhase] = Field({}, description="phases that train a teacher")
+    teacher: dict[Name, TeacherPhase] = Field({}, description="phases that train a teacher")
     distill: dict[Name, Distill] = Field({}, description="first phases under a teacher")
     train: dict[Name, FreshPhase] = Field({}, description="first phases without one")
     finetune: dict[Name, Finetune] = Field({}, description="phases that start from another one's weights")

@@ -133,6 +133,12 @@ class FreshPhase(Phase):
     arguments: dict[str, Argument] = Field(default={}, description="of the network's constructor")
 
 
+class TeacherPhase(FreshPhase):
+    """A phase that trains a teacher: a row of `teacher`. Teachers are heavy, so several GPUs may share the work."""
+
+    gpus: int = Field(ge=1, description="GPUs that share every batch, as far as there are so many")
+
+
 class Distill(FreshPhase):
     """A first phase with a teacher: loss to HR + teacher_weight x loss to the teacher's output."""
 

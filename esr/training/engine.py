@@ -18,18 +18,21 @@ WARM_UP = 3  # steps that run as they stand before one is recorded: kernels are 
 class Engine:
     """The table `engine` of params.yaml on one device. Making one sets the kernels of the whole process."""
 
-    def __init__(self, settings: EngineSettings, device: torch.device) -> None:
+    def __init__(self, settings: EngineSettings, device: torch.device, ranks: int = 1) -> None:
         self.device = device
+        self.ranks = ranks
         self.deterministic = settings.deterministic
         self.own = settings.cuda if device.type == "cuda" else settings.cpu
-        self.graph = isinstance(self.own, OnCuda) and self.own.graph
+        # Several GPUs are for heavy networks, whose steps are not made of launches; their exchange is not recorded.
+        self.graph = isinstance(self.own, OnCuda) and self.own.graph and ranks == 1
         if device.type == "cuda":
             self._set_kernels()
 
     def __str__(self) -> str:
         """Every choice, for the log."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
-        chosen = [name, self.own.precision, f"teacher {self.own.teacher_precision}", "channels_last", "fused Adam"]
+        devices = f"{self.ranks} x {name}" if self.ranks > 1 else name
+        chosen = [devices, self.own.precision, f"teacher {self.own.teacher_precision}", "channels_last", "fused Adam"]
         chosen += ["compiled"] * self.own.compile + ["CUDA graph"] * self.graph
         exact = self.deterministic or self.device.type == "cpu"
         return ", ".join([*chosen, "deterministic" if exact else "not deterministic"])

@@ -5,10 +5,6 @@ rates are functions of the iteration, so a checkpoint needs no generator and no 
 was killed and started again ends with the same bytes as one that was not.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
@@ -16,10 +12,7 @@ from esr.errors import EsrError, Terminated
 from esr.training.average import Average
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Curve, Point
-from esr.training.plan import Plan
-
-if TYPE_CHECKING:
-    from esr.watch import Watch
+from esr.training.plan import Plan, Watch
 
 
 def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch) -> tuple[nn.Module, list[Point]]:
@@ -39,7 +32,7 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch
     optimiser = torch.optim.Adam(parameters, lr=rate, betas=plan.betas, fused=True, capturable=engine.graph)
     average = Average(network, plan.ema_decay)
     curve = Curve(plan.iterations, engine.device)
-    forward = engine.compiled(network)
+    forward = plan.ranks.shared(engine.compiled(network))
 
     def step(lr: Tensor, hr: Tensor) -> Tensor:
         optimiser.zero_grad()
@@ -49,7 +42,7 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch
             nn.utils.clip_grad_norm_(parameters, plan.clip_gradients, foreach=True)
         optimiser.step()
         average.update()
-        return loss.detach()
+        return plan.ranks.mean(loss.detach())
 
     def state() -> dict[str, object]:
         """Everything that the next iteration depends on."""

@@ -2,13 +2,36 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from esr.training.curve import Point
 from esr.training.engine import Engine
+from esr.training.ranks import ALONE, Ranks
 from esr.training.validation import Validated
 
 Forward = Callable[[Tensor], Tensor]
+
+
+class Watch(Protocol):
+    """Who is told what a training does, and may ask it to stop; a stage's is esr.watch.Watch."""
+
+    terminated: bool
+
+    def say(self, text: str) -> None:
+        """One line for people."""
+
+    def progress(self, name: str, done: int, total: int, samples: int) -> None:
+        """``done`` of ``total`` iterations of ``samples`` images each."""
+
+    def point(self, name: str, point: Point) -> None:
+        """A point of the curve."""
+
+    def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
+        """A picture, uint8 HWC."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,7 @@ class Plan:
             is the network or its compiled form.
         data: batches and validation.
         engine: device, precision and kernels.
+        ranks: this process and the others that share every batch.
     """
 
     name: str
@@ -52,3 +76,4 @@ class Plan:
     objective: Callable[[Forward, Tensor, Tensor], Tensor]
     data: Data
     engine: Engine
+    ranks: Ranks = ALONE

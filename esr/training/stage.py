@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,17 @@ from esr.data.store import PackedSet, open_set
 from esr.errors import EsrError
 from esr.files import md5_of
 from esr.recipes.engine import EngineSettings
-from esr.recipes.rows import Distill, Finetune, FreshPhase, Optimisation, Phase
+from esr.recipes.rows import Distill, Finetune, FreshPhase, Optimisation, Phase, TeacherPhase
 from esr.recipes.scale import Role, Schedule, TrainingRule, shrink_phase, thin_teacher
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import write_curve
 from esr.training.engine import Engine
+from esr.training.helping import OnlyRead, Silence, helping
 from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Data, Plan
+from esr.training.ranks import ALONE, Ranks, join, together
 from esr.training.schedules import learning_rate
 from esr.training.validation import Validation
 from esr.weights import WeightsInfo, build_network, data_range_of, load_network, save_weights
@@ -35,24 +38,49 @@ def run_phase(
     row: Phase, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: Watch
 ) -> None:
     """Train one phase: a row of `teacher`, `distill`, `train` or `finetune`."""
-    engine = start_engine(settings, watch)
-    training_set = open_set(node.set(row.data))
-    schedule = shrink_phase(row, role_of(node.kind), rule, len(training_set))
     network, info = first_network(row, rule, node)
-    plan = Plan(
+    helper = [sys.executable, "-m", "esr.training.stage", node.kind, node.key, str(checkpoints)]
+    with together(ranks_of(row), helper) as ranks:
+        plan = _plan(row, rule, settings, node, info.data_range, ranks)
+        watch.say(f"computes on {plan.engine}")
+        trained, points = train(network, plan, Checkpoints(checkpoints), watch)
+    write_curve(node.output("curve.csv"), points)
+    save_weights(node.output("weights.safetensors"), trained.state_dict(), info)
+
+
+def help_phase(kind: str, key: str, checkpoints: Path) -> None:
+    """Train a share of every batch of the phase that rank 0 runs, silently, and write nothing."""
+    from esr.graph import read_graph
+    from esr.recipes.read import check
+
+    ranks = join()
+    graph = read_graph()
+    params = check(graph.params)
+    node = graph.find(kind, key)
+    row = params.row(kind, key)
+    network, info = first_network(row, params.rule.training, node)
+    plan = _plan(row, params.rule.training, params.engine, node, info.data_range, ranks)
+    train(network, helping(plan), OnlyRead(checkpoints), Silence())
+
+
+def _plan(
+    row: Phase, rule: TrainingRule, settings: EngineSettings, node: Node, data_range: float, ranks: Ranks
+) -> Plan:
+    engine = start_engine(settings, ranks)
+    training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
+    schedule = shrink_phase(row, role_of(node.kind), rule, len(training_set))
+    return Plan(
         name=f"{node.kind} {node.key}",
         iterations=schedule.iterations,
         rate=lambda iteration: learning_rate(row, schedule, iteration),
         betas=row.betas,
         clip_gradients=row.clip_gradients,
         ema_decay=row.ema_decay,
-        objective=Objective(loss_of(row), info.data_range, engine, _teacher(row, node, engine)),
-        data=data_of(row, schedule, training_set, open_set(node.set(row.validation)), info.data_range, engine.device),
+        objective=Objective(loss_of(row), data_range, engine, _teacher(row, node, engine)),
+        data=data_of(row, schedule, training_set, validation_set, data_range, engine, ranks),
         engine=engine,
+        ranks=ranks,
     )
-    trained, points = train(network, plan, Checkpoints(checkpoints), watch)
-    write_curve(node.output("curve.csv"), points)
-    save_weights(node.output("weights.safetensors"), trained.state_dict(), info)
 
 
 def role_of(kind: str) -> Role:
@@ -61,11 +89,16 @@ def role_of(kind: str) -> Role:
     return roles[kind]
 
 
-def start_engine(settings: EngineSettings, watch: Watch) -> Engine:
-    """The engine on the GPU that the runner made visible, else on the CPU; its choices are told."""
-    engine = Engine(settings, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    watch.say(f"computes on {engine}")
-    return engine
+def ranks_of(row: Phase) -> int:
+    """Processes of a phase: one per GPU that the runner made visible, else one."""
+    wanted = row.gpus if isinstance(row, TeacherPhase) else 1
+    return max(1, min(wanted, torch.cuda.device_count()))
+
+
+def start_engine(settings: EngineSettings, ranks: Ranks = ALONE) -> Engine:
+    """The engine on this rank's GPU of those that the runner made visible, else on the CPU."""
+    device = torch.device("cuda", ranks.rank) if torch.cuda.is_available() else torch.device("cpu")
+    return Engine(settings, device, ranks.count)
 
 
 def first_network(row: Phase, rule: TrainingRule, node: Node) -> tuple[nn.Module, WeightsInfo]:
@@ -99,9 +132,10 @@ def data_of(
     training_set: PackedSet,
     validation_set: PackedSet,
     data_range: float,
-    device: torch.device,
+    engine: Engine,
+    ranks: Ranks = ALONE,
 ) -> Data:
-    """Batches of a training set, and the PSNR on a validation set."""
+    """Batches of a training set, of each the rank's share, and the PSNR on a validation set."""
 
     def batches(first: int, end: int) -> Batches:
         return Batches(
@@ -112,10 +146,16 @@ def data_of(
             horizontal_flips=row.horizontal_flips,
             vertical_flips=row.vertical_flips,
             rotations=row.rotations,
-            device=device,
+            device=engine.device,
+            rank=ranks.rank,
+            ranks=ranks.count,
             first_iteration=first,
             iterations=end,
             data_range=1.0,
         )
 
     return Data(batches, Validation(validation_set, data_range), schedule.validate_every)
+
+
+if __name__ == "__main__":
+    help_phase(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
