@@ -5,6 +5,7 @@ kernel frees it however the stage ends.
 """
 
 import os
+import random
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,19 +29,26 @@ def visible_gpus() -> list[str]:
 def own_gpus(wanted: int) -> Iterator[list[str]]:
     """Hold ``wanted`` GPUs that no other stage holds, as the only ones that CUDA will show this process.
 
-    Waits until enough are free. Takes as many as there are where fewer are visible, none on a machine without.
+    Waits until enough are free at once: who waited with a part in hand could wait for ever for one who does the same.
+    Takes as many as there are where fewer are visible, none on a machine without.
     """
     gpus = visible_gpus()
     count = min(wanted, len(gpus))
-    with ExitStack() as held:
-        mine: list[str] = []
-        while len(mine) < count:
-            mine += _take_free(held, [gpu for gpu in gpus if gpu not in mine], count - len(mine))
-            if len(mine) < count:
-                time.sleep(POLL)
+    with _hold(gpus, count) as mine:
         if gpus:
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(mine)
         yield mine
+
+
+@contextmanager
+def _hold(gpus: list[str], count: int) -> Iterator[list[str]]:
+    while True:
+        with ExitStack() as held:
+            mine = _take_free(held, gpus, count)
+            if len(mine) == count:
+                yield mine
+                return
+        time.sleep(POLL * random.uniform(0.5, 1.5))
 
 
 def _take_free(held: ExitStack, gpus: list[str], count: int) -> list[str]:
