@@ -10,7 +10,7 @@ from esr.data.crop import crop
 from esr.data.images import list_images, read_rgb, write_png
 from esr.data.sources import download
 from esr.data.standin import copy_stand_ins
-from esr.data.store import PackedSet, open_set
+from esr.data.store import SCALE, PackedSet, open_set
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
 
@@ -36,7 +36,7 @@ def pack_photographs(folder: Path, smallest_side: int) -> Photographs:
     copy_stand_ins("training", folder / "photographs")
     for path in list_images(folder / "photographs")[:PHOTOGRAPHS]:
         image = read_rgb(path)
-        room = [(0, max(0, smallest_side - side)) for side in image.shape[:2]]
+        room = [(0, max(smallest_side - side, -side % SCALE)) for side in image.shape[:2]]
         write_png(folder / "hr" / f"{path.stem}.png", np.pad(image, (*room, (0, 0)), mode="symmetric"))
     row = Download(use="training", folder=str(folder / "hr"))
     source, manifest = folder / "source" / "manifest.json", folder / "set" / "manifest.json"

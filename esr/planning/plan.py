@@ -106,8 +106,8 @@ def _measure_all(stages: Sequence[TrainingStage], engine: Engine, images: Packed
 def _alike(stage: TrainingStage) -> Hashable:
     """Trainings that are equal in this take the same time."""
     row = stage.row
-    loss = row.loss, row.fourier_weight, row.clip_gradients, getattr(row, "ema_decay", None)
-    return repr(stage.network), repr(stage.teacher), stage.schedule.patch, stage.schedule.batch, loss
+    extras = row.fourier_weight > 0, row.clip_gradients is None, getattr(row, "ema_decay", None) is None
+    return repr(stage.network), repr(stage.teacher), stage.schedule.patch, stage.schedule.batch, extras
 
 
 def _jobs(

@@ -29,11 +29,13 @@ def print_plan(plan: Plan, params: Params) -> None:
 
 
 def span(seconds: float) -> str:
-    """Seconds as people say them, to two figures or so: 8 s, 12 min, 1 h 50 min, 3.5 days, 41 years."""
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
+    """Seconds as people say them: 8 s, 3 min 20 s, 12 min, 1 h 50 min, 3.5 days, 41 years."""
+    whole, minutes = round(seconds), round(seconds / 60)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if minutes < 60:
         return f"{minutes} min"
     if seconds < 10 * HOUR:
         return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,20 @@
+"""Both drivers answer for a graph of a thousand stages."""
+
+import json
+import re
+
+from conftest import Project
+from grown import grow, stages
+
+from esr.graph import read_yaml
+
+
+def test_a_thousand_stages(everything: Project, tmp_path) -> None:
+    project = everything.copy(tmp_path / "esr")
+    project.edit(lambda params: params.update(grow(params, 1000)))
+    count = stages(read_yaml(project.folder / "params.yaml"))
+    assert count >= 1000
+    summary = project.well("snakemake", "-n", "--quiet", "rules", "host")
+    assert re.findall(r"^total\s+(\d+)$", summary, flags=re.M)[-1] == str(count + 1)  # and the rule `all`
+    changed = json.loads(project.run("dvc", "status", "--json").stdout)
+    assert len(changed) == count  # nothing has run yet
