@@ -8,7 +8,11 @@ parameters. Nothing else is ever recorded.
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -17,7 +21,11 @@ from esr.graph import Graph, Node, read_graph
 from esr.receipts import holds
 from esr.recipes.read import check
 
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
+LONGEST_WAIT = 60.0  # seconds that another DVC may take
 SYNCING = "ESR_SYNCING"  # set for the Snakemake that only touches, so that its handlers stay quiet
 
 
@@ -32,13 +40,11 @@ def sync_records(only_dvc: bool = False) -> set[str]:
     """
     graph = read_graph()
     check(graph.params)
-    stale = _stale_for_dvc()
-    proven = [
-        name for name in graph.nodes if name in stale and holds(graph.nodes[name], graph.inputs(graph.nodes[name]))
-    ]
-    if proven:
-        _call(["dvc", "commit", "-f", "-q", *proven])
-        stale = _stale_for_dvc()
+    with _dvc() as repo:
+        stale = _changed(repo)
+        proven = [name for name, node in graph.nodes.items() if name in stale and holds(node, graph.inputs(node))]
+        _record(repo, proven)
+    stale -= set(proven)
     if not only_dvc:
         _tell_snakemake(current_upwards(graph, stale))
     return stale
@@ -78,15 +84,48 @@ def _living_snakemake() -> int | None:
     return None
 
 
-def _stale_for_dvc() -> set[str]:
+@contextmanager
+def _dvc() -> Iterator["Repo"]:
+    """DVC's own library on this folder; waits for a DVC that is at work, as an orphan may be."""
     from dvc.exceptions import DvcException
+    from dvc.lock import LockError
     from dvc.repo import Repo
 
+    end = time.monotonic() + LONGEST_WAIT
     try:
         with Repo() as repo:
-            return set(repo.status())
+            while True:
+                try:
+                    repo.lock.lock()
+                    break
+                except LockError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.5)
+            try:
+                yield repo
+            finally:
+                repo.lock.unlock()
+    except LockError as error:
+        raise EsrError("another DVC is at work in this folder; wait for it, or stop it first") from error
     except DvcException as error:
-        raise EsrError(f"dvc status fails: {' '.join(str(error).split())}") from error
+        raise EsrError(f"DVC refuses: {' '.join(str(error).split())}") from error
+
+
+def _changed(repo: "Repo") -> set[str]:
+    """What `dvc status` says: the names of the stages that DVC holds for changed."""
+    return {stage.addressing for stage in repo.index.stages if stage.status()}
+
+
+def _record(repo: "Repo", names: list[str]) -> None:
+    """What `dvc commit --force NAME ...` does, but for all at once: that one rewrites dvc.lock for each name."""
+    from dvc.dvcfile import LOCK_FILE, Lockfile
+
+    stages = {stage.addressing: stage for stage in repo.index.stages}
+    for name in names:
+        stages[name].save()
+        stages[name].commit()
+    Lockfile(repo, LOCK_FILE).dump_stages([stages[name] for name in names])
 
 
 def _tell_snakemake(nodes: list[Node]) -> None:
