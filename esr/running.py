@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,10 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             import_row(row, node.input(row.checkpoint), node.output("weights.safetensors"), node.name)
         case "teacher" | "distill" | "train" | "finetune":
             watch.catch_sigterm()
+            from esr.planning.ahead import work_ahead
             from esr.training.stage import run_phase
 
+            watch.ahead = cache(lambda: work_ahead(graph, params, node))
             run_phase(row, params.rule.training, params.engine, node, checkpoints, watch)
         case "prune":
             watch.catch_sigterm()

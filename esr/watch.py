@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from esr.tracking.journal import Journal
     from esr.training.curve import Point
 
+BAR_EVERY = 2.0  # seconds between two estimates of the entry's time
 LINE_EVERY = 30.0  # seconds between two progress lines of a stage that has no terminal of its own
 
 
@@ -37,6 +39,7 @@ class Watch:
         self.journal = journal
         self.terminated = False
         self.summary = ""  # said when the stage is done
+        self.ahead: Callable[[], float] = lambda: 0.0  # training that follows in the entry, in units of this stage's
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("a", encoding="utf-8")
         self._bar = _new_bar() if bar else None
@@ -101,14 +104,24 @@ class Watch:
             self._first, self._samples = (time.monotonic(), done), samples
         if self._bar:
             if not self._bar.tasks or self._bar.tasks[-1].description != name:
-                self._bar.add_task(name, total=total, completed=done)
+                self._bar.add_task(name, total=total, completed=done, entry="")
                 self._bar.start()
             self._bar.update(self._bar.tasks[-1].id, completed=done)
-        elif time.monotonic() - self._last_line >= LINE_EVERY:
-            self._last_line = time.monotonic()
-            rate = self._rate(done)
+        if time.monotonic() - self._last_line < (BAR_EVERY if self._bar else LINE_EVERY):
+            return
+        self._last_line = time.monotonic()
+        rate = self._rate(done)
+        entry = self._entry_left(done, total, rate)
+        if self._bar:
+            self._bar.update(self._bar.tasks[-1].id, entry=entry)
+        else:
             left = f", {rate:.2f} it/s, {duration((total - done) / rate)} left" if rate else ""
-            self.say(f"iteration {done} of {total}{left}")
+            self.say(f"iteration {done} of {total}{left}{entry}")
+
+    def _entry_left(self, done: int, total: int, rate: float) -> str:
+        """Roughly the time until the entry is trained, where more phases follow."""
+        ahead = self.ahead() if rate else 0.0
+        return f", {duration((total - done + ahead * total) / rate)} or so for the entry" if ahead else ""
 
     def _rate(self, done: int) -> float:
         """Iterations per second since this process began to train; 0 while unknown."""
@@ -135,6 +148,7 @@ def _new_bar() -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[entry]}"),
     )
     return Progress(*columns, console=Console(stderr=True))
 
