@@ -112,7 +112,7 @@ def _bearable_batch(stage: TrainingStage, network: nn.Module, engine: Engine, im
     """The stage's batch, or on a CPU what it can do of it in a few seconds."""
     if engine.device.type == "cuda":
         return stage.schedule.batch
-    (second,), _ = _timed(stage, network, engine, images, batch=1, warm_up=1, fewest=1, patience=0.0)
+    (second,), _ = _timed(stage, network, engine, images, batch=1, once=True)
     return max(1, min(stage.schedule.batch, int(HEAVIEST / second)))
 
 
@@ -122,13 +122,11 @@ def _timed(
     engine: Engine,
     images: PackedSet,
     batch: int,
-    warm_up: int = WARM_UP,
-    fewest: int = FEWEST,
-    patience: float = PATIENCE,
+    once: bool = False,
 ) -> tuple[list[float], float]:
-    """Seconds of each timed iteration, and of all that came before them."""
+    """Seconds of each timed iteration (of a single one with ``once``), and of all that came before them."""
     begun = time.perf_counter()
-    clock = _Clock(engine.device, warm_up, fewest, patience)
+    clock = _Clock(engine.device, 1, 1, 0.0) if once else _Clock(engine.device, WARM_UP, FEWEST, PATIENCE)
     row = stage.row
 
     def batches(first: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -137,7 +135,7 @@ def _timed(
     data_range = data_range_of(network)
     plan = Plan(
         name=stage.node.name,
-        iterations=10 * MOST + 10 * warm_up,
+        iterations=10 * (WARM_UP + MOST),
         rate=lambda iteration: 0.0,  # as long as a real one, and the weights stay sane
         betas=row.betas,
         clip_gradients=row.clip_gradients,

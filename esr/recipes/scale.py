@@ -37,6 +37,9 @@ class LearningRate(Row):
     """Few iterations want a higher rate in the first phase, and a warm-up."""
 
     first_at_least: float | None = Field(None, gt=0, description="floor of the rate of teachers and first phases")
+    first_at_most_times: float | None = Field(
+        None, ge=1, description="bound of what the floor does, in multiples of the paper's rate: some networks diverge"
+    )
     later_at_most: float | None = Field(None, gt=0, description="ceiling of the rate of later phases")
     warmup: int = Field(0, ge=0, description="iterations over which the rate of teachers and first phases rises from 0")
 
@@ -102,17 +105,12 @@ def shrink_phase(phase: Phase, role: Role, rule: TrainingRule, images: int) -> S
     paper = paper_iterations(phase, images)
     given = {"teacher": rule.length.teacher, "first": rule.length.first, "later": rule.length.later}[role]
     iterations = given or max(1, round(paper / rule.length.divide))
-    rate = phase.learning_rate
-    if role == "later":
-        rate = min(rate, rule.learning_rate.later_at_most or rate)
-    else:
-        rate = max(rate, rule.learning_rate.first_at_least or rate)
     return Schedule(
         iterations=iterations,
         warmup=0 if role == "later" else min(rule.learning_rate.warmup, iterations // 2),
         patch=shrink_patch(phase, rule),
         batch=shrink_batch(phase, rule),
-        learning_rate=rate,
+        learning_rate=shrink_rate(phase.learning_rate, role, rule.learning_rate),
         milestones=[round(milestone * iterations / paper) for milestone in phase.milestones],
         validate_every=rule.validate_every,
     )
@@ -129,6 +127,14 @@ def shrink_round(row: Prune, rule: TrainingRule) -> Schedule:
         milestones=[],
         validate_every=rule.validate_every,
     )
+
+
+def shrink_rate(paper: float, role: Role, rule: LearningRate) -> float:
+    """The learning rate that a phase starts with at this scale."""
+    if role == "later":
+        return min(paper, rule.later_at_most or paper)
+    floor = min(rule.first_at_least or paper, paper * (rule.first_at_most_times or math.inf))
+    return max(paper, floor)
 
 
 def shrink_patch(row: Optimisation, rule: TrainingRule) -> int:

@@ -12,7 +12,7 @@ from esr.errors import EsrError
 from esr.graph import Graph, read_yaml
 from esr.recipes.read import check
 from esr.recipes.rows import FreshPhase
-from esr.recipes.scale import TrainingRule, paper_iterations, shrink_phase, thin_teacher
+from esr.recipes.scale import LearningRate, TrainingRule, paper_iterations, shrink_phase, thin_teacher
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")
@@ -111,6 +111,13 @@ def test_the_rule_by_hand() -> None:
         "inner": 32,
         "blocks": 6,
     }
+
+
+def test_the_floor_of_the_rate_is_bounded_by_the_paper_s_own() -> None:
+    rule = RULE.model_copy(update={"learning_rate": LearningRate(first_at_least=2e-3, first_at_most_times=5)})
+    rates = [shrink_phase(row(learning_rate=paper), "first", rule, images=800).learning_rate for paper in (2e-4, 1e-3)]
+    assert rates == [1e-3, 2e-3]
+    assert shrink_phase(row(learning_rate=3e-3), "first", rule, images=800).learning_rate == 3e-3
 
 
 def test_an_epoch_uses_each_image_once() -> None:
