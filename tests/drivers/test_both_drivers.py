@@ -186,7 +186,8 @@ def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     if driver == "snakemake":
-        working.well("esr", "run")
+        working.well("esr", "sync")  # unlocks the folder
+        working.well(*command)
     else:
         working.well("dvc", "repro", *target)
     assert "goes on from iteration" in log.read_text()
