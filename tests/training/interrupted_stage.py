@@ -14,7 +14,7 @@ from esr.watch import Watch
 
 # Processes are forked from a server that has imported torch, so that a hundred of them take seconds.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["esr.compression.prune", __name__])
+_CONTEXT.set_forkserver_preload(["esr.compression.prune", "torch._dynamo", __name__])  # Adam imports _dynamo
 
 
 class PowerCut(Exception):

@@ -10,7 +10,7 @@ import pytest
 from conftest import Project
 
 STAGES = ["distill/slimrlfn-distill", "finetune/slimrlfn-640", "prune/slimrlfn-pruned"]
-ITERATIONS = 24  # of each: a phase, or three rounds of eight
+ITERATIONS = 18  # of each: a phase, or three rounds of six
 CODES = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 143, "exception": 1, "": 0}
 
 
