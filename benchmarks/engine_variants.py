@@ -87,6 +87,7 @@ def measure(folder: Path) -> dict[str, Any]:
         for name, batches in _sources(images, task).items():
             (_, engine), *_ = engines(["graph tf32"])
             _put(results, f"{task}: batches, graph tf32", name, lambda t=task, e=engine, b=batches: ours(t, e, b))
+        _put_waiting(results[f"{task}: batches, graph tf32"])
     for name in ("fp32", "tf32", "bf16"):
         for words in ("graph", "compiled graph"):
             (_, engine), *_ = engines([f"{words} tf32"])
@@ -108,6 +109,14 @@ def _taught(engine: Engine) -> float:
     teacher = RLFN(channels=196, inner=196, blocks=6)
     target = Teacher.of(teacher, data_range_of(teacher), 1.0, engine)
     return ours(TEACHER_TASK, engine, one_batch(TEACHER_TASK, DEVICE), target)
+
+
+def _put_waiting(found: dict[str, Any]) -> None:
+    """The share of the time that a loop waits for data: what it lacks to one that never does."""
+    for name in ("resident", "cropped by 2 threads"):
+        if isinstance(found[name], float) and isinstance(found["no data"], float):
+            found[f"{name}: share of time waiting"] = round(1 - found[name] / found["no data"], 3)
+            print(f"{name}: {found[f'{name}: share of time waiting']:.1%} of the time spent waiting for data")
 
 
 def _put(results: dict[str, Any], group: str, name: str, run: Any) -> None:

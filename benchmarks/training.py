@@ -1,6 +1,7 @@
 """Images per second of whole training loops: ours, BasicSR's, and ours with the branches run one by one.
 
     python benchmarks/training.py --basicsr ../BasicSR    # needs opencv-python-headless, lmdb, tqdm beside esr
+    python benchmarks/training.py --part composed         # composed kernels against branch by branch
     python benchmarks/training.py --part engine           # on a GPU: what each setting of `engine` is worth
 
 Everything runs on the same photographs, network, batch, patch, loss (L1), optimiser (Adam) and EMA, in fp32, each run
@@ -52,12 +53,17 @@ def tasks(sizes: list[str]) -> list[Task]:
     return found
 
 
+def start_engine() -> Engine:
+    """The engine of params.yaml, with all cores."""
+    torch.set_num_threads(CORES)
+    settings = EngineSettings.model_validate(read_yaml(PARAMS_FILE)["engine"])
+    return Engine(settings, torch.device("cuda" if GPU else "cpu"))
+
+
 def run_ours(task: Task, folder: Path) -> float:
     """Our loop, as a stage would run it."""
-    device = torch.device("cuda" if GPU else "cpu")
-    torch.set_num_threads(CORES)
-    engine = Engine(EngineSettings.model_validate(read_yaml(PARAMS_FILE)["engine"]), device)
-    return ours(task, engine, crops_of(packed(folder), task, device))
+    engine = start_engine()
+    return ours(task, engine, crops_of(packed(folder), task, engine.device))
 
 
 def run_theirs(task: Task, folder: Path, checkout: Path) -> float:
@@ -103,9 +109,8 @@ def alternate(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str,
 
 
 def convolution_peak() -> float:
-    """FLOP/s of the device's own convolution at its best: 256 channels, 3x3, channels_last, fp32."""
-    device = "cuda" if GPU else "cpu"
-    torch.set_num_threads(CORES)
+    """FLOP/s of the device's own convolution at its best: 3x3, 256 channels, in fp32 or the engine's tf32."""
+    device = start_engine().device
     conv = nn.Conv2d(256, 256, 3, padding=1, device=device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.rand(8, 256, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
     best = float("inf")
@@ -128,7 +133,7 @@ def operations(task: Task) -> float:
 
 
 def compare(given: argparse.Namespace) -> dict[str, Any]:
-    """Ours against BasicSR's, and composed kernels against branches."""
+    """Our loop against BasicSR's, and against what the machine's convolution can do."""
     alone(prepare, given.folder, given.images, given.basicsr)
     peak = alone(convolution_peak)
     results: dict[str, Any] = {"convolution_peak_gflops": round(peak / 1e9, 1)}
@@ -140,10 +145,17 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
         found["share_of_convolution_peak"] = round(found["images_per_s"]["ours"] * operations(task) / peak, 3)
         results[str(task)] = found
         print(task, found["images_per_s"], found["ratio"], found["share_of_convolution_peak"], flush=True)
+    return results
+
+
+def compare_composed(given: argparse.Namespace) -> dict[str, Any]:
+    """Training through composed kernels against training branch by branch, as everyone else does it."""
+    alone(prepare, given.folder, given.images, None)
+    results: dict[str, Any] = {}
     for network in ("R2Net", "SlimRLFN"):
         tasks_of = {form: Task(f"{network} {form}", 16, 256, *COMPOSED) for form in ("training", "branches")}
         ways = {form: partial(alone, run_ours, task, given.folder) for form, task in tasks_of.items()}
-        results[f"{network}, composed and branch by branch"] = found = alternate(ways, given.rounds)
+        results[f"{network}, batch 16, HR 256"] = found = alternate(ways, given.rounds)
         print(network, found["images_per_s"], found["ratio"], flush=True)
     return results
 
@@ -151,7 +163,7 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Measure, print and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=["loops", "engine"], default="loops")
+    parser.add_argument("--part", choices=["loops", "composed", "engine"], default="loops")
     parser.add_argument("--basicsr", type=Path, help="checkout of BasicSR")
     parser.add_argument("--sizes", nargs="*", default=SIZES, help="batch x HR patch")
     parser.add_argument("--images", type=int, default=32)
@@ -159,11 +171,14 @@ def main() -> None:
     parser.add_argument("--note", default="", help="what the record must say of the machine")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "esr-benchmark-training")
     given = parser.parse_args()
+    where = "gpu" if GPU else "cpu"
     if given.part == "engine":
         alone(prepare, given.folder, given.images, None)
         results, name, what = alone(engine_variants.measure, given.folder), "training-engine", engine_variants.__doc__
+    elif given.part == "composed":
+        results, name, what = compare_composed(given), f"training-composed-{where}", compare_composed.__doc__
     else:
-        results, name, what = compare(given), "training-gpu" if GPU else "training-cpu", __doc__
+        results, name, what = compare(given), f"training-loops-{where}", __doc__
     print(write_record(name, f"{what}\n{given.note}".strip(), results))
 
 

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.util import find_spec
+from shutil import which
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +27,8 @@ class Engine:
         self.own = settings.cuda if device.type == "cuda" else settings.cpu
         # Several GPUs are for heavy networks, whose steps are not made of launches; their exchange is not recorded.
         self.graph = isinstance(self.own, OnCuda) and self.own.graph and ranks == 1
+        if self.own.compile:
+            _refuse_without_compilers(device)
         if device.type == "cuda":
             self._set_kernels()
 
@@ -56,7 +60,7 @@ class Engine:
 
     def recorded(self, step: Step) -> Step:
         """What to call for a step: the step as it stands, or its CUDA graph."""
-        return RecordedStep(step) if self.graph else step
+        return _explained(RecordedStep(step) if self.graph else step)
 
     def _set_kernels(self) -> None:
         # Products of composed kernels must not be rounded, so tf32 is for convolutions alone, not for matrices.
@@ -115,10 +119,38 @@ class RecordedStep:
             # thread_local: the threads that crop ahead may use the device meanwhile.
             with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 loss = self._step(self._lr, self._hr)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             why = str(error).splitlines()[0]
             raise EsrError(f"this step cannot be recorded ({why}); set engine.cuda.graph to false") from error
         return graph, loss
+
+
+def _explained(step: Step) -> Step:
+    """The step; where it fails for a reason that a user can mend, one line says which."""
+
+    def run(lr: Tensor, hr: Tensor) -> Tensor:
+        try:
+            return step(lr, hr)
+        except RuntimeError as error:
+            why = str(error).splitlines()[0]
+            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in why:
+                shape = f"a step on {len(hr)} HR patches of {hr.shape[-1]} px"
+                raise EsrError(f"memory does not hold {shape}; choose a smaller batch or patch") from error
+            if "deterministic implementation" in why:
+                raise EsrError(f"{why.split('.')[0]}; set engine.deterministic to false") from error
+            raise
+
+    return run
+
+
+def _refuse_without_compilers(device: torch.device) -> None:
+    wanted = {"Triton": find_spec("triton"), "cc": which("cc")} if device.type == "cuda" else {"c++": which("c++")}
+    lacking = [name for name, found in wanted.items() if not found]
+    if lacking:
+        key = f"engine.{device.type}.compile"
+        raise EsrError(f"torch.compile needs {' and '.join(lacking)}; install what is missing, or set {key} to false")
 
 
 @contextmanager

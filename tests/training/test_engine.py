@@ -91,6 +91,34 @@ def test_gradients_are_clipped_to_their_norm(tmp_path: Path) -> None:
     assert moments(2.0, "clipped") == pytest.approx(2.0, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("failure", "line"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory."),
+            "does not hold a step on 2 HR patches of 32 px; choose",
+        ),
+        (
+            RuntimeError("max_unpooling2d does not have a deterministic implementation, but you set ..."),
+            "max_unpooling2d does not have a deterministic implementation, .* set engine.deterministic to false",
+        ),
+    ],
+    ids=["memory", "deterministic"],
+)
+def test_what_a_user_can_mend_is_one_line(tmp_path: Path, failure: RuntimeError, line: str) -> None:
+    def fails(*_: object) -> torch.Tensor:
+        raise failure
+
+    with pytest.raises(EsrError, match=line):
+        train(network(), replace(PLAN, objective=fails), Checkpoints(tmp_path), Quiet())
+
+
+def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EsrError, match=r"needs c\+\+; .* set engine.cpu.compile to false"):
+        engine(cpu={"compile": True})
+
+
 def test_a_diverging_loss_names_iteration_rate_and_last_good_checkpoint(tmp_path: Path) -> None:
     """From iteration 500 on the loss is 100 times as high; an interval is 100 iterations."""
     calls = 0
