@@ -68,6 +68,7 @@ class Engine:
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.benchmark = not self.deterministic
         torch.use_deterministic_algorithms(self.deterministic)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is never read
         if self.deterministic:
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS is deterministic with a workspace of its own
 

@@ -28,13 +28,14 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch
     engine, data = plan.engine, plan.data
     engine.placed(network).train()
     parameters: list[Tensor] = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    rate = torch.zeros((), device=engine.device)
+    rate = torch.zeros((), device=engine.device)  # the learning rate, which every iteration sets
     optimiser = torch.optim.Adam(parameters, lr=rate, betas=plan.betas, fused=True, capturable=engine.graph)
     average = Average(network, plan.ema_decay)
     curve = Curve(plan.iterations, engine.device)
     forward = plan.ranks.shared(engine.compiled(network))
 
     def step(lr: Tensor, hr: Tensor) -> Tensor:
+        """What happens to a batch; gives its loss. A GPU may record it once and replay it: ``Engine.recorded``."""
         optimiser.zero_grad()
         loss = plan.objective(forward, lr, hr)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -83,7 +84,7 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch
                 psnr = validated.psnr
                 watch.picture("sample", validated.picture, done)
             watch.point(plan.name, curve.add(done, plan.rate(done - 1), psnr))
-        watch.progress(plan.name, done, plan.iterations, samples=len(lr))
+        watch.progress(plan.name, done, plan.iterations, samples=len(lr) * plan.ranks.count)
         if last or watch.terminated or checkpoints.due():
             checkpoints.save(state())
         if watch.terminated and not last:
