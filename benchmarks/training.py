@@ -54,8 +54,7 @@ def tasks(sizes: list[str]) -> list[Task]:
 
 
 def start_engine() -> Engine:
-    """The engine of params.yaml, with all cores."""
-    torch.set_num_threads(CORES)
+    """The engine of params.yaml."""
     settings = EngineSettings.model_validate(read_yaml(PARAMS_FILE)["engine"])
     return Engine(settings, torch.device("cuda" if GPU else "cpu"))
 
@@ -168,9 +167,11 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=SIZES, help="batch x HR patch")
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=CORES, help="CPU threads of either side, beside data workers")
     parser.add_argument("--note", default="", help="what the record must say of the machine")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "esr-benchmark-training")
     given = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = str(given.threads)  # of the processes that are started from here
     where = "gpu" if GPU else "cpu"
     if given.part == "engine":
         alone(prepare, given.folder, given.images, None)

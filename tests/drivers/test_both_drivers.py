@@ -228,6 +228,6 @@ def test_dvc_exp_run_changes_a_row(working: Project) -> None:
     working.well("dvc", "exp", "run", "-q", "-S", "benchmark.rlfn.validation=div2k", "report")
     params = yaml.safe_load((working.folder / "params.yaml").read_text())
     assert params["benchmark"]["rlfn"]["validation"] == "div2k"
-    shown = working.well("dvc", "metrics", "diff", "--json")
-    assert json.loads(shown)
+    shown = json.loads(working.run("dvc", "metrics", "diff", "--json").stdout)
+    assert "runs/demo/benchmark/rlfn/metrics.json" in shown
     assert "validation" in working.well("dvc", "params", "diff")
