@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from tiny_project import ROOT
 
 from esr.graph import Graph, read_yaml
 

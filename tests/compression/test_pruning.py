@@ -8,7 +8,7 @@ import sys
 import pytest
 import safetensors
 import torch
-from conftest import Project, wait_for
+from tiny_project import Project, wait_for
 from torch import nn
 
 from esr.compression.channels import remove_channels, widths_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Project
+from tiny_project import Project
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "adding-an-entry.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.M | re.S)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import Project, wait_for
+from tiny_project import Project, wait_for
 
 DIRTY = "runs/demo/finetune/rlfn-2/weights.safetensors"
 

@@ -3,8 +3,8 @@
 import json
 import re
 
-from conftest import Project
 from grown import grow, stages
+from tiny_project import Project
 
 from esr.graph import read_yaml
 

@@ -1,7 +1,7 @@
 """How much training follows a stage, against sums by hand."""
 
 import pytest
-from conftest import ROOT
+from tiny_project import ROOT
 
 from esr.graph import Graph, read_yaml
 from esr.planning.ahead import work_ahead

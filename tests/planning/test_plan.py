@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Project
+from tiny_project import Project
 
 from esr.graph import Graph, read_yaml
 from esr.planning import pace

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Project
 from made_checkpoints import made_checkpoint
+from tiny_project import Project
 
 from esr.errors import EsrError
 from esr.recipes.rows import Import

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from tiny_project import Project
 
 from esr.training.checkpoints import Checkpoints
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import interrupted_stage
 import pytest
-from conftest import Project
+from tiny_project import Project
 
 STAGES = ["distill/slimrlfn-distill", "finetune/slimrlfn-640", "prune/slimrlfn-pruned"]
 ITERATIONS = 18  # of each: a phase, or three rounds of six

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Project
 from small_training import CPU, PLAN, Quiet, content
+from tiny_project import Project
 
 from esr.data.batches import Batches
 from esr.data.bicubic import upscale

@@ -6,8 +6,8 @@ import sys
 
 import psutil
 import pytest
-from conftest import Project, wait_for
 from safetensors.torch import load_file
+from tiny_project import Project, wait_for
 
 WEIGHTS = "runs/demo/teacher/slimrlfn-teacher/weights.safetensors"
 CURVE = "runs/demo/teacher/slimrlfn-teacher/curve.csv"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import Project
+from tiny_project import Project
 from torch import Tensor, nn
 
 from esr.data.store import PackedSet, open_set
