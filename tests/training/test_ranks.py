@@ -36,8 +36,20 @@ def lengthen(project: Project, iterations: int) -> None:
 def helper_of(stage: "subprocess.Popen[str]") -> psutil.Process:
     """The stage's helper, once it trains."""
     parent = psutil.Process(stage.pid)
-    wait_for(lambda: bool(parent.children()), 60)
-    return parent.children()[0]
+
+    def helpers() -> list[psutil.Process]:
+        """What the stage asks on its way (git, say) comes and goes; a helper has its rank."""
+        return [child for child in parent.children() if is_helper(child)]
+
+    wait_for(lambda: bool(helpers()), 60)
+    return helpers()[0]
+
+
+def is_helper(process: psutil.Process) -> bool:
+    try:
+        return process.environ().get("LOCAL_RANK") == "1"
+    except psutil.Error:
+        return False
 
 
 def trained(project: Project, ranks: int) -> tuple[dict, list[dict[str, str]]]:

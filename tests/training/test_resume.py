@@ -37,7 +37,7 @@ def test_a_spoilt_newest_checkpoint_gives_way_to_the_one_before(
     newest = tmp_path / "latest.ckpt"
     newest.write_bytes(newest.read_bytes()[:-100])
     state = Checkpoints(tmp_path).load()
-    assert state is not None and state["done"] == 10
+    assert state is not None and 10 <= state["done"] < 30  # a slow machine saves between the two, too
     trained, curve = train(network(), PLAN, Checkpoints(tmp_path), Quiet())
     assert (content(trained), curve) == unkilled
 
