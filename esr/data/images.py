@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from esr.data.png16 import is_png16, read_png16, write_png16
+from esr.data.rgb_png import read_rgb_png
 from esr.errors import EsrError
 from esr.files import whole_file
 
@@ -56,6 +57,9 @@ def read_picture(path: Path, largest_side: int = LARGEST_SIDE) -> Picture:
             (CMYK, Lab, float, 16-bit colour other than PNG's) that cannot be had exactly.
     """
     with _opened(path, largest_side) as image:
+        plain = read_rgb_png(path, image)
+        if plain is not None:
+            return Picture(plain, image.info.get("icc_profile"))
         deep = is_png16(image)
         image.load()
         mode = _exact_mode(path, image, deep)

@@ -24,17 +24,21 @@ def saved(path: Path, pixels, mode=None, **options) -> Path:
     return path
 
 
-def plain_png16(pixels, colour_type) -> bytes:
-    """A 16-bit PNG by the specification: unfiltered rows of big-endian samples."""
+def chunk(name, data) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    height, width = pixels.shape[:2]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+def png(width, height, bits, colour_type, rows, interlaced=False) -> bytes:
+    """A PNG by the specification, of rows that have their filter's number in front."""
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, interlaced)
     parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def plain_png16(pixels, colour_type) -> bytes:
+    """A 16-bit PNG by the specification: unfiltered rows of big-endian samples."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    return png(pixels.shape[1], pixels.shape[0], 16, colour_type, rows)
 
 
 class TestExact:
@@ -87,6 +91,29 @@ class TestExact:
             upright = np.asarray(ImageOps.exif_transpose(image))
         assert (read_rgb(path) == upright).all()
         assert image_size(path) == upright.shape[:2]
+
+    def test_an_orientation_behind_the_samples_of_a_png(self, tmp_path):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        path = saved(tmp_path / "a.png", RGB)
+        content = path.read_bytes()
+        path.write_bytes(content[:-12] + chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) + content[-12:])
+        assert (read_rgb(path) == np.rot90(RGB, -1)).all()
+
+    def test_an_interlaced_png(self, tmp_path):
+        """2x2 pixels in Adam7's order: its passes 1, 6 and 7 have a pixel, a pixel and a row."""
+        (first, second), row = RGB[:2, :2][0], RGB[1, :2]
+        rows = b"".join(b"\0" + part.tobytes() for part in (first, second, row))
+        path = tmp_path / "a.png"
+        path.write_bytes(png(2, 2, 8, 2, rows, interlaced=True))
+        assert (read_rgb(path) == RGB[:2, :2]).all()
+
+    @pytest.mark.parametrize("level", [0, 1, 9])
+    def test_a_png_of_many_filters_is_what_pillow_reads(self, tmp_path, level):
+        ramp = np.linspace(0, 255, 300).astype(np.uint8)
+        smooth = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None, :200], ramp[::-1][:, None]), axis=2)
+        path = saved(tmp_path / "a.png", smooth, compress_level=level)
+        assert (read_rgb(path) == smooth).all()
 
     def test_a_telephones_jpeg_with_a_preview_inside(self, tmp_path):
         path = tmp_path / "a.jpg"
