@@ -8,7 +8,7 @@ import pytest
 from esr.graph import Graph, read_yaml
 from esr.planning.guesses import read_guesses
 from esr.recipes.read import check
-from esr.recipes.scale import shrink_phase
+from esr.recipes.scale import paper_iterations, shrink_phase
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")
@@ -49,6 +49,11 @@ RECIPES = {
         "train/ripfdn-1": (64, 64, "l1", 5e-4, "constant", (1_200_000, "iterations"), "df2k"),
         "finetune/ripfdn-2": (64, 256, "l1", 5e-4, "constant", (500_000, "iterations"), "df2k"),
     },
+    "edrn": {
+        "train/edrn-1": (256, 64, "l1", 2e-4, "constant", (200, "epochs"), "df2k"),
+        "finetune/edrn-2": (256, 64, "l1", 4e-5, "constant", (50, "epochs"), "df2k"),
+        "finetune/edrn-3": (256, 64, "l2", 4e-5, "constant", (50, "epochs"), "df2k"),
+    },
     "rlfn": {
         "train/rlfn-1": (256, 64, "l1", 5e-4, HALVED, (1_000_000, "iterations"), "df2k"),
         "finetune/rlfn-2": (256, 64, "l1", 5e-4, HALVED, (1_000_000, "iterations"), "df2k"),
@@ -62,6 +67,7 @@ SOURCES = {
     "slimrlfn": {"div2k", "flickr2k", "lsdir"},
     "ifadnet": {"div2k", "flickr2k", "lsdir"},  # Flickr2K for its teacher
     "ripfdn": {"div2k", "flickr2k"},
+    "edrn": {"div2k", "flickr2k"},
     "rlfn": {"div2k", "flickr2k"},
     "rfdn": {"div2k"},
 }
@@ -136,6 +142,8 @@ def test_iterations_at_pilot_scale() -> None:
     lengths = {key: shrink_phase(phase, "later", rule, images=800).iterations for key, phase in phases.items()}
     assert lengths["r2net-1"] == lengths["r2net-2"] == lengths["r2net-3"] == 20_000
     assert lengths["slimrlfn-distill"] == lengths["slimrlfn-640"] == 1382  # 100 x 88,441 / 64 / 100
+    assert lengths["edrn-1"] == 2000
+    assert paper_iterations(phases["edrn-1"], images=800) == 200_000
 
 
 def test_published_numbers_are_those_in_print() -> None:
@@ -143,7 +151,7 @@ def test_published_numbers_are_those_in_print() -> None:
     assert published["ripfdn"] == {}
     assert published["slimrlfn"] == {"psnr_valid": 26.914, "psnr_test": 27.026}
     assert published["r2net"]["runtime_on"] == "RTX 3090, 300x400 input"
-    assert published["rfdn"]["psnr_valid"] == 29.04
+    assert (published["edrn"]["psnr_valid"], published["rfdn"]["psnr_valid"]) == (28.98, 29.04)
     assert (published["ifadnet"]["flops_g"], published["ifadnet"]["memory_mb"]) == (9.78, 508.4)
     assert published["rlfn"]["memory_mb"] == 774.28
 
