@@ -1,11 +1,16 @@
 """One tiny pipeline, run once through Snakemake, which the tests copy and go on from."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from tiny_project import ROOT, Project, keep_only, shrink
+
+# Two workers, and what they start, share two cores: several threads each would wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +55,15 @@ def fresh(everything: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 @pytest.fixture(scope="session")
 def made(fresh: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The tiny project after `snakemake --cores all`. Do not change it: copy it."""
-    project = fresh.copy(tmp_path_factory.mktemp("snakemake") / "esr")
-    project.well("snakemake", "--cores", "all")
-    return project
+    """The tiny project after `snakemake --cores all`, made once for all workers. Do not change it: copy it."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder, finished = shared / "made" / "esr", shared / "made.finished"
+    with FileLock(shared / "made.lock"):
+        if not finished.exists():
+            fresh.copy(folder).well("snakemake", "--cores", "all")
+            finished.touch()
+    return Project(folder)
 
 
 @pytest.fixture
