@@ -23,10 +23,7 @@ from esr.planning.phases import at_scale  # noqa: E402
 from esr.planning.plan import make_plan  # noqa: E402
 
 KEPT = Path(".esr/plan.json")
-WHAT = (
-    "Seconds that `esr plan` expected for each stage of a scale, and what the run that followed took. Both shared the "
-    "machine with other work."
-)
+WHAT = "Seconds that `esr plan` expected for each stage of a scale, and what the run took, on the same machine."
 
 
 def keep_plan() -> None:
@@ -66,13 +63,14 @@ def compare() -> None:
 
 
 def _span(scale: str, name: str) -> tuple[float, float] | None:
-    """First begin and last end of a stage's newest journal, in seconds; None where it has not run."""
+    """A stage's first begin and the end of its work in its newest journal, in seconds; None where it has not run."""
     kind, _, key = name.partition("@")
     journals = sorted(Path(".esr/journal", scale, kind, key or kind).glob("*/events.jsonl"), key=_changed)
     if not journals:
         return None
     events = [json.loads(line) for line in journals[-1].read_text().splitlines()]
-    return events[0]["time"] / 1e3, events[-1]["time"] / 1e3
+    finished = next((event for event in events if event.get("status") == "finished"), events[-1])
+    return events[0]["time"] / 1e3, finished["time"] / 1e3
 
 
 def _changed(path: Path) -> float:
