@@ -148,12 +148,16 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def compare_composed(given: argparse.Namespace) -> dict[str, Any]:
-    """Training through composed kernels against training branch by branch, as everyone else does it."""
-    alone(prepare, given.folder, given.images, None)
+    """Training through composed kernels against training branch by branch: in our loop, and in BasicSR's, as usual."""
+    alone(prepare, given.folder, given.images, given.basicsr)
     results: dict[str, Any] = {}
     for network in ("R2Net", "SlimRLFN"):
         tasks_of = {form: Task(f"{network} {form}", 16, 256, *COMPOSED) for form in ("training", "branches")}
         ways = {form: partial(alone, run_ours, task, given.folder) for form, task in tasks_of.items()}
+        if given.basicsr:
+            ways["branches in BasicSR's loop"] = partial(
+                alone, run_theirs, tasks_of["branches"], given.folder, given.basicsr
+            )
         results[f"{network}, batch 16, HR 256"] = found = alternate(ways, given.rounds)
         print(network, found["images_per_s"], found["ratio"], flush=True)
     return results
