@@ -231,3 +231,14 @@ def test_dvc_exp_run_changes_a_row(working: Project) -> None:
     shown = json.loads(working.run("dvc", "metrics", "diff", "--json").stdout)
     assert "runs/demo/benchmark/rlfn/metrics.json" in shown
     assert "validation" in working.well("dvc", "params", "diff")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(working: Project) -> None:
+    folder = working.folder / "runs/demo/fuse/rlfn"
+    shutil.rmtree(folder)
+    folder.write_text("a file where a folder should be")
+    done = working.run("esr", "fuse", "rlfn")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("esr: cannot write runs/demo/fuse/rlfn/weights.safetensors")
+    assert "Traceback" not in done.stderr
+    assert folder.is_file()
