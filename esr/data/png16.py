@@ -62,7 +62,7 @@ def write_png16(path: Path, image: NDArray[np.uint16], icc_profile: bytes | None
 
 def _layout(image: Image.Image) -> str:
     assert isinstance(image, PngImageFile)
-    return str(image.tile[0].args)
+    return str(image.tile[0].args) if image.tile else ""  # a file may end before its samples
 
 
 def _decode(path: Path, layout: str) -> NDArray[np.uint8]:

@@ -160,6 +160,11 @@ class TestRefused:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         self.check(path, "is damaged")
 
+    def test_a_png_without_samples(self, tmp_path):
+        path = saved(tmp_path / "a.png", RGB)
+        path.write_bytes(path.read_bytes()[:33] + chunk(b"IEND", b""))
+        self.check(path, "is damaged")
+
     def test_a_flipped_bit(self, tmp_path):
         path = saved(tmp_path / "a.png", RANDOM.integers(0, 256, (90, 140, 3), dtype=np.uint8))
         content = bytearray(path.read_bytes())
