@@ -1,9 +1,9 @@
-"""A plan against the run that followed it.
+"""A plan against a run on the same machine.
 
-In the project's folder, before and after ``make run``::
+In the project's folder, ``plan`` before the run or after it::
 
-    python benchmarks/plan_against_run.py plan     # measure, and keep the plan
     make run
+    python benchmarks/plan_against_run.py plan     # measure, and keep the plan
     python benchmarks/plan_against_run.py compare  # write a record
 
 A stage's own time is what its journal spans; the plan's is without what every stage costs before and after its work,
