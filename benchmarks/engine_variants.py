@@ -1,12 +1,14 @@
-"""What each setting of the table ``engine`` is worth on a GPU: images per second of our whole loop.
+"""What each setting of the table ``engine`` is worth: images per second of our whole loop.
 
-Run by ``python benchmarks/training.py --part engine``, in one process. What is compared within a task runs one after
-the other on the same machine; differences of a few percent are noise.
+Run by ``python benchmarks/training.py --part engine``. On a GPU all runs in one process, one after the other; on a CPU
+each has a process of its own, in alternating rounds. Differences of a few percent are noise.
 """
 
 import gc
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,12 @@ from torch import nn
 
 from esr.data.store import PackedSet
 from esr.networks.rlfn import RLFN
-from esr.recipes.engine import EngineSettings, OnCuda
+from esr.recipes.engine import EngineSettings
 from esr.training.engine import Engine
 from esr.training.objective import Teacher
 from esr.weights import data_range_of
 
-DEVICE = torch.device("cuda")
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 STEPS = {(16, 256): 120, (64, 256): 60, (16, 640): 30, (64, 640): 12}  # timed iterations: a second or two
 TEACHER_TASK = Task("SlimRLFN training", 64, 256, 20, warm_up=8)
 
@@ -34,14 +36,30 @@ class ContiguousEngine(Engine):
         return network.to(self.device)
 
 
+class ExactlySmallEngine(Engine):
+    """With numbers below 1e-38 as they are, which a CPU computes slowly."""
+
+    def __init__(self, settings: EngineSettings, device: torch.device) -> None:
+        super().__init__(settings, device)
+        torch.set_flush_denormal(False)
+
+
+KINDS = {"contiguous": ContiguousEngine, "denormals": ExactlySmallEngine}
+
+
 def engines(names: list[str]) -> Iterator[tuple[str, Engine]]:
     """Engines by what they are called, such as ``compiled graph bf16``; each sets the kernels when it is made."""
     for name in names:
         words = name.split()
-        precision = next(word for word in words if word in ("fp32", "tf32", "bf16"))
-        own = OnCuda(precision=precision, compile="compiled" in words, graph="graph" in words)
-        settings = EngineSettings(deterministic="deterministic" in words, cuda=own)
-        yield name, (ContiguousEngine if "contiguous" in words else Engine)(settings, DEVICE)
+        own = {
+            "precision": next(word for word in words if word in ("fp32", "tf32", "bf16")),
+            "compile": "compiled" in words,
+        }
+        if "graph" in words:
+            own["graph"] = True
+        settings = EngineSettings.model_validate({"deterministic": "deterministic" in words, DEVICE.type: own})
+        kind = next((KINDS[word] for word in words if word in KINDS), Engine)
+        yield name, kind(settings, DEVICE)
 
 
 ALL = [
@@ -61,6 +79,12 @@ ALL = [
 ]
 SOME = ["contiguous fp32", "tf32", "graph tf32", "compiled graph tf32", "compiled graph bf16"]
 FEW = ["tf32", "graph tf32", "compiled graph tf32"]
+ON_CPU = ["fp32", "contiguous fp32", "denormals fp32", "bf16", "compiled fp32"]  # the first against the others
+CPU_TASKS = [
+    Task(f"{network} {form}", 16, 256, iterations=6, warm_up=2)
+    for network in ("SlimRLFN", "R2Net")
+    for form in ("training", "deploy")
+]
 TASKS = [
     ("SlimRLFN training", 64, 256, ALL),
     ("SlimRLFN training", 16, 256, SOME),
@@ -94,6 +118,20 @@ def measure(folder: Path) -> dict[str, Any]:
             engine.own = engine.own.model_copy(update={"teacher_precision": name})
             _put(results, f"{TEACHER_TASK}: under RLFN 6x196", f"{words}, teacher {name}", lambda e=engine: _taught(e))
     return results
+
+
+def on_cpu(task: Task, name: str, folder: Path) -> float:
+    """Images per second of one setting on a CPU."""
+    ((_, engine),) = engines([name])
+    return ours(task, engine, crops_of(packed(folder), task, DEVICE))
+
+
+def seconds_to_start(task: Task, name: str, folder: Path) -> float:
+    """What a setting needs for a training of two iterations: what compiling costs where no cache helps."""
+    os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
+    begun = time.perf_counter()
+    on_cpu(replace(task, iterations=1, warm_up=1), name, folder)
+    return time.perf_counter() - begun
 
 
 def _sources(images: PackedSet, task: Task) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     python benchmarks/training.py --basicsr ../BasicSR    # needs opencv-python-headless, lmdb, tqdm beside esr
     python benchmarks/training.py --part composed         # composed kernels against branch by branch
-    python benchmarks/training.py --part engine           # on a GPU: what each setting of `engine` is worth
+    python benchmarks/training.py --part engine           # what each setting of the table `engine` is worth
 
 Everything runs on the same photographs, network, batch, patch, loss (L1), optimiser (Adam) and EMA, in fp32, each run
 in a process of its own. Rounds alternate, so that a machine that is busy or throttles hurts all alike; the ratio is
@@ -163,6 +163,21 @@ def compare_composed(given: argparse.Namespace) -> dict[str, Any]:
     return results
 
 
+def compare_settings(given: argparse.Namespace) -> dict[str, Any]:
+    """What each setting is worth on a CPU, and what it costs to start with it."""
+    results: dict[str, Any] = {}
+    for task in engine_variants.CPU_TASKS:
+        ways = {
+            name: partial(alone, engine_variants.on_cpu, task, name, given.folder) for name in engine_variants.ON_CPU
+        }
+        results[str(task)] = found = alternate(ways, given.rounds)
+        found["seconds_of_two_iterations"] = {
+            name: round(alone(engine_variants.seconds_to_start, task, name, given.folder), 1) for name in ways
+        }
+        print(task, found["images_per_s"], found["ratio"], found["seconds_of_two_iterations"], flush=True)
+    return results
+
+
 def main() -> None:
     """Measure, print and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -179,7 +194,8 @@ def main() -> None:
     where = "gpu" if GPU else "cpu"
     if given.part == "engine":
         alone(prepare, given.folder, given.images, None)
-        results, name, what = alone(engine_variants.measure, given.folder), "training-engine", engine_variants.__doc__
+        results = alone(engine_variants.measure, given.folder) if GPU else compare_settings(given)
+        name, what = f"training-engine-{where}", engine_variants.__doc__
     elif given.part == "composed":
         results, name, what = compare_composed(given), f"training-composed-{where}", compare_composed.__doc__
     else:

@@ -53,13 +53,13 @@ def prune(
     leaves the order open). Which layers may shrink, the network says (``prunable()``, with ``widths`` in its
     constructor). Every round trains with checkpoints of its own, so a killed stage goes on inside its round.
     """
+    engine = start_engine(settings)
+    watch.say(f"computes on {engine}")
     network, info = load_network(node.weights(row.from_))
     network = fuse(network)
     layers = _prunable_layers(network, row.network, node.name)
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
     schedule = shrink_round(row, rule)
-    engine = start_engine(settings)
-    watch.say(f"computes on {engine}")
     network.to(engine.device)
     plan = Plan(
         name=f"{node.kind} {node.key}",

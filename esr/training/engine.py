@@ -18,7 +18,10 @@ WARM_UP = 3  # steps that run as they stand before one is recorded: kernels are 
 
 
 class Engine:
-    """The table `engine` of params.yaml on one device. Making one sets the kernels of the whole process."""
+    """The table `engine` of params.yaml on one device. Making one sets the kernels of the whole process.
+
+    A stage makes its engine before it computes anything: threads start with the settings of the one that starts them.
+    """
 
     def __init__(self, settings: EngineSettings, device: torch.device, ranks: int = 1) -> None:
         self.device = device
@@ -31,6 +34,9 @@ class Engine:
             _refuse_without_compilers(device)
         if device.type == "cuda":
             self._set_kernels()
+        else:
+            # Saturated attention makes numbers below 1e-38, with which a processor computes many times as slowly.
+            torch.set_flush_denormal(True)
 
     def __str__(self) -> str:
         """Every choice, for the log."""
@@ -38,6 +44,7 @@ class Engine:
         devices = f"{self.ranks} x {name}" if self.ranks > 1 else name
         chosen = [devices, self.own.precision, f"teacher {self.own.teacher_precision}", "channels_last", "fused Adam"]
         chosen += ["compiled"] * self.own.compile + ["CUDA graph"] * self.graph
+        chosen += ["denormals as zeros"] * (self.device.type == "cpu")
         exact = self.deterministic or self.device.type == "cpu"
         return ", ".join([*chosen, "deterministic" if exact else "not deterministic"])
 

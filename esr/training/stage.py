@@ -38,11 +38,12 @@ def run_phase(
     row: Phase, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: Watch
 ) -> None:
     """Train one phase: a row of `teacher`, `distill`, `train` or `finetune`."""
-    network, info = first_network(row, rule, node)
     helper = [sys.executable, "-m", "esr.training.stage", node.kind, node.key, str(checkpoints)]
     with together(ranks_of(row), helper) as ranks:
-        plan = _plan(row, rule, settings, node, info.data_range, ranks)
-        watch.say(f"computes on {plan.engine}")
+        engine = start_engine(settings, ranks)
+        network, info = first_network(row, rule, node)
+        plan = _plan(row, rule, engine, node, info.data_range, ranks)
+        watch.say(f"computes on {engine}")
         trained, points = train(network, plan, Checkpoints(checkpoints), watch)
     write_curve(node.output("curve.csv"), points)
     save_weights(node.output("weights.safetensors"), trained.state_dict(), info)
@@ -58,15 +59,13 @@ def help_phase(kind: str, key: str, checkpoints: Path) -> None:
     params = check(graph.params)
     node = graph.find(kind, key)
     row = params.row(kind, key)
+    engine = start_engine(params.engine, ranks)
     network, info = first_network(row, params.rule.training, node)
-    plan = _plan(row, params.rule.training, params.engine, node, info.data_range, ranks)
+    plan = _plan(row, params.rule.training, engine, node, info.data_range, ranks)
     train(network, helping(plan), OnlyRead(checkpoints), Silence())
 
 
-def _plan(
-    row: Phase, rule: TrainingRule, settings: EngineSettings, node: Node, data_range: float, ranks: Ranks
-) -> Plan:
-    engine = start_engine(settings, ranks)
+def _plan(row: Phase, rule: TrainingRule, engine: Engine, node: Node, data_range: float, ranks: Ranks) -> Plan:
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
     schedule = shrink_phase(row, role_of(node.kind), rule, len(training_set))
     return Plan(

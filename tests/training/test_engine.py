@@ -1,5 +1,8 @@
 """The table `engine`: what it changes, what it refuses, and that a log says it."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,9 +37,24 @@ def test_on_a_cpu_only_the_cpus_settings_matter(tmp_path: Path) -> None:
 
 def test_every_choice_is_told() -> None:
     told = str(engine(cpu={"precision": "bf16"}))
-    for choice in ("CPU", "bf16", "teacher fp32", "channels_last", "fused Adam", "deterministic"):
+    for choice in ("CPU", "bf16", "teacher fp32", "channels_last", "fused Adam", "denormals as zeros", "deterministic"):
         assert choice in told
     assert "compiled" not in told and "compiled" in str(engine(cpu={"compile": True}))
+
+
+def test_a_cpu_takes_denormals_for_zeros() -> None:
+    """In every thread: half of a large tensor is the work of the second."""
+    program = """
+import torch
+from esr.recipes.engine import EngineSettings
+from esr.training.engine import Engine
+Engine(EngineSettings(), torch.device("cpu"))
+print(torch.get_num_threads(), int((torch.full((1_000_000,), 2e-38) * 0.1).count_nonzero()))
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "OMP_NUM_THREADS": "2"}, capture_output=True, text=True
+    )
+    assert told.stdout.split() == ["2", "0"]
 
 
 def test_bf16_rounds_the_forward_pass_and_keeps_fp32_weights() -> None:
