@@ -38,7 +38,7 @@ from esr.training.engine import Engine
 CORES = len(os.sched_getaffinity(0))
 WORKERS = min(6, CORES)  # of BasicSR's loader; its configuration has 6
 GPU = torch.cuda.is_available()
-SIZES = ["16x256", "64x256", "16x640", "64x640"] if GPU else ["16x256", "64x256", "16x640"]
+SIZES = ["16x256", "64x256", "16x640", "64x640"]
 COMPOSED = (100, 25) if GPU else (6, 2)  # timed iterations and those before, batch 16, HR 256
 
 
