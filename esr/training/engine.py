@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from ctypes import CDLL
 from importlib.util import find_spec
 from shutil import which
 
@@ -14,6 +15,7 @@ from esr.recipes.engine import EngineSettings, OnCuda, Precision
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 WARM_UP = 3  # steps that run as they stand before one is recorded: kernels are chosen and compiled in them
 
 
@@ -37,6 +39,7 @@ class Engine:
         else:
             # Saturated attention makes numbers below 1e-38, with which a processor computes many times as slowly.
             torch.set_flush_denormal(True)
+            keep_freed_memory()
 
     def __str__(self) -> str:
         """Every choice, for the log."""
@@ -133,6 +136,18 @@ class RecordedStep:
             why = str(error).splitlines()[0]
             raise EsrError(f"this step cannot be recorded ({why}); set engine.cuda.graph to false") from error
         return graph, loss
+
+
+def keep_freed_memory(keep: bool = True) -> None:
+    """Keep the memory of freed tensors for the next ones, instead of giving it back to the system at once.
+
+    glibc fetches every block above 32 MiB anew, and the system fills it with zeros: half the time of a step on large
+    patches. Where the C library has no ``mallopt`` nothing happens.
+    """
+    mallopt = getattr(CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0 if keep else 65_536)
+        mallopt(M_TRIM_THRESHOLD, -1 if keep else 128 * 1024)
 
 
 def _explained(step: Step) -> Step:
