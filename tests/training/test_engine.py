@@ -60,7 +60,7 @@ print(torch.get_num_threads(), int((torch.full((1_000_000,), 2e-38) * 0.1).count
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="says it of glibc")
 def test_a_cpu_keeps_the_memory_of_large_tensors() -> None:
-    """A tensor lies where one before it was: of 20 of 100 MB (24,400 pages of 4 KiB) at most 5 are new memory."""
+    """A tensor lies where one before it was: of 40 of 100 MB (24,400 pages of 4 KiB) at most 20 are new memory."""
     program = """
 import resource
 import torch
@@ -68,12 +68,12 @@ from esr.recipes.engine import EngineSettings
 from esr.training.engine import Engine
 Engine(EngineSettings(), torch.device("cpu"))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20):
+for _ in range(40):
     torch.ones(25_000_000)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert int(told.stdout) < 5 * 25_000
+    assert int(told.stdout) < 20 * 25_000
 
 
 def test_bf16_rounds_the_forward_pass_and_keeps_fp32_weights() -> None:
