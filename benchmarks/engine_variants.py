@@ -19,7 +19,7 @@ from torch import nn
 from esr.data.store import PackedSet
 from esr.networks.rlfn import RLFN
 from esr.recipes.engine import EngineSettings
-from esr.training.engine import Engine, keep_freed_memory
+from esr.training.engine import Engine
 from esr.training.objective import Teacher
 from esr.weights import data_range_of
 
@@ -47,9 +47,8 @@ class ExactlySmallEngine(Engine):
 class ReturningEngine(Engine):
     """With the C library's habit of giving large blocks back to the system when they are freed."""
 
-    def __init__(self, settings: EngineSettings, device: torch.device) -> None:
-        super().__init__(settings, device)
-        keep_freed_memory(False)
+    def _keep_freed_memory(self) -> None:
+        """Nothing."""
 
 
 KINDS = {"contiguous": ContiguousEngine, "denormals": ExactlySmallEngine, "returning": ReturningEngine}

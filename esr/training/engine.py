@@ -39,7 +39,7 @@ class Engine:
         else:
             # Saturated attention makes numbers below 1e-38, with which a processor computes many times as slowly.
             torch.set_flush_denormal(True)
-            keep_freed_memory()
+            self._keep_freed_memory()
 
     def __str__(self) -> str:
         """Every choice, for the log."""
@@ -81,6 +81,17 @@ class Engine:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is never read
         if self.deterministic:
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS is deterministic with a workspace of its own
+
+    def _keep_freed_memory(self) -> None:
+        """Keep the memory of freed tensors for the next ones, instead of giving it back to the system at once.
+
+        glibc fetches every block above 32 MiB anew, and the system fills it with zeros: half the time of a step on
+        large patches. Where the C library has no ``mallopt`` nothing happens.
+        """
+        mallopt = getattr(CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_MMAP_MAX, 0)
+            mallopt(M_TRIM_THRESHOLD, -1)
 
     def _at(self, precision: Precision) -> AbstractContextManager[None]:
         if precision == "bf16":
@@ -136,18 +147,6 @@ class RecordedStep:
             why = str(error).splitlines()[0]
             raise EsrError(f"this step cannot be recorded ({why}); set engine.cuda.graph to false") from error
         return graph, loss
-
-
-def keep_freed_memory(keep: bool = True) -> None:
-    """Keep the memory of freed tensors for the next ones, instead of giving it back to the system at once.
-
-    glibc fetches every block above 32 MiB anew, and the system fills it with zeros: half the time of a step on large
-    patches. Where the C library has no ``mallopt`` nothing happens.
-    """
-    mallopt = getattr(CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_MAX, 0 if keep else 65_536)
-        mallopt(M_TRIM_THRESHOLD, -1 if keep else 128 * 1024)
 
 
 def _explained(step: Step) -> Step:
