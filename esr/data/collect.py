@@ -1,14 +1,14 @@
 """Which images a source has: found, measured, hashed and paired, with every complaint told at once."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from esr.data.complaints import refuse
-from esr.data.images import SUFFIXES, image_size
+from esr.data.images import image_size
+from esr.data.listing import image_files
 from esr.data.manifest import File, Pair
 from esr.data.progress import Progress
 from esr.errors import EsrError
@@ -44,20 +44,13 @@ def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None)
 
 
 def _below(source: str, folder: Path) -> list[Path]:
-    """The image files below ``folder``, relative to it, sorted; hidden files and folders are passed over."""
+    """The image files below ``folder``, relative to it, sorted; at least one."""
     if not folder.is_dir():
         raise EsrError(f"{source}: {folder} is not a folder; name the folder that holds the images")
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name).relative_to(folder) for name in files if _is_image(name)]
+    found = image_files(folder)
     if not found:
         raise EsrError(f"{source}: {folder} holds no images; name the folder that holds them")
-    return sorted(found, key=Path.as_posix)
-
-
-def _is_image(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+    return found
 
 
 def _names(files: list[Path]) -> list[str]:

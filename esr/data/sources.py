@@ -7,18 +7,21 @@ share them and that a driver, which deletes a job's outputs before it starts the
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from esr.data.checksums import LOCK_FILE, record, recorded
 from esr.data.collect import collect
 from esr.data.complaints import writing
 from esr.data.fetch import fetch, file_name
+from esr.data.listing import image_files
 from esr.data.lock import only_one
-from esr.data.manifest import Pair, SourceManifest, Totals, write_manifest
+from esr.data.manifest import SourceManifest, Totals, read_manifest, write_manifest
 from esr.data.standin import copy_stand_ins
 from esr.data.unpack import unpack
+from esr.data.verify import all_there, differences
 from esr.errors import EsrError
-from esr.files import write_text
+from esr.files import hash_of, write_text
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
 
@@ -38,25 +41,64 @@ def download(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
     Raises:
         EsrError: nothing tells where the images come from, they cannot be had, or are not what the row says.
     """
-    stand_in, about, pairs = False, f"the images of {key}", list[Pair]()
+    stand_in, about = _lay_out(row, rule, key, manifest.parent)
     hr, lr = manifest.parent / "hr", manifest.parent / "lr"
-    with writing(manifest.parent):
-        _clear(hr)
-        _clear(lr)
-    if row.optional and (rule.stand_in or not (row.folder or row.archives)):
-        about = f"no images of {key}: {'nothing stands in for it' if rule.stand_in else row.how or 'give a folder'}"
-    elif rule.stand_in:
-        stand_in, about = True, f"stand-in for {key}: photographs that come with scikit-image and scikit-learn"
-        copy_stand_ins(row.use, hr)
-        pairs = collect(key, hr, None)
-    elif row.use == "training" and rule.only_source not in (None, key):
-        about = f"no images of {key}: this scale trains on {rule.only_source} alone"
-    else:
-        _link(hr, lr, *_real(row, key))
-        pairs = collect(key, hr, lr if lr.exists() else None, row.images)
+    expected = None if stand_in else row.images
+    pairs = collect(key, hr, lr if lr.exists() else None, expected) if hr.exists() else []
     pixels = sum(pair.hr.height * pair.hr.width for pair in pairs)
     totals = Totals(images=len(pairs), pixels=pixels, bytes=pixels * 3)
     write_manifest(manifest, SourceManifest(stand_in=stand_in, totals=totals, source=key, about=about, images=pairs))
+
+
+def bring_back(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
+    """Have the images that a manifest lists lie beside it, where it came without them, as a clone's does.
+
+    They come from where :func:`download` has them from, and are held against the manifest, which stays as it is.
+    Where every file is there already, nothing is done and nothing is read.
+
+    Args:
+        row: the source's row in ``download``.
+        rule: which images the scale uses.
+        key: the source's name.
+        manifest: what ``download`` wrote, here or elsewhere.
+
+    Raises:
+        EsrError: the images cannot be had, or are others than the manifest lists, all named.
+    """
+    known = read_manifest(manifest, SourceManifest)
+    if all_there(known, manifest.parent):
+        return
+    with only_one(manifest.parent / ".lock", f"brings back the images of {key}"):
+        if all_there(known, manifest.parent):  # another process has brought them
+            return
+        print(f"{key}: its manifest is here without its images, which are brought back", file=sys.stderr, flush=True)
+        _lay_out(row, rule, key, manifest.parent)
+        complaints = differences(known, manifest.parent)
+    if complaints:
+        raise EsrError(
+            f"{key}: its images are not those of {manifest}: {'; '.join(complaints)}; put them right, "
+            f"or run `esr download {key}`, after which what follows is made again"
+        )
+
+
+def _lay_out(row: Download, rule: DataRule, key: str, folder: Path) -> tuple[bool, str]:
+    """Have the source's images lie in ``folder``/hr and /lr; give whether they stand in, and what there is to say."""
+    hr, lr = folder / "hr", folder / "lr"
+    with writing(folder):
+        _clear(hr)
+        _clear(lr)
+    if row.optional and (rule.stand_in or not (row.folder or row.archives)):
+        return (
+            False,
+            f"no images of {key}: {'nothing stands in for it' if rule.stand_in else row.how or 'give a folder'}",
+        )
+    if rule.stand_in:
+        copy_stand_ins(row.use, hr)
+        return True, f"stand-in for {key}: photographs that come with scikit-image and scikit-learn"
+    if row.use == "training" and rule.only_source not in (None, key):
+        return False, f"no images of {key}: this scale trains on {rule.only_source} alone"
+    _link(hr, lr, *_real(row, key))
+    return False, f"the images of {key}"
 
 
 def _real(row: Download, key: str) -> tuple[Path, Path | None]:
@@ -82,13 +124,13 @@ def _have(archive: Archive, folder: Path) -> None:
     unpacked = folder / archive.holds / file_name(archive)
     stamp = folder / archive.holds / f".{file_name(archive)}.sha256"
     sha256 = archive.sha256 or (known.sha256 if known else None)
-    if sha256 and unpacked.is_dir() and stamp.exists() and stamp.read_text() == _stamp(sha256, archive):
+    if sha256 and unpacked.is_dir() and stamp.exists() and stamp.read_text() == _stamp(sha256, archive, unpacked):
         return
     checksum = fetch(archive, folder, known)
     shutil.rmtree(unpacked, ignore_errors=True)
     stamp.unlink(missing_ok=True)
     unpack(folder / file_name(archive), unpacked, archive.only)
-    write_text(stamp, _stamp(checksum.sha256, archive))
+    write_text(stamp, _stamp(checksum.sha256, archive, unpacked))
     if archive.sha256 is None and known is None:  # unpacked well, so these are an archive's bytes and all of them
         record(LOCK_FILE, archive.url, checksum)
 
@@ -101,8 +143,11 @@ def _forget_others(archives: list[Archive], folder: Path) -> None:
             shutil.rmtree(unpacked)
 
 
-def _stamp(sha256: str, archive: Archive) -> str:
-    return f"{sha256} {archive.only or '*'}"
+def _stamp(sha256: str, archive: Archive, unpacked: Path) -> str:
+    """What is unpacked: of which archive, which members, and by their names, sizes and times that none has changed."""
+    files = [(file, (unpacked / file).stat()) for file in image_files(unpacked)]
+    unchanged = hash_of([[file.as_posix(), stat.st_size, int(stat.st_mtime)] for file, stat in files])
+    return f"{sha256} {archive.only or '*'} {unchanged}"
 
 
 def _link(hr: Path, lr: Path, hr_target: Path, lr_target: Path | None) -> None:

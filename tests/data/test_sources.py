@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from small_images import coded_image, png_bytes, write_image, zip_bytes
 
-from esr.data.sources import download
+from esr.data.sources import bring_back, download
 from esr.errors import EsrError
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
@@ -303,3 +304,103 @@ def test_an_optional_source_has_no_images_until_its_folder_is_named():
     assert manifest_of(row, STAND_IN, "valid")["images"] == []
     named = row.model_copy(update={"folder": a_folder("1.png")})
     assert names(manifest_of(named, REAL, "valid")) == ["1"]
+
+
+# A clone that pulled the manifest, but not the images beside it
+
+
+def without_images(row: Download, rule: DataRule = REAL) -> Path:
+    """A source's manifest as `dvc pull` leaves it in a clone: alone."""
+    manifest_of(row, rule)
+    Path("clone/source").mkdir(parents=True)
+    return Path(shutil.copy("data/source/manifest.json", "clone/source/manifest.json"))
+
+
+def lying_in(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
+
+
+def test_stand_ins_are_brought_back_beside_a_manifest_that_came_without_them():
+    manifest = without_images(Download(use="validation"), STAND_IN)
+    before = manifest.read_bytes()
+    bring_back(Download(use="validation"), STAND_IN, "source", manifest)
+    assert lying_in(Path("clone/source/hr")) == lying_in(Path("data/source/hr"))
+    assert manifest.read_bytes() == before
+
+
+def test_the_images_of_a_folder_are_brought_back():
+    row = Download(use="training", folder=a_folder("1.png"), lr_folder=a_folder("1x4.png", place="lr"))
+    manifest = without_images(row)
+    bring_back(row, REAL, "source", manifest)
+    assert [Path("clone/source/hr").resolve(), Path("clone/source/lr").resolve()] == [
+        Path("mine").resolve(),
+        Path("lr").resolve(),
+    ]
+
+
+def test_the_images_of_archives_are_brought_back(archives):
+    manifest = without_images(archives)
+    shutil.rmtree("data/archives")
+    bring_back(archives, REAL, "source", manifest)
+    assert Path("clone/source/lr/lr.zip/train_LR/X4/0002x4.png").read_bytes() == png_bytes(coded_image(2, 6, 8, 1))
+
+
+def test_what_is_there_already_is_not_read_again(monkeypatch):
+    row = Download(use="training", folder=a_folder("1.png"))
+    manifest_of(row, REAL)
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("a file was hashed"))
+    bring_back(row, REAL, "source", Path("data/source/manifest.json"))
+
+
+def test_a_single_image_that_is_gone_is_brought_back():
+    manifest_of(Download(use="validation"), STAND_IN)
+    Path("data/source/hr/coffee.png").unlink()
+    bring_back(Download(use="validation"), STAND_IN, "source", Path("data/source/manifest.json"))
+    assert len(list(Path("data/source/hr").iterdir())) == 2
+
+
+def test_other_images_than_the_manifest_lists_are_all_named_with_the_remedy():
+    row = Download(use="training", folder=a_folder("1.png", "2.png", "3.png"))
+    manifest = without_images(row)
+    before = manifest.read_bytes()
+    Path("mine/1.png").unlink()
+    write_image(Path("mine/2.png"), coded_image(9, 24, 32, 4))
+    write_image(Path("mine/4.png"), coded_image(9, 24, 32, 4))
+    with pytest.raises(EsrError) as refusal:
+        bring_back(row, REAL, "source", manifest)
+    for part in (
+        "source: ",
+        "hr/1.png is missing",
+        "hr/2.png has changed",
+        "hr/4.png is not in",
+        "`esr download source`",
+    ):
+        assert part in str(refusal.value)
+    assert "hr/3.png" not in str(refusal.value)
+    assert manifest.read_bytes() == before
+
+
+def test_a_source_that_has_no_images_here_needs_none():
+    row = Download(use="training", folder="nowhere")
+    rule = DataRule(stand_in=False, only_source="div2k")
+    manifest = without_images(row, rule)
+    bring_back(row, rule, "source", manifest)
+    assert [path.name for path in Path("clone/source").iterdir()] == ["manifest.json"]
+
+
+def test_images_that_cannot_be_had_are_told():
+    row = Download(use="training", folder=a_folder("1.png"), how="ask for it")
+    manifest = without_images(row)
+    with pytest.raises(EsrError, match=r"download\.source.*ask for it"):
+        bring_back(Download(use="training", how="ask for it"), REAL, "source", manifest)
+
+
+@pytest.mark.parametrize("harm", ["gone", "changed"])
+def test_what_was_unpacked_is_unpacked_again_where_a_file_of_it_is_gone_or_has_changed(archives, harm):
+    first = manifest_of(archives, REAL)
+    image = Path("data/archives/source/hr/hr.zip/train_HR/0001.png")
+    if harm == "gone":
+        image.unlink()
+    else:
+        image.write_bytes(image.read_bytes()[:-60])
+    assert manifest_of(archives, REAL) == first
