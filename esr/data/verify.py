@@ -15,7 +15,7 @@ def all_there(manifest: SourceManifest, folder: Path) -> bool:
 
 
 def differences(manifest: SourceManifest, folder: Path) -> list[str]:
-    """What is missing in ``folder``/hr and ``folder``/lr, has changed, or is not in the manifest; every file is read."""
+    """What is missing in ``folder``/hr and ``folder``/lr, has changed or is not listed; every file is read."""
     listed = _listed(manifest)
     found = {Path(kind, file).as_posix() for kind in ("hr", "lr") for file in image_files(folder / kind)}
     present = sorted(listed.keys() & found)
