@@ -20,12 +20,19 @@ ANOTHER_PICTURE = 45.0
 """Root mean square difference, in levels of 255, between LR and block means of HR above which they are two pictures."""
 
 
+class Original(NamedTuple):
+    """An image file, and the sha256 that it had when it was downloaded."""
+
+    path: Path
+    sha256: str
+
+
 class Task(NamedTuple):
     """One image to pack: its files, its place in the store, and the hashes that an earlier run noted for it."""
 
     name: str
-    hr: Path
-    lr: Path | None
+    hr: Original
+    lr: Original | None
     height: int
     width: int
     offset: int
@@ -73,18 +80,30 @@ def pack_one(part: Path, place: int, task: Task) -> Outcome:
 
 
 def _read(task: Task) -> tuple[Image, Image]:
-    hr = np.ascontiguousarray(crop_to_multiple(read_rgb(task.hr), SCALE))
+    complaints = [_complaint(original) for original in (task.hr, task.lr) if original]
+    if any(complaints):
+        raise EsrError("; ".join(filter(None, complaints)))
+    hr = np.ascontiguousarray(crop_to_multiple(read_rgb(task.hr.path), SCALE))
     if hr.shape != (task.height, task.width, 3):
-        raise EsrError(f"{task.hr} has another size than its source's manifest says; run the download again")
+        raise EsrError(f"{task.hr.path} has another size than its source's manifest says; run the download again")
     if task.lr is None:
         return hr, downscale(hr, SCALE)
-    lr = read_rgb(task.lr)[: task.height // SCALE, : task.width // SCALE]
+    lr = read_rgb(task.lr.path)[: task.height // SCALE, : task.width // SCALE]
     lr = np.ascontiguousarray(lr)
     if lr.nbytes != task.lr_bytes:
-        raise EsrError(f"{task.lr} has another size than its source's manifest says; run the download again")
+        raise EsrError(f"{task.lr.path} has another size than its source's manifest says; run the download again")
     if _difference(hr, lr) > ANOTHER_PICTURE:
-        raise EsrError(f"{task.lr} does not show what {task.hr} shows")
+        raise EsrError(f"{task.lr.path} does not show what {task.hr.path} shows")
     return hr, lr
+
+
+def _complaint(original: Original) -> str:
+    """What is wrong with a file of which another one was downloaded, or nothing."""
+    if not original.path.is_file():
+        return f"{original.path} is missing; run the download again"
+    with original.path.open("rb") as file:
+        same = hashlib.file_digest(file, "sha256").hexdigest() == original.sha256
+    return "" if same else f"{original.path} has changed since the download; run the download again"
 
 
 def _difference(hr: Image, lr: Image) -> float:

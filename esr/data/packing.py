@@ -19,7 +19,7 @@ from pathlib import Path
 from esr.data.complaints import refuse
 from esr.data.layout import HEADER_BYTES, SCALE
 from esr.data.manifest import PackedImage, Pair
-from esr.data.pack_one import Outcome, Task, pack_one
+from esr.data.pack_one import Original, Outcome, Task, pack_one
 from esr.data.progress import Progress
 from esr.errors import EsrError
 from esr.files import write_text
@@ -42,13 +42,14 @@ def plan(source: str, folder: Path, pairs: Sequence[Pair]) -> list[Task]:
     tasks, complaints, offset = list[Task](), [], HEADER_BYTES
     for pair in pairs:
         height, width = pair.hr.height // SCALE * SCALE, pair.hr.width // SCALE * SCALE
-        lr = folder / "lr" / pair.lr.path if pair.lr else None
+        hr = Original(folder / "hr" / pair.hr.path, pair.hr.sha256)
+        lr = Original(folder / "lr" / pair.lr.path, pair.lr.sha256) if pair.lr else None
         if not height or not width:
             complaints.append(f"{pair.name} is {pair.hr.width}x{pair.hr.height} px, too small to shrink {SCALE} times")
         if pair.lr and not (_fits(pair.lr.height, pair.hr.height) and _fits(pair.lr.width, pair.hr.width)):
             sizes = f"HR {pair.hr.width}x{pair.hr.height}, LR {pair.lr.width}x{pair.lr.height}"
             complaints.append(f"{pair.name} is not {SCALE} times its LR image ({sizes})")
-        tasks.append(Task(pair.name, folder / "hr" / pair.hr.path, lr, height, width, offset, None))
+        tasks.append(Task(pair.name, hr, lr, height, width, offset, None))
         offset = tasks[-1].end
     refuse(source, complaints)
     return tasks

@@ -88,10 +88,8 @@ def _lay_out(row: Download, rule: DataRule, key: str, folder: Path) -> tuple[boo
         _clear(hr)
         _clear(lr)
     if row.optional and (rule.stand_in or not (row.folder or row.archives)):
-        return (
-            False,
-            f"no images of {key}: {'nothing stands in for it' if rule.stand_in else row.how or 'give a folder'}",
-        )
+        why = "nothing stands in for it" if rule.stand_in else row.how or "give a folder"
+        return False, f"no images of {key}: {why}"
     if rule.stand_in:
         copy_stand_ins(row.use, hr)
         return True, f"stand-in for {key}: photographs that come with scikit-image and scikit-learn"

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import resource
 import shutil
 import signal
@@ -86,10 +87,10 @@ def test_equal_input_gives_equal_bytes_with_and_without_worker_processes(folder,
 
 @pytest.mark.parametrize("pool", [False, True], ids=["in one process", "by workers"])
 def test_every_image_that_cannot_be_read_is_named(folder, monkeypatch, pool):
-    source = source_of(folder)
     for name in ("0000", "0002"):
         path = folder / f"hr/{name}.png"
-        path.write_bytes(path.read_bytes()[:-60])
+        path.write_bytes(path.read_bytes()[:-60])  # behind the header, which is all that a download reads
+    source = source_of(folder)
     monkeypatch.setattr(packing, "_WORTH_A_POOL", 0 if pool else 1e9)
     with pytest.raises(EsrError, match=r"photos: 2 images cannot be used: .*0000\.png.*0002\.png") as refusal:
         packed(source, folder / "set")
@@ -136,11 +137,20 @@ def test_an_image_below_4_pixels_is_named(tmp_path):
         packed(source_of(tmp_path, lr=False), tmp_path / "set")
 
 
-def test_an_image_that_changed_since_the_download_is_named(folder):
+@pytest.mark.parametrize("pool", [False, True], ids=["in one process", "by workers"])
+def test_every_file_that_changed_since_the_download_is_named_and_no_other(folder, monkeypatch, pool):
     source = source_of(folder)
-    write_image(folder / "hr/0001.png", coded_image(1, 80, 40, 4))
-    with pytest.raises(EsrError, match=r"0001\.png has another size than its source's manifest says"):
+    write_image(folder / "hr/0001.png", coded_image(9, 64, 40, 4))  # the same size, other pixels
+    write_image(folder / "lr/0001x4.png", coded_image(9, 16, 10, 1))
+    write_image(folder / "lr/0002x4.png", coded_image(9, 11, 11, 1))
+    (folder / "hr/0000.png").unlink()
+    monkeypatch.setattr(packing, "_WORTH_A_POOL", 0 if pool else 1e9)
+    with pytest.raises(EsrError) as refusal:
         packed(source, folder / "set")
+    changed = re.findall(r"(\w+\.png) has changed since the download; run the download again", str(refusal.value))
+    assert changed == ["0001.png", "0001x4.png", "0002x4.png"]
+    assert re.findall(r"(\w+\.png) is missing; run the download again", str(refusal.value)) == ["0000.png"]
+    assert not (folder / "set/images.store").exists()
 
 
 def test_a_missing_source_is_one_line(tmp_path):
