@@ -12,6 +12,7 @@ from esr.data.layout import SCALE
 from esr.data.manifest import SourceManifest, Totals, read_manifest
 from esr.data.progress import Progress
 from esr.data.store import PackedSet, Part, open_set
+from esr.data.verify import differences
 from esr.errors import EsrError
 from esr.files import read_json
 
@@ -23,7 +24,7 @@ def inspect(path: Path, verify: bool = False) -> str:
 
     Args:
         path: manifest of a source, a set or a join; a store; or a folder with a manifest.
-        verify: read every sample of the set and hold it against the hashes in the manifest.
+        verify: read every sample of the set, or every file of the source, and hold it against the manifest's hashes.
 
     Raises:
         EsrError: nothing of ours lies there, or it is damaged.
@@ -31,7 +32,8 @@ def inspect(path: Path, verify: bool = False) -> str:
     manifest = _manifest_of(path)
     content = read_json(manifest)
     if isinstance(content, dict) and content.get("kind") == "source":
-        return "\n".join(_of_source(manifest, read_manifest(manifest, SourceManifest)))
+        source = read_manifest(manifest, SourceManifest)
+        return "\n".join([*_of_source(manifest, source), *(_verified(source, manifest) if verify else [])])
     packed_set = open_set(manifest)
     lines = list(_of_set(packed_set))
     if verify:
@@ -86,6 +88,13 @@ def _range(names: list[str], sizes: np.ndarray[tuple[int, ...], np.dtype[np.int6
     small, large = int(area.argmin()), int(area.argmax())
     ends = [f"{names[i]} ({sizes[i, 1]}x{sizes[i, 0]} px)" for i in (small, large)]
     return f"smallest {ends[0]}, largest {ends[1]}"
+
+
+def _verified(source: SourceManifest, manifest: Path) -> Iterator[str]:
+    complaints = differences(source, manifest.parent)
+    if complaints:
+        raise EsrError(f"{manifest}: {'; '.join(complaints)}; run `esr download {source.source}`")
+    yield f"every file of {len(source.images)} images has the hash in the manifest, and there is no other"
 
 
 def _verify(packed_set: PackedSet) -> None:

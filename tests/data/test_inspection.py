@@ -1,11 +1,14 @@
 """`esr inspect` tells what a store holds, and finds what has changed in it."""
 
 import pytest
-from packed_sets import coded_set, source_of
+from packed_sets import REAL, coded_set, source_of
+from small_images import coded_image, coded_pairs, write_image
 
 from esr.data.inspection import inspect
 from esr.data.join import join
+from esr.data.sources import download
 from esr.errors import EsrError
+from esr.recipes.rows import Download
 
 SIZES = [(40, 48), (64, 40), (400, 500)]
 
@@ -44,6 +47,35 @@ def test_every_image_whose_samples_have_changed_is_named(tmp_path):
         file.write(b"\xff")
     with pytest.raises(EsrError, match=r"2 images cannot be used: 0000 in .* has changed .*; 0002 in"):
         inspect(store, verify=True)
+
+
+def test_every_file_of_a_source_that_is_gone_has_changed_or_was_added_is_named(tmp_path):
+    coded_pairs(tmp_path, SIZES)
+    source = source_of(tmp_path)
+    assert "every file of 3 images has the hash" in inspect(source, verify=True)
+    (tmp_path / "hr/0000.png").unlink()
+    with (tmp_path / "lr/0001x4.png").open("rb+") as file:
+        file.seek(-20, 2)
+        file.write(b"\xff")
+    write_image(tmp_path / "lr/0007x4.png", coded_image(7, 10, 12, 1))
+    assert "source photos" in inspect(source)
+    with pytest.raises(EsrError) as refusal:
+        inspect(source, verify=True)
+    for part in (
+        "hr/0000.png is missing",
+        "lr/0001x4.png has changed",
+        "lr/0007x4.png is not in",
+        "esr download photos",
+    ):
+        assert part in str(refusal.value)
+    assert "hr/0001.png" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_source_of_no_images_verifies(tmp_path):
+    manifest = tmp_path / "manifest.json"
+    download(Download(use="training", optional=True), REAL, "lsdir", manifest)
+    assert "every file of 0 images" in inspect(manifest, verify=True)
 
 
 def test_what_is_nothing_of_ours_is_told(tmp_path):
