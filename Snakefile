@@ -12,18 +12,20 @@ from snakemake.utils import validate
 
 sys.path.insert(0, workflow.basedir)  # this folder's esr, also where another one is installed
 from esr.errors import EsrError
+from esr.evidence import refuse_gap, refuse_to_drive
 from esr.graph import read_graph
-from esr.receipts import last_complaints
+from esr.last_words import forget_last_words, last_words
 from esr.recipes.read import check
-from esr.syncing import SYNCING
+from esr.snakemake_record import SYNCING, prepare_jobs
 
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # so that a job's python is this one
-os.environ["ESR_UNDER_SNAKEMAKE"] = "1"  # stages share the terminal: lines, not bars
+prepare_jobs()
 
 try:
     graph = read_graph()
     check(graph.params)
     graph.in_order()
+    if SYNCING not in os.environ:
+        refuse_to_drive(graph)
 except EsrError as error:
     raise WorkflowError(str(error)) from None
 validate(graph.params, "workflow/params.schema.json", set_default=False)
@@ -33,8 +35,19 @@ def entry_of(row):
     return graph.params["benchmark"][row]["entry"]
 
 
-def targets(rows):
-    return [path for row in rows for path in graph.find("benchmark", row).out_paths]
+def targets(*nodes):
+    """Their outputs and those of all that they are made from: Snakemake overlooks a missing file in between."""
+    return [path for node in [*nodes, *graph.ancestors(*nodes)] for path in node.out_paths]
+
+
+def inputs(kind, wildcards):
+    """The inputs of a job; asked for when the graph is built, which is when the targets are known."""
+    try:
+        for target in workflow.dag_settings.targets:
+            refuse_gap(graph, target)
+    except EsrError as error:
+        raise WorkflowError(str(error)) from None
+    return graph.inputs(graph.find(kind, wildcards.get("key", "")))
 
 
 localrules:
@@ -53,7 +66,7 @@ for name in dict.fromkeys([entry_of(row) for row in graph.keys("benchmark")] + g
             name
         localrule: True
         input:
-            targets(row for row in graph.keys("benchmark") if name in (row, entry_of(row))),
+            targets(*(graph.find("benchmark", row) for row in graph.keys("benchmark") if name in (row, entry_of(row)))),
 
 
 for kind in graph.kinds:
@@ -62,7 +75,7 @@ for kind in graph.kinds:
         name:
             kind
         input:
-            lambda wildcards, kind=kind: graph.inputs(graph.find(kind, wildcards.get("key", ""))),
+            lambda wildcards, kind=kind: inputs(kind, wildcards),
         output:
             *graph.patterns(kind),
         log:
@@ -87,10 +100,16 @@ def record():
         subprocess.run([sys.executable, "-m", "esr", "sync", "--dvc"], check=False)
 
 
+onstart:
+    if SYNCING not in os.environ:
+        forget_last_words()
+
+
 onsuccess:
     record()
 
 
 onerror:
     record()
-    atexit.register(lambda: print(*last_complaints(), sep="\n", file=sys.stderr))  # after Snakemake's own last words
+    if SYNCING not in os.environ:
+        atexit.register(lambda: print(*last_words(), sep="\n", file=sys.stderr))  # after Snakemake's own

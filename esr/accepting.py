@@ -8,12 +8,12 @@ import json
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 from esr.errors import EsrError
-from esr.files import md5_of, read_json, write_json, write_text
+from esr.evidence import Evidence
+from esr.files import write_text
 from esr.graph import Node, read_graph
-from esr.receipts import receipt_path, same_but_code
+from esr.receipts import read_receipt, write_receipt
 from esr.recipes.read import check
 
 RECORD = Path("accepted.jsonl")
@@ -35,32 +35,32 @@ def accept(names: list[str], reason: str) -> list[str]:
     if unknown:
         raise EsrError(f"{unknown[0]} is no stage of dvc.yaml at this scale; `dvc stage list` names them")
     accepted = []
+    evidence = Evidence(graph)
     for node in [graph.nodes[name] for name in names or graph.nodes]:
-        inputs = graph.inputs(node)
-        if same_but_code(node, inputs):
-            if _accept(node, inputs, reason):
+        if evidence.same_but_code(node):
+            if _accept(node, evidence, reason):
                 accepted.append(node.name)
         elif names:
             raise EsrError(f"{node.name}: more than code has changed since it ran; run it again")
     return accepted
 
 
-def _accept(node: Node, inputs: list[str], reason: str) -> bool:
-    receipt: dict[str, Any] = read_json(receipt_path(node))
-    now = {path: md5_of(Path(path)) for path in inputs}
-    edited = sorted(path for path in now if now[path] != receipt["deps"].get(path))
-    if not edited:
+def _accept(node: Node, evidence: Evidence, reason: str) -> bool:
+    receipt = read_receipt(node)
+    now = {path: md5 for path, md5 in evidence.inputs(node).items() if md5 is not None}
+    if receipt is None or now == receipt.deps:
         return False
+    edited = sorted(path for path in now if now[path] != receipt.deps.get(path))
     who = subprocess.run(["git", "config", "user.email"], capture_output=True, text=True, check=False).stdout.strip()
     line = {
         "stage": node.name,
         "scale": node.scale,
-        "files": {path: {"from": receipt["deps"].get(path), "to": now[path]} for path in edited},
+        "files": {path: {"from": receipt.deps.get(path), "to": now[path]} for path in edited},
         "who": who or "unknown",
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "reason": reason,
     }
     earlier = RECORD.read_text(encoding="utf-8") if RECORD.exists() else ""
     write_text(RECORD, earlier + json.dumps(line, sort_keys=True) + "\n")
-    write_json(receipt_path(node), {**receipt, "deps": now})
+    write_receipt(node, now, receipt.outs)
     return True

@@ -204,6 +204,16 @@ def accept(
     sync_records()
 
 
+@app.command(rich_help_panel=TOOLS)
+def checkpoints(
+    free: Annotated[bool, typer.Option("--free", help="Delete those that nothing would go on from.")] = False,
+) -> None:
+    """List what unfinished trainings have saved in .esr/checkpoints, and what of it is of no use any more."""
+    from esr.saved_states import print_checkpoints
+
+    print_checkpoints(free)
+
+
 Scale = Annotated[str | None, typer.Option(help="demo, pilot, paper, or another; else the one of params.yaml.")]
 
 
@@ -249,5 +259,6 @@ def main() -> None:
     except EsrError as error:
         print(f"esr: {error}", file=sys.stderr)
         sys.exit(2)
-    except Terminated:
-        sys.exit(143)
+    except Terminated as stop:
+        print(f"esr: {stop}", file=sys.stderr)
+        sys.exit(stop.exit_code)

@@ -1,19 +1,27 @@
 """``make run``: everything that is not up to date, through Snakemake, after whatever happened before."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
+import psutil
 from filelock import FileLock, Timeout
 
-from esr.errors import EsrError
-from esr.graph import read_graph
+from esr.errors import EsrError, Terminated
+from esr.evidence import Evidence
+from esr.graph import Graph, read_graph
+from esr.last_words import forget_last_words, last_words
 from esr.recipes.read import Params, check
-from esr.syncing import clear_stale_lock, sync_records
+from esr.snakemake_record import QUIET, SYNCING, clear_stale_lock
+from esr.syncing import is_settled, sync_records
 from esr.tracking.mirror import drain
 
-SNAKEMAKE = ["snakemake", "--cores", "all", "--rerun-incomplete", "--quiet", "all"]
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *QUIET]
 ENTRIES_VIEW = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=entries"
 LOCK = Path(".esr/run.lock")
 
@@ -22,26 +30,95 @@ def run_everything() -> int:
     """Run what is out of date and print the leaderboard; gives the exit code.
 
     A run that was killed is unlocked and gone on with; a run that lives is told of.
+
+    Raises:
+        Terminated: SIGTERM, Ctrl-C or the end of the terminal; the stages have saved their state, Snakemake has ended.
     """
     graph = read_graph()
     params = check(graph.params)
     LOCK.parent.mkdir(exist_ok=True)
     try:
         with FileLock(LOCK, timeout=0):
-            clear_stale_lock()
-            if sync_records():
-                code = subprocess.run([sys.executable, "-m", *SNAKEMAKE], check=False).returncode
-            else:
-                print("Nothing to be done: every stage is up to date.")
-                code = 0
+            done = _bring_up_to_date(graph)
     except Timeout:
         raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first") from None
     unsent = drain()
     if unsent:
         print(unsent, file=sys.stderr)
-    if code == 0:
+    if done:
         _tell_what_next(params)
-    return 2 if code else 0
+    return 0 if done else 2
+
+
+def _bring_up_to_date(graph: Graph) -> bool:
+    """Whether everything is up to date in the end; what is not has been told."""
+    if is_settled(graph):
+        print("Nothing to be done: every stage is up to date.")
+        return True
+    clear_stale_lock()
+    forget_last_words()
+    stale = sync_records()
+    if stale and (damaged := _damaged(graph)):
+        print(f"Made again, because their outputs are damaged: {', '.join(damaged)}", file=sys.stderr)
+        outputs = [path for name in damaged for path in graph.nodes[name].out_paths]
+        well = _snakemake("--forcerun", *outputs, "--", *outputs)
+        stale = sync_records() if well else stale
+    else:
+        well = True
+    if stale and well:
+        well = _snakemake()
+        stale = sync_records()
+    if not well or stale:
+        print(*(last_words() or [f"esr: not up to date: {', '.join(sorted(stale))}"]), sep="\n", file=sys.stderr)
+    return well and not stale
+
+
+def _damaged(graph: Graph) -> list[str]:
+    """The stages whose outputs nobody could bring back: what they made once, they must make again."""
+    evidence = Evidence(graph)
+    nodes = graph.nodes.values()
+    return [node.name for node in nodes if evidence.repairable(node) and any(evidence.outputs(node).values())]
+
+
+def _snakemake(*arguments: str) -> bool:
+    """Run Snakemake to its end; whether it ended well."""
+    environment = {**os.environ, SYNCING: "1"}
+    # In a group of its own, so that Ctrl-C reaches it in the order in which it can end well.
+    process = subprocess.Popen([*SNAKEMAKE, *arguments], env=environment, process_group=0)
+    with _stopping(process) as asked:
+        code = process.wait()
+    if asked:
+        raise Terminated("stopped; `make run` goes on from there", asked[0])
+    return code == 0
+
+
+@contextmanager
+def _stopping(process: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
+    """While ``process`` (Snakemake) runs, pass on what asks this process to stop; gives the signals that came."""
+    asked: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        with suppress(psutil.Error):
+            snakemake = psutil.Process(process.pid)
+            stages = list(_stages(snakemake.children(recursive=True)))
+            snakemake.terminate()  # it starts no other stage and waits for those that run
+            for stage in stages:
+                stage.terminate()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stages(processes: Iterable[psutil.Process]) -> Iterator[psutil.Process]:
+    for process in processes:
+        with suppress(psutil.Error):
+            if process.cmdline()[1:3] == ["-m", "esr"]:
+                yield process
 
 
 def _tell_what_next(params: Params) -> None:

@@ -9,4 +9,11 @@ class EsrError(Exception):
 
 
 class Terminated(Exception):
-    """A stage was asked to stop (SIGTERM), has saved its state and goes on from there when run again; exit code 143."""
+    """A stage was asked to stop by a signal, and goes on or begins again when it is run again.
+
+    The exit code is a shell's: 128 and the signal's number.
+    """
+
+    def __init__(self, text: str, signal: int) -> None:
+        super().__init__(text)
+        self.exit_code = 128 + signal

@@ -152,6 +152,17 @@ class Graph:
         """The stages whose outputs the node reads."""
         return list(dict.fromkeys(self.producers[path] for path in self.inputs(node) if path in self.producers))
 
+    def ancestors(self, *nodes: Node) -> list[Node]:
+        """The stages that these are made from, the nearest first, each once; not the nodes themselves."""
+        found: dict[str, Node] = {}
+        left = list(nodes)
+        while left:
+            for earlier in self.upstream(left.pop(0)):
+                if earlier.name not in found:
+                    found[earlier.name] = earlier
+                    left.append(earlier)
+        return list(found.values())
+
     def in_order(self) -> list[Node]:
         """All stages, each after those that it reads from; EsrError where they make a circle."""
         order = TopologicalSorter({name: [n.name for n in self.upstream(node)] for name, node in self.nodes.items()})

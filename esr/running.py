@@ -7,28 +7,32 @@ has: the thread count, a lock, a place for checkpoints, a log, a journal of metr
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from esr.devices import own_gpus
 from esr.errors import EsrError, Terminated
-from esr.files import hash_of, md5_of, read_json, write_json, write_text
+from esr.evidence import MEND, Evidence, refuse_spoilt
+from esr.files import read_json, write_json
 from esr.graph import Graph, Node, read_graph
+from esr.last_words import leaving_last_words, lock_path
 from esr.provenance import head_of
-from esr.receipts import complaint_path, write_receipt
+from esr.receipts import identity_of, write_receipt
 from esr.recipes.read import Params, check
 from esr.tracking.journal import Journal, journal_path
 from esr.tracking.mirror import ensure_mirror
 from esr.watch import Watch, duration
 
-STATE = Path(".esr")  # locks, checkpoints, journals, receipts: undeclared, so that no driver deletes them
+CHECKPOINTS = Path(".esr/checkpoints")
 
 
 def run_stage(kind: str, key: str) -> None:
@@ -36,32 +40,37 @@ def run_stage(kind: str, key: str) -> None:
 
     Raises:
         EsrError: bad input, told in one line; nothing is half-written.
-        Terminated: the stage was asked to stop and has saved its state.
+        Terminated: the stage was asked to stop (SIGTERM, Ctrl-C); one that trains has saved its state.
     """
     begun = time.monotonic()
     graph = read_graph()
     params = check(graph.params)
     node = graph.find(kind, key)
     _limit_threads(params.threads)
-    with _alone(node), _complaining(node):
-        deps = _hashes(graph, node)
-        with own_gpus(node.resources.get("gpu", 0)):
-            summary = _run(graph, params, node, deps)
+    _stop_when_asked(node)
+    with _alone(node) as waited, leaving_last_words(node), _told_by_name(node):
+        evidence = Evidence(graph)
+        if waited and evidence.holds(node):
+            summary = " by the process that was waited for"
+        else:
+            deps = _inputs(evidence, node)
+            with own_gpus(node.resources.get("gpu", 0)):
+                summary = _run(graph, params, node, deps)
     print(f"{node.name}: done in {duration(time.monotonic() - begun)}{summary}", file=sys.stderr, flush=True)
 
 
 def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
     """The stage with its journal and receipt around it; gives what to say of it in the end."""
-    identity = hash_of([node.command, dict(node.params), deps])
+    identity = identity_of(node.command, node.params, deps)
     journal = Journal(journal_path(node.scale, node.kind, node.key, identity), head_of(graph, node, deps))
     ensure_mirror()
-    checkpoints = STATE / "checkpoints" / node.scale / node.kind / (node.key or node.kind) / identity
     with Watch(node.name, node.log, journal, bar=_has_terminal()) as watch:
         try:
-            _perform(graph, params, node, checkpoints, watch)
-            outs = write_receipt(node, deps)
+            _perform(graph, params, node, checkpoints_of(node, identity), watch)
+            outs = _outputs(Evidence(graph), node)
+            write_receipt(node, deps, outs)
         except Terminated as stop:
-            watch.say(str(stop))
+            watch.note(str(stop))
             journal.close("killed", {})
             raise
         except BaseException as error:
@@ -70,6 +79,11 @@ def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
             raise
         journal.close("finished", {f"md5 {path}": md5 for path, md5 in outs.items()})
         return watch.summary
+
+
+def checkpoints_of(node: Node, identity: str) -> Path:
+    """Where the stage keeps the state from which it goes on; ``esr sync`` frees it when DVC has the outputs."""
+    return CHECKPOINTS / node.scale / node.kind / (node.key or node.kind) / identity
 
 
 def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch: Watch) -> None:
@@ -82,8 +96,10 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             download(row, params.rule.data, node.key, node.output("manifest.json"))
         case "crop":
             from esr.data.crop import crop
+            from esr.data.sources import bring_back
 
             source = node.input(f"data/{node.scale}/sources/{row.source}/manifest.json")
+            bring_back(params.download[row.source], params.rule.data, row.source, source)
             crop(row, source, node.output("manifest.json"), node.output("images.store"))
         case "join":
             from esr.data.join import join
@@ -94,14 +110,14 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
 
             import_row(row, node.input(row.checkpoint), node.output("weights.safetensors"), node.name)
         case "teacher" | "distill" | "train" | "finetune":
-            watch.catch_sigterm()
+            watch.catch_stops()
             from esr.planning.ahead import work_ahead
             from esr.training.stage import run_phase
 
             watch.ahead = cache(lambda: work_ahead(graph, params, node))
             run_phase(row, params.rule.training, params.engine, node, checkpoints, watch)
         case "prune":
-            watch.catch_sigterm()
+            watch.catch_stops()
             from esr.compression.prune import prune
 
             prune(row, params.rule.training, params.engine, node, checkpoints, watch)
@@ -137,60 +153,79 @@ def _limit_threads(threads: int) -> None:
         os.environ[name] = str(threads)
 
 
-@contextmanager
-def _complaining(node: Node) -> Iterator[None]:
-    """Keep the line that a failed stage ends with, so that the driver can show it last."""
-    complaint = complaint_path(node)
-    complaint.unlink(missing_ok=True)
-    try:
-        with _told_by_name(node):
-            yield
-    except EsrError as error:
-        with suppress(EsrError):
-            write_text(complaint, f"esr: {error}\n")
-        raise
+def _stop_when_asked(node: Node) -> None:
+    """Ctrl-C and SIGTERM end the stage as Terminated does; one that trains saves its state first (``Watch``)."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated(f"{node.name} was asked to stop; the same command begins it again", number)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
 
 
 @contextmanager
 def _told_by_name(node: Node) -> Iterator[None]:
-    """What the file system refuses is bad input as well."""
+    """What the file system refuses is bad input as well, and so is code of a network that ends the process."""
     try:
         yield
     except OSError as error:
         what = f"{error.filename or 'a file'}: {error.strerror or error}"
         raise EsrError(f"{node.name}: {what}; make room or mend it, then run again") from error
+    except SystemExit as error:
+        raise EsrError(f"{node.name}: a network's code called sys.exit; raise an error there instead") from error
 
 
 @contextmanager
-def _alone(node: Node) -> Iterator[None]:
-    """Hold the stage's lock; where another process holds it (an orphan of a killed driver), wait for it."""
-    path = STATE / "locks" / node.scale / f"{node.kind}-{node.key or node.kind}.lock"
+def _alone(node: Node) -> Iterator[bool]:
+    """Hold the stage's lock; where another process holds it (an orphan of a killed driver), wait for it.
+
+    Gives whether there was somebody to wait for.
+    """
+    path = lock_path(node)
     path.parent.mkdir(parents=True, exist_ok=True)
     owner = path.with_suffix(".json")
     lock = FileLock(path)
+    waited = False
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        pid = read_json(owner)["pid"] if owner.exists() else "unknown"
-        print(f"{node.name}: waits for process {pid}, which runs this stage already", file=sys.stderr, flush=True)
+        waited = True
+        print(f"{node.name}: waits for process {_holder(owner)}, which runs it already", file=sys.stderr, flush=True)
         lock.acquire()
     try:
         write_json(owner, {"pid": os.getpid()})
-        yield
+        yield waited
     finally:
         lock.release()
 
 
-def _hashes(graph: Graph, node: Node) -> dict[str, str]:
-    """md5 of every input, as DVC records them; EsrError names one that is missing and who makes it."""
-    hashes = {}
-    for path in graph.inputs(node):
-        if not Path(path).is_file():
-            maker = graph.producers.get(path)
-            remedy = f"run `dvc repro {maker.name}`" if maker else "restore it, or mend dvc.yaml"
-            raise EsrError(f"{node.name}: {path} is missing; {remedy}")
-        hashes[path] = md5_of(Path(path))
-    return hashes
+def _holder(owner: Path) -> str:
+    with suppress(EsrError, KeyError, TypeError):
+        return str(read_json(owner)["pid"])
+    return "unknown"
+
+
+def _inputs(evidence: Evidence, node: Node) -> dict[str, str]:
+    """md5 of every input, as DVC records them.
+
+    Raises:
+        EsrError: one is missing, or something that the stage is made from has changed since it was made.
+    """
+    producers, inputs = evidence.graph.producers, evidence.inputs(node)
+    for path in (path for path, md5 in inputs.items() if md5 is None):
+        maker = producers.get(path)
+        remedy = f"run `dvc repro {maker.name}`" if maker else "restore it, or mend dvc.yaml"
+        raise EsrError(f"{node.name}: {path} is missing; {remedy}")
+    refuse_spoilt(evidence, evidence.graph.ancestors(node), f"{node.name} is not run; {MEND}")
+    return {path: md5 for path, md5 in inputs.items() if md5 is not None}
+
+
+def _outputs(evidence: Evidence, node: Node) -> dict[str, str]:
+    """md5 of every output; EsrError names one that was not made."""
+    outs = evidence.outputs(node)
+    for path in (path for path, md5 in outs.items() if md5 is None):
+        raise EsrError(f"{node.name}: {path} was to be made and is not there; see {node.log}")
+    return {path: md5 for path, md5 in outs.items() if md5 is not None}
 
 
 def _has_terminal() -> bool:

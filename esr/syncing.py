@@ -1,36 +1,36 @@
-"""Bring Snakemake's and DVC's records up to date from each other.
+"""Bring Snakemake's and DVC's records up to date from each other, and damaged outputs back.
 
 Each driver remembers by itself what it has run, and takes what the other made for stale. A stage is current for both
 when its receipt holds, or when DVC's record does: then its outputs were made by a driver from the present inputs and
 parameters. Nothing else is ever recorded.
 """
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
+from esr import dvc_record
 from esr.errors import EsrError
-from esr.graph import Graph, Node, read_graph
-from esr.receipts import holds
+from esr.evidence import LOCK_FILE, Evidence
+from esr.files import hash_of, read_json, write_json
+from esr.graph import GRAPH_FILE, PARAMS_FILE, Graph, Node, read_graph
+from esr.receipts import read_receipt, receipt_path, write_receipt
 from esr.recipes.read import check
+from esr.repairing import repair
+from esr.running import checkpoints_of
+from esr.snakemake_record import tell_snakemake
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
-SNAKEMAKE_LOCKS = Path(".snakemake/locks")
-LONGEST_WAIT = 60.0  # seconds that another DVC may take
-SYNCING = "ESR_SYNCING"  # set for the Snakemake that only touches, so that its handlers stay quiet
+SETTLED = Path(".esr/settled.json")  # what the records looked like when both drivers last held everything as current
 
 
 def sync_records(only_dvc: bool = False) -> set[str]:
-    """Record in DVC what receipts prove, then, unless ``only_dvc``, let Snakemake know what DVC holds as current.
+    """Record in DVC what receipts prove and in receipts what DVC holds as current; bring back what is damaged.
+
+    Then Snakemake is told what is current. With ``only_dvc`` nothing is brought back and Snakemake is not told.
 
     Returns:
         the names of the stages that are not up to date.
@@ -40,14 +40,30 @@ def sync_records(only_dvc: bool = False) -> set[str]:
     """
     graph = read_graph()
     check(graph.params)
-    with _dvc() as repo:
-        stale = _changed(repo)
-        proven = [name for name, node in graph.nodes.items() if name in stale and holds(node, graph.inputs(node))]
-        _record(repo, proven)
-    stale -= set(proven)
+    with dvc_record.open_dvc() as repo:
+        stale = _settle(graph, repo)
+        repaired = [] if only_dvc else repair(graph, partial(dvc_record.cached, repo))
+    if repaired:
+        with dvc_record.open_dvc() as repo:
+            stale = _settle(graph, repo)
     if not only_dvc:
-        _tell_snakemake(current_upwards(graph, stale))
+        tell_snakemake(current_upwards(graph, stale))
+        if not stale:
+            write_json(SETTLED, _state(graph))
     return stale
+
+
+def is_settled(graph: Graph) -> bool:
+    """Whether nothing is to be done, known without asking DVC or Snakemake.
+
+    The records are those that the last sync left with nothing stale, and every receipt holds.
+    """
+    try:
+        known = read_json(SETTLED) == _state(graph)
+    except EsrError:
+        return False
+    evidence = Evidence(graph)
+    return known and all(evidence.holds(node) for node in graph.nodes.values())
 
 
 def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
@@ -59,87 +75,38 @@ def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
     return list(current.values())
 
 
-def clear_stale_lock() -> None:
-    """Unlock the folder after a Snakemake that was killed; one that lives is told of, not unlocked.
+def _settle(graph: Graph, repo: "Repo") -> set[str]:
+    """Bring receipts and DVC's record together; gives the stages that neither proves to be current."""
+    evidence = Evidence(graph)
+    stale = dvc_record.changed(repo)
+    proven = [name for name, node in graph.nodes.items() if name in stale and evidence.holds(node)]
+    dvc_record.record(repo, proven)
+    stale -= set(proven)
+    recorded = dvc_record.recorded_outputs(repo)
+    for name in graph.nodes.keys() - stale:
+        node = graph.nodes[name]
+        if not evidence.holds(node) and not _note(node, evidence, recorded[name]):
+            stale.add(name)
+        elif receipt := read_receipt(node):  # DVC has the outputs: nobody needs to go on from a checkpoint
+            shutil.rmtree(checkpoints_of(node, receipt.identity), ignore_errors=True)
+    return stale
 
-    Raises:
-        EsrError: a living Snakemake works in this folder.
+
+def _note(node: Node, evidence: Evidence, recorded: dict[str, str]) -> bool:
+    """Write the receipt of a stage that DVC holds as current; False where its outputs are not those of dvc.lock.
+
+    DVC believes sizes and times of files, so an output may have been changed behind its back.
     """
-    if not SNAKEMAKE_LOCKS.is_dir() or not any(SNAKEMAKE_LOCKS.iterdir()):
-        return
-    living = _living_snakemake()
-    if living is not None:
-        raise EsrError(f"Snakemake is at work in this folder (process {living}); wait for it, or stop it first")
-    _call(["snakemake", "--unlock", "--quiet", "all"])
+    deps, outs = evidence.inputs(node), evidence.outputs(node)
+    if outs != recorded:
+        return False
+    write_receipt(node, {path: md5 for path, md5 in deps.items() if md5}, recorded)
+    return True
 
 
-def _living_snakemake() -> int | None:
-    """The process id of a Snakemake, other than an ancestor of this process, that works in this folder."""
-    ours = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
-    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
-        command = process.info["cmdline"] or []
-        is_snakemake = any(Path(word).name == "snakemake" for word in command[:4])
-        if is_snakemake and process.info["cwd"] == os.getcwd() and process.pid not in ours:
-            return int(process.pid)
-    return None
-
-
-@contextmanager
-def _dvc() -> Iterator["Repo"]:
-    """DVC's own library on this folder; waits for a DVC that is at work, as an orphan may be."""
-    from dvc.exceptions import DvcException
-    from dvc.lock import LockError
-    from dvc.repo import Repo
-
-    end = time.monotonic() + LONGEST_WAIT
-    try:
-        with Repo() as repo:
-            while True:
-                try:
-                    repo.lock.lock()
-                    break
-                except LockError:
-                    if time.monotonic() > end:
-                        raise
-                    time.sleep(0.5)
-            try:
-                yield repo
-            finally:
-                repo.lock.unlock()
-    except LockError as error:
-        raise EsrError("another DVC is at work in this folder; wait for it, or stop it first") from error
-    except DvcException as error:
-        raise EsrError(f"DVC refuses: {' '.join(str(error).split())}") from error
-
-
-def _changed(repo: "Repo") -> set[str]:
-    """What `dvc status` says: the names of the stages that DVC holds for changed."""
-    return {stage.addressing for stage in repo.index.stages if stage.status()}
-
-
-def _record(repo: "Repo", names: list[str]) -> None:
-    """What `dvc commit --force NAME ...` does, but for all at once: that one rewrites dvc.lock for each name."""
-    from dvc.dvcfile import LOCK_FILE, Lockfile
-
-    stages = {stage.addressing: stage for stage in repo.index.stages}
-    for name in names:
-        stages[name].save()
-        stages[name].commit()
-    Lockfile(repo, LOCK_FILE).dump_stages([stages[name] for name in names])
-
-
-def _tell_snakemake(nodes: list[Node]) -> None:
-    targets = [path for node in nodes for path in node.out_paths]
-    if not targets:
-        return
-    clear_stale_lock()
-    _call(["snakemake", "--touch", "--rerun-incomplete", "--cores", "1", "--quiet", "all", "--", *targets])
-
-
-def _call(command: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", *command], capture_output=True, text=True, check=False, env={**os.environ, SYNCING: "1"}
-    )
-    if done.returncode != 0:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["no message"]
-        raise EsrError(f"`{' '.join(command[:4])} ...` fails: {lines[-1].strip()}")
+def _state(graph: Graph) -> dict[str, str | None]:
+    """All that decides what the drivers hold as current, but for the stages' own files, which receipts list."""
+    digests = Evidence(graph).digests
+    receipts = {node.name: digests.of(receipt_path(node)) for node in graph.nodes.values()}
+    files = (PARAMS_FILE, GRAPH_FILE, LOCK_FILE)
+    return {"receipts": hash_of(receipts), **{str(path): digests.of(path) for path in files}}

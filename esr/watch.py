@@ -37,7 +37,7 @@ class Watch:
     def __init__(self, name: str, log: Path, journal: Journal, bar: bool) -> None:
         self.name = name
         self.journal = journal
-        self.terminated = False
+        self.terminated = 0  # the signal that asked to stop
         self.summary = ""  # said when the stage is done
         self.ahead: Callable[[], float] = lambda: 0.0  # training that follows in the entry, in units of this stage's
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -50,9 +50,12 @@ class Watch:
     def __enter__(self) -> Watch:
         return self
 
-    def catch_sigterm(self) -> None:
-        """From now on SIGTERM sets ``terminated`` instead of ending the process: for stages that save their state."""
-        signal.signal(signal.SIGTERM, self._terminate)
+    def catch_stops(self) -> None:
+        """From now on SIGTERM and Ctrl-C set ``terminated``: for stages that save their state and end by themselves.
+
+        A second one ends the stage at once.
+        """
+        self._before = {number: signal.signal(number, self._terminate) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def __exit__(self, *error: object) -> None:
         if self._bar:
@@ -60,7 +63,9 @@ class Watch:
         self._log.close()
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
-        self.terminated = True
+        self.terminated = number
+        for caught, handler in self._before.items():
+            signal.signal(caught, handler)
 
     def say(self, text: str) -> None:
         """One line, to the terminal and to the log."""

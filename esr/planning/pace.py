@@ -202,7 +202,7 @@ class _Clock:
 class _Silent:
     """A watch that shows nothing."""
 
-    terminated = False
+    terminated = 0
 
     def say(self, text: str) -> None: ...
 

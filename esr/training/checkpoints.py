@@ -45,6 +45,11 @@ class Checkpoints:
         ended = time.monotonic()
         self._next_save = ended + max(SHORTEST_INTERVAL, (ended - begun) / LARGEST_SHARE)
 
+    @property
+    def spoilt(self) -> bool:
+        """Whether states were saved and none of them is whole."""
+        return any(path.exists() for path in (self.latest, self.previous)) and self.load() is None
+
     def load(self) -> State | None:
         """The newest state that is whole, on the CPU; None where there is none."""
         for path in (self.latest, self.previous):

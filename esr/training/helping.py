@@ -17,7 +17,7 @@ NOTHING = Validated(0.0, np.zeros((1, 1, 3), np.uint8))
 class Silence:
     """A watch that shows nothing and never asks to stop: a helper stops with rank 0."""
 
-    terminated = False
+    terminated = 0
 
     def say(self, text: str) -> None:
         """Nothing."""

@@ -65,6 +65,8 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch
         curve.load(saved["curve"])
         done = saved["done"]
         watch.say(f"goes on from iteration {done} of {plan.iterations}")
+    elif checkpoints.spoilt:
+        watch.say("begins anew: its checkpoints are damaged")
 
     run_step = engine.recorded(step)
     for lr, hr in data.batches(done, plan.iterations):
@@ -88,7 +90,8 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch
         if last or watch.terminated or checkpoints.due():
             checkpoints.save(state())
         if watch.terminated and not last:
-            raise Terminated(f"{plan.name} was asked to stop at iteration {done}; the next run goes on from there")
+            told = f"{plan.name} was asked to stop at iteration {done}; the same command goes on from there"
+            raise Terminated(told, watch.terminated)
     return average.network.eval(), curve.points
 
 

@@ -19,7 +19,7 @@ Forward = Callable[[Tensor], Tensor]
 class Watch(Protocol):
     """Who is told what a training does, and may ask it to stop; a stage's is esr.watch.Watch."""
 
-    terminated: bool
+    terminated: int  # 0, or the signal that asked to stop
 
     def say(self, text: str) -> None:
         """One line for people."""

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from signal import SIGTERM
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ class Quiet:
     """A watch that shows nothing and may ask to stop at an iteration."""
 
     def __init__(self, stop_at: int | None = None) -> None:
-        self.stop_at, self.terminated = stop_at, False
+        self.stop_at, self.terminated = stop_at, 0
         self.points, self.pictures, self.said = list[Point](), list[int](), list[str]()
 
     def say(self, text: str) -> None:
@@ -35,7 +36,7 @@ class Quiet:
         self.points.append(point)
 
     def progress(self, name: str, done: int, total: int, samples: int) -> None:
-        self.terminated = done == self.stop_at
+        self.terminated = SIGTERM if done == self.stop_at else 0
 
 
 def network() -> nn.Module:

@@ -1,0 +1,72 @@
+"""DVC's record of what was made: dvc.lock and the cache, through DVC's own library."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Error as DatabaseError
+from typing import TYPE_CHECKING
+
+from esr.errors import EsrError
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+LONGEST_WAIT = 60.0  # seconds that another DVC may take
+
+
+@contextmanager
+def open_dvc() -> Iterator["Repo"]:
+    """DVC's own library on this folder; waits for a DVC that is at work, as an orphan may be."""
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
+    end = time.monotonic() + LONGEST_WAIT
+    try:
+        with Repo() as repo:
+            while True:
+                try:
+                    repo.lock.lock()
+                    break
+                except LockError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.5)
+            try:
+                yield repo
+            finally:
+                repo.lock.unlock()
+    except LockError as error:
+        raise EsrError("another DVC is at work in this folder; wait for it, or stop it first") from error
+    except (DvcException, DatabaseError) as error:
+        raise EsrError(f"DVC refuses: {' '.join(str(error).split())}") from error
+
+
+def changed(repo: "Repo") -> set[str]:
+    """What `dvc status` says: the names of the stages that DVC holds for changed."""
+    return {stage.addressing for stage in repo.index.stages if stage.status()}
+
+
+def recorded_outputs(repo: "Repo") -> dict[str, dict[str, str]]:
+    """What dvc.lock says that each stage made: stage -> path -> md5."""
+    return {
+        stage.addressing: {out.def_path: out.hash_info.value for out in stage.outs if out.hash_info.value}
+        for stage in repo.index.stages
+    }
+
+
+def record(repo: "Repo", names: list[str]) -> None:
+    """What `dvc commit --force NAME ...` does, but for all at once: that one rewrites dvc.lock for each name."""
+    from dvc.dvcfile import LOCK_FILE, Lockfile
+
+    stages = {stage.addressing: stage for stage in repo.index.stages}
+    for name in names:
+        stages[name].save()
+        stages[name].commit()
+    Lockfile(repo, LOCK_FILE).dump_stages([stages[name] for name in names])
+
+
+def cached(repo: "Repo", md5: str) -> Path:
+    """Where DVC's cache keeps the content with this md5, if it has it."""
+    return Path(repo.cache.local.oid_to_path(md5))

@@ -1,0 +1,78 @@
+"""Snakemake's record of what was made, its lock, and how it is told what others have made."""
+
+import os
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from esr.errors import EsrError
+from esr.graph import Node
+
+LOCKS = Path(".snakemake/locks")
+METADATA = Path(".snakemake/metadata")
+QUIET = ("--quiet", "host", "progress", "reason", "rules")  # what is left are Snakemake's complaints
+SYNCING = "ESR_SYNCING"  # set for a Snakemake that `esr` starts and syncs after: its own handlers stay quiet
+
+
+def prepare_jobs() -> None:
+    """Set what the jobs of this Snakemake inherit: its own python first, and that they share the terminal."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    os.environ["ESR_UNDER_SNAKEMAKE"] = "1"  # lines, not bars
+
+
+def tell_snakemake(nodes: Iterable[Node]) -> None:
+    """Have Snakemake take the outputs of these stages for current.
+
+    Raises:
+        EsrError: Snakemake is at work in this folder, or refuses.
+    """
+    targets = [path for node in nodes for path in node.out_paths]
+    if not targets:
+        return
+    clear_stale_lock()
+    unknown = [path for path in targets if not (METADATA / urlsafe_b64encode(path.encode()).decode()).exists()]
+    if unknown:  # without a record of its parameters a stage would be taken for current whatever becomes of them
+        _touch(["--force", "--", *unknown])
+    _touch(["--", *targets])
+
+
+def _touch(arguments: list[str]) -> None:
+    _call(["snakemake", "--touch", "--rerun-incomplete", "--cores", "1", *QUIET, *arguments])
+
+
+def clear_stale_lock() -> None:
+    """Unlock the folder after a Snakemake that was killed; one that lives is told of, not unlocked.
+
+    Raises:
+        EsrError: a living Snakemake works in this folder.
+    """
+    if not LOCKS.is_dir() or not any(LOCKS.iterdir()):
+        return
+    living = _living_snakemake()
+    if living is not None:
+        raise EsrError(f"Snakemake is at work in this folder (process {living}); wait for it, or stop it first")
+    _call(["snakemake", "--unlock", *QUIET])
+
+
+def _living_snakemake() -> int | None:
+    """The process id of a Snakemake, other than an ancestor of this process, that works in this folder."""
+    ours = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
+    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
+        command = process.info["cmdline"] or []
+        is_snakemake = any(Path(word).name == "snakemake" for word in command[:4])
+        if is_snakemake and process.info["cwd"] == os.getcwd() and process.pid not in ours:
+            return int(process.pid)
+    return None
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, check=False, env={**os.environ, SYNCING: "1"}
+    )
+    if done.returncode != 0:
+        lines = [" ".join(line.split()) for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise EsrError(f"`{' '.join(command[:2])} ...` fails: {' '.join(lines) or 'it says nothing'}")

@@ -1,0 +1,249 @@
+"""Kills, damage and clones: whatever happened before, no driver shows a stale or damaged result as current."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from tiny_project import Project, wait_for
+
+RLFN_3 = "runs/demo/finetune/rlfn-3/weights.safetensors"
+RLFN_2 = "runs/demo/finetune/rlfn-2/weights.safetensors"
+METRICS = "runs/demo/benchmark/rlfn/metrics.json"
+NOTHING_TO_DO = re.compile(r"Nothing to be done")
+
+
+def planned(project: Project, *targets: str) -> set[str]:
+    """The rows that `snakemake -n` would run."""
+    return set(re.findall(r"wildcards: key=(\S+)", project.well("snakemake", "-n", *targets)))
+
+
+def flip_a_byte(path: Path) -> bytes:
+    """Change one byte in the middle of a file; gives what it was."""
+    before = path.read_bytes()
+    middle = len(before) // 2
+    path.write_bytes(before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :])
+    return before
+
+
+def start(project: Project, *command: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=project.folder,
+        env=project.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def stage_below(process: "subprocess.Popen[str]", kind: str) -> psutil.Process:
+    """The process of the stage of this kind that a driver has started, when it has begun to train."""
+    found: list[psutil.Process] = []
+
+    def running() -> bool:
+        children = psutil.Process(process.pid).children(recursive=True)
+        found[:] = [child for child in children if child.cmdline()[1:4] == ["-m", "esr", kind]]
+        return bool(found)
+
+    wait_for(running, 120)
+    return found[0]
+
+
+def longer(project: Project, kind: str, row: str) -> None:
+    """Edit the row and make its phases so long that a kill finds them at work."""
+
+    def change(params: dict) -> None:
+        params["scales"]["demo"]["training"]["length"]["later"] = 2000
+        params[kind][row]["learning_rate"] /= 2
+
+    project.edit(change)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_phase_is_run_again_and_so_is_what_follows(working: Project, number: signal.Signals) -> None:
+    """Snakemake deletes what the killed job had to make, and would take its followers for made."""
+    working.edit(lambda params: params["finetune"]["rlfn-3"].update(learning_rate=7.0e-6))
+    settled = working.copy(working.folder.parent / "settled")
+    longer(working, "finetune", "rlfn-3")
+    killed = start(working, "snakemake", "--cores", "all", "rlfn")
+    training = stage_below(killed, "finetune")
+    log = working.folder / "logs/demo/finetune"
+    wait_for(lambda: any("iteration" in path.read_text() for path in log.glob("rlfn-*.log")), 120)
+    training.send_signal(number)
+    said = killed.communicate(timeout=300)[0]
+    assert killed.returncode == 1
+    assert "was killed" in said or "was asked to stop" in said
+    shutil.copy(settled.folder / "params.yaml", working.folder / "params.yaml")
+    assert {"rlfn-3", "rlfn"} <= planned(working, "rlfn")
+    for target in (METRICS, "report"):  # files and rules that Snakemake would call up to date
+        refused = working.run("snakemake", "-n", target)
+        assert refused.returncode == 1 and "is missing: ask for an entry" in refused.stderr
+    working.well("snakemake", "--cores", "all", "rlfn")
+    settled.well("snakemake", "--cores", "all", "rlfn")
+    assert working.weights() == settled.weights()
+    assert working.run("esr", "sync").stdout.strip() in (
+        "Not up to date: report",
+        "Every stage is up to date for both drivers.",
+    )
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [RLFN_2, "data/demo/sets/div2k/images.store", "data/demo/sets/div2k/manifest.json", METRICS],
+)
+def test_one_flipped_byte_is_refused_by_name_and_brought_back(working: Project, damaged: str) -> None:
+    before = flip_a_byte(working.folder / damaged)
+    weights = working.weights()
+    refused = working.run("snakemake", "-n")
+    assert refused.returncode == 1 and damaged in refused.stderr and "esr sync" in refused.stderr
+    follower = ("report", "") if damaged == METRICS else ("finetune", "rlfn-3")
+    by_hand = working.run("esr", *filter(None, follower))
+    assert by_hand.returncode == 2
+    assert by_hand.stderr.splitlines()[-1].startswith(f"esr: changed since their stages made them: {damaged} (of ")
+    output = working.well("esr", "run")
+    assert (working.folder / damaged).read_bytes() == before
+    assert {**weights, **({damaged: before} if damaged in weights else {})} == working.weights()
+    assert NOTHING_TO_DO.search(working.well("snakemake", "-n"))
+    assert "brought back" in output or "made again" in output
+
+
+def test_what_no_cache_has_is_made_again_by_make_run(working: Project) -> None:
+    before = flip_a_byte(working.folder / RLFN_2)
+    shutil.rmtree(working.folder / ".dvc/cache")
+    assert working.well("esr", "sync").startswith("Not up to date: finetune@rlfn-2")
+    output = working.well("esr", "run")
+    assert "Made again, because their outputs are damaged: finetune@rlfn-2" in output
+    assert (working.folder / RLFN_2).read_bytes() == before
+    assert "benchmark@rlfn: done" not in output  # the same bytes again: nothing that follows had to run
+    assert NOTHING_TO_DO.search(working.well("snakemake", "-n"))
+
+
+def test_equal_size_and_time_do_not_hide_damage(working: Project) -> None:
+    """DVC looks at size and time alone; weights are small enough to be read at every look."""
+    import os
+
+    path = working.folder / RLFN_2
+    state = path.stat()
+    flip_a_byte(path)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert working.run("esr", "finetune", "rlfn-3").returncode == 2
+    assert "finetune@rlfn-2: brought back" in working.well("esr", "sync")
+
+
+def test_a_second_clone_uses_what_was_pulled(working: Project, tmp_path: Path) -> None:
+    def git(folder: Path, *command: str) -> None:
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True)
+
+    working.well("dvc", "remote", "add", "-d", "-q", "store", str(tmp_path / "remote"))
+    git(working.folder, "add", "-A")
+    git(working.folder, "commit", "-qm", "made")
+    working.well("dvc", "push", "-q")
+    git(tmp_path, "clone", "-q", str(working.folder), "clone")
+    clone = Project(tmp_path / "clone")
+    clone.well("dvc", "pull", "-q")
+    assert "type `esr sync` first" in clone.run("snakemake", "-n").stderr
+    other = clone.copy(tmp_path / "by-dvc")
+    assert "Every stage is up to date for both drivers." in clone.well("esr", "sync")
+    assert NOTHING_TO_DO.search(clone.well("snakemake", "-n"))
+    assert "up to date" in clone.well("dvc", "status")
+    assert "Nothing to be done" in clone.well("esr", "run")
+    assert clone.weights() == working.weights()
+    reproduced = other.well("dvc", "repro")  # without sync: DVC packs the stores and trains nothing
+    assert set(re.findall(r"Running stage '(\w+)@", reproduced)) == {"crop"}
+    clone.edit(lambda params: params["crop"]["div2k"].update(first=5))
+    assert {"div2k", "rlfn-1", "rlfn-3"} <= planned(clone)  # Snakemake knows with which parameters it was made
+
+
+def test_a_killed_stage_is_named_last(working: Project) -> None:
+    longer(working, "finetune", "rlfn-3")
+    running = start(working, "esr", "run")
+    stage_below(running, "finetune").kill()
+    said = running.communicate(timeout=300)[0].strip().splitlines()
+    assert running.returncode == 2
+    assert re.fullmatch(r"esr: finetune@\S+ was killed \(.*memory.*\); the same command goes on .*", said[-1])
+
+
+def everything_below(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_make_run_stops_snakemake_and_saves_the_stages(working: Project, number: signal.Signals) -> None:
+    longer(working, "finetune", "rlfn-3")
+    running = start(working, "esr", "run")
+    stage_below(running, "finetune")
+    log = working.folder / "logs/demo/finetune"
+    wait_for(lambda: any("computes on" in path.read_text()[-2000:] for path in log.glob("rlfn-2.log")), 120)
+    family = everything_below(psutil.Process(running.pid))
+    running.send_signal(number)
+    said = running.communicate(timeout=300)[0].strip().splitlines()
+    assert said[-1] == "esr: stopped; `make run` goes on from there"
+    assert running.returncode == 128 + number
+    wait_for(lambda: not any(process.is_running() for process in family), 10)
+    assert list((working.folder / ".esr/checkpoints/demo/finetune").glob("*/*/latest.ckpt"))
+
+
+def test_ctrl_c_saves_a_stage_and_says_how_to_go_on(working: Project) -> None:
+    longer(working, "finetune", "rlfn-3")
+    running = start(working, "esr", "finetune", "rlfn-3")
+    log = working.folder / "logs/demo/finetune/rlfn-3.log"
+    wait_for(lambda: "iteration" in log.read_text().rpartition("computes on")[2], 120)
+    running.send_signal(signal.SIGINT)
+    last = running.communicate(timeout=60)[0].strip().splitlines()[-1]
+    assert re.fullmatch(
+        r"esr: finetune rlfn-3 was asked to stop at iteration \d+; the same command goes on from there", last
+    )
+    assert running.returncode == 130
+
+
+def test_a_network_file_that_ends_the_process_is_a_failure(working: Project) -> None:
+    file = working.folder / "leaves.py"
+    file.write_text((working.folder / "esr/networks/rlfn.py").read_text() + "\n\nraise SystemExit(0)\n")
+
+    def use(params: dict) -> None:
+        for table, key in (("train", "rlfn-1"), ("finetune", "rlfn-2"), ("finetune", "rlfn-3"), ("fuse", "rlfn")):
+            params[table][key]["network"] = "leaves.py"
+        params["benchmark"]["rlfn"]["network"] = "leaves.py"
+
+    working.edit(use)
+    done = working.run("esr", "train", "rlfn-1")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("esr: ") and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_text("{"), lambda path: path.write_text('{"deps": 3}')])
+def test_a_damaged_receipt_proves_nothing(working: Project, spoil: Callable[[Path], None]) -> None:
+    receipt = working.folder / ".esr/receipts/demo/finetune/rlfn-3.json"
+    before = receipt.read_text()
+    spoil(receipt)
+    assert "Every stage is up to date" in working.well("esr", "sync")  # DVC's record proves it
+    assert receipt.read_text() == before
+
+
+def test_checkpoints_of_finished_stages_go_and_a_command_frees_the_rest(working: Project) -> None:
+    folder = working.folder / ".esr/checkpoints/demo"
+    assert not list(folder.rglob("*.ckpt"))
+    assert "is empty" in working.well("esr", "checkpoints")
+    longer(working, "finetune", "rlfn-2")
+    running = start(working, "esr", "finetune", "rlfn-2")
+    log = working.folder / "logs/demo/finetune/rlfn-2.log"
+    wait_for(lambda: "iteration" in log.read_text().rpartition("computes on")[2], 120)
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=60)
+    assert "rlfn-2" in working.well("esr", "checkpoints") and "its stage goes on from here" in working.well(
+        "esr", "checkpoints"
+    )
+    working.well("esr", "checkpoints", "--free")
+    assert len(list(folder.rglob("latest.ckpt"))) == 1
+    working.edit(lambda params: params["finetune"]["rlfn-2"].update(learning_rate=3.0e-6))
+    assert "of other parameters or inputs" in working.well("esr", "checkpoints")
+    assert len(list(folder.rglob("latest.ckpt"))) == 1
+    working.well("esr", "checkpoints", "--free")
+    assert not list(folder.rglob("latest.ckpt"))
