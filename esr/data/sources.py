@@ -84,10 +84,12 @@ def bring_back(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
 def _lay_out(row: Download, rule: DataRule, key: str, folder: Path) -> tuple[bool, str]:
     """Have the source's images lie in ``folder``/hr and /lr; give whether they stand in, and what there is to say."""
     hr, lr = folder / "hr", folder / "lr"
+    if row.lr_folder is not None and row.folder is None:
+        raise EsrError(f"download.{key}.lr_folder belongs to a folder of HR images; name that in folder, or remove it")
     with writing(folder):
         _clear(hr)
         _clear(lr)
-    if row.optional and (rule.stand_in or not (row.folder or row.archives)):
+    if row.optional and (rule.stand_in or (row.folder is None and not row.archives)):
         why = "nothing stands in for it" if rule.stand_in else row.how or "give a folder"
         return False, f"no images of {key}: {why}"
     if rule.stand_in:
@@ -101,11 +103,9 @@ def _lay_out(row: Download, rule: DataRule, key: str, folder: Path) -> tuple[boo
 
 def _real(row: Download, key: str) -> tuple[Path, Path | None]:
     """The folders of the source's own HR images and, where it ships them, LR images."""
-    if row.folder:
-        hr = Path(row.folder).expanduser()
-        if not hr.is_dir():
-            raise EsrError(f"download.{key}.folder: {hr} is not a folder; {row.how or 'name the one with the images'}")
-        return hr, Path(row.lr_folder).expanduser() if row.lr_folder else None
+    if row.folder is not None:
+        hr = _folder(f"download.{key}.folder", row.folder, row.how)
+        return hr, None if row.lr_folder is None else _folder(f"download.{key}.lr_folder", row.lr_folder, None)
     if not row.archives:
         raise EsrError(f"download.{key}: nothing says where its images are; {row.how or 'give archives or a folder'}")
     folder = Path(os.environ.get(ARCHIVES, "data/archives")) / key
@@ -114,6 +114,21 @@ def _real(row: Download, key: str) -> tuple[Path, Path | None]:
             _have(archive, folder)
         _forget_others(row.archives, folder)
     return folder / "hr", folder / "lr" if any(archive.holds == "lr" for archive in row.archives) else None
+
+
+def _folder(column: str, name: str, how: str | None) -> Path:
+    """The folder that a column of the row names: there, readable and with images in it."""
+    remedy = how or "name the one with the images"
+    try:
+        folder = Path(name).expanduser()
+        if not name.strip() or not folder.is_dir():
+            raise EsrError(f"{column}: {name or 'nothing'} is not a folder; {remedy}")
+        if not image_files(folder):
+            raise EsrError(f"{column}: {name} holds no images; {remedy}")
+    except (OSError, RuntimeError) as error:  # the latter: no such user's home
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise EsrError(f"{column}: {name} cannot be read ({reason}); {remedy}") from error
+    return folder
 
 
 def _have(archive: Archive, folder: Path) -> None:

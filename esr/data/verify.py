@@ -8,6 +8,8 @@ from esr.data.listing import image_files
 from esr.data.manifest import SourceManifest
 from esr.data.progress import Progress
 
+KINDS = ("hr", "lr")
+
 
 def all_there(manifest: SourceManifest, folder: Path) -> bool:
     """Whether every file that the manifest lists lies in ``folder``/hr or ``folder``/lr; none is opened."""
@@ -17,7 +19,7 @@ def all_there(manifest: SourceManifest, folder: Path) -> bool:
 def differences(manifest: SourceManifest, folder: Path) -> list[str]:
     """What is missing in ``folder``/hr and ``folder``/lr, has changed or is not listed; every file is read."""
     listed = _listed(manifest)
-    found = {Path(kind, file).as_posix() for kind in ("hr", "lr") for file in image_files(folder / kind)}
+    found = {Path(kind, file).as_posix() for kind in KINDS for file in _files(folder / kind)}
     present = sorted(listed.keys() & found)
     complaints = [f"{path} is missing" for path in sorted(listed.keys() - found)]
     with ThreadPoolExecutor() as pool, Progress(f"verifying {manifest.source}", len(present), "files") as progress:
@@ -25,6 +27,10 @@ def differences(manifest: SourceManifest, folder: Path) -> list[str]:
             progress.add(1)
             complaints += [f"{path} has changed"] if sha256 != listed[path] else []
     return [*complaints, *(f"{path} is not in the manifest" for path in sorted(found - listed.keys()))]
+
+
+def _files(folder: Path) -> list[Path]:
+    return image_files(folder) if folder.exists() else []
 
 
 def _listed(manifest: SourceManifest) -> dict[str, str]:

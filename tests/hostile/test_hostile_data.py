@@ -1,0 +1,182 @@
+"""Folders, names and files that nobody should hand to `download` and `crop`, and what is said of them."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from esr.data.crop import crop
+from esr.data.sources import download
+from esr.data.store import open_set
+from esr.errors import EsrError
+from esr.recipes.rows import Archive, Crop, Download
+from esr.recipes.scale import DataRule
+
+REAL = DataRule(stand_in=False, only_source=None)
+MANIFEST = Path("data/photos/manifest.json")
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def image(path: str, height: int = 16, width: int = 16) -> Path:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(len(path)).integers(0, 256, (height, width, 3), np.uint8)
+    Image.fromarray(noise).save(path, "PNG")
+    return Path(path)
+
+
+def downloaded(**columns: object) -> list[str]:
+    """The names of the images of a source made of the folder ``mine``, or of what else is told."""
+    download(Download(use="training", **({"folder": "mine"} | columns)), REAL, "photos", MANIFEST)
+    return [found["name"] for found in json.loads(MANIFEST.read_text(encoding="utf-8"))["images"]]
+
+
+def refusal(**columns: object) -> str:
+    """The one printable line with which that is refused; no manifest is written."""
+    with pytest.raises(EsrError) as refused:
+        downloaded(**columns)
+    assert not MANIFEST.exists()
+    message = str(refused.value)
+    message.encode()
+    assert "\n" not in message
+    return message
+
+
+# Folders that a row names
+
+
+@pytest.mark.parametrize("column", ["folder", "lr_folder"])
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("typo", "typo is not a folder"),
+        ("mine/1.png", "mine/1.png is not a folder"),
+        ("nothing-in-it", "nothing-in-it holds no images"),
+        ("", "nothing is not a folder"),
+        ("~no-such-user/images", "~no-such-user/images cannot be read"),
+        ("x" * 5000, "cannot be read (File name too long)"),
+        ("nul\0byte", "is not a folder"),
+    ],
+)
+def test_a_folder_that_is_none_is_refused_with_its_column(column, name, complaint):
+    image("mine/1.png")
+    Path("nothing-in-it").mkdir()
+    message = refusal(**{column: name})
+    assert message.startswith(f"download.photos.{column}: ")
+    assert complaint in message
+
+
+def test_lr_images_without_a_folder_of_hr_images_are_refused():
+    image("lr/1.png")
+    for archives in ([], [Archive(url="http://127.0.0.1:9/hr.zip")]):
+        assert "download.photos.lr_folder belongs to" in refusal(folder=None, lr_folder="lr", archives=archives)
+
+
+def test_a_subfolder_that_cannot_be_read_is_named(monkeypatch):
+    image("mine/1.png")
+    image("mine/locked/2.png")
+    scandir = os.scandir
+
+    def locked(path="."):
+        if os.fspath(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    assert "mine/locked cannot be read (Permission denied)" in refusal()
+
+
+def test_links_to_folders_are_named_and_a_loop_ends():
+    image("mine/1.png")
+    image("elsewhere/2.png")
+    Path("mine/more").symlink_to(Path("elsewhere").resolve())
+    Path("mine/deep").mkdir()
+    Path("mine/deep/loop").symlink_to(Path("mine").resolve())
+    message = refusal()
+    assert "mine/more is a link to a folder" in message
+    assert "mine/deep/loop is a link to a folder" in message
+
+
+def test_links_to_images_are_images():
+    image("elsewhere/2.png")
+    Path("mine").mkdir()
+    Path("mine/1.png").symlink_to(Path("elsewhere/2.png").resolve())
+    assert downloaded() == ["1"]
+
+
+# What is named like an image
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (os.mkfifo, "is no file but a pipe, a socket or a device"),
+        (a_socket, "is no file but a pipe, a socket or a device"),
+        (lambda path: path.symlink_to("/dev/zero"), "is no file but a pipe, a socket or a device"),
+        (lambda path: path.symlink_to("nowhere"), "is a link to nothing"),
+        (lambda path: path.symlink_to(path.name), "is a link to nothing"),
+        (Path.mkdir, "is a folder that is named like an image"),
+    ],
+    ids=["pipe", "socket", "device", "dangling link", "link to itself", "folder"],
+)
+def test_what_is_named_like_an_image_and_is_none_is_named(make, complaint):
+    image("mine/1.png")
+    make(Path("mine/x.png"))
+    make(Path("mine/y.png"))
+    message = refusal()
+    assert f"mine/x.png {complaint}" in message
+    assert f"mine/y.png {complaint}" in message
+
+
+# Names
+
+
+def test_a_name_that_is_not_utf8_is_told_in_letters_that_print():
+    image("mine/1.png").rename(os.fsdecode(b"mine/caf\xe9.png"))
+    assert r"mine/caf\xe9.png has a name that is not UTF-8: rename it" in refusal()
+
+
+def test_a_folder_whose_name_is_not_utf8_is_told_in_letters_that_print():
+    image("mine/sub/1.png")
+    Path("mine/sub").rename(os.fsdecode(b"mine/\xff"))
+    assert r"mine/\xff/1.png has a name that is not UTF-8: rename it" in refusal()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["two\nlines", "\x1b[31mred", "caf\u00e9", "cafe\u0301", "\u6f22\u5b57", 'a "quote" \\', " ", "x" * 251, "%s {0}"],
+)
+def test_odd_names_are_kept_to_the_letter_from_the_folder_to_the_set(name):
+    image(f"mine/{name}.png")
+    assert downloaded() == [name]
+    crop(Crop(source="photos"), MANIFEST, Path("set/manifest.json"), Path("set/images.store"))
+    assert open_set(Path("set/manifest.json")).names == [name]
+
+
+def test_names_that_differ_only_in_case_are_two_images():
+    image("mine/A.png")
+    image("mine/a.png", 20, 24)
+    image("lr/Ax4.png", 4, 4)
+    image("lr/ax4.png", 5, 6)
+    assert downloaded(lr_folder="lr") == ["A", "a"]
+    pairs = json.loads(MANIFEST.read_text())["images"]
+    assert [(pair["lr"]["path"], pair["lr"]["height"]) for pair in pairs] == [("Ax4.png", 4), ("ax4.png", 5)]
+
+
+def test_suffixes_that_differ_only_in_case_are_two_images():
+    image("mine/x.png")
+    image("mine/x.PNG")
+    assert downloaded() == ["x.PNG", "x.png"]
