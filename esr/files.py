@@ -68,7 +68,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise EsrError(f"{path} is missing; run the stage that makes it") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EsrError(f"{path} cannot be read as JSON ({error}); delete it and run the stage that makes it") from error
 
 

@@ -5,9 +5,9 @@ on the data depends on this small file. Images lie beside it, under names relati
 """
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from esr.data.layout import FORMAT
 from esr.errors import EsrError
@@ -30,13 +30,17 @@ class Totals(Record):
     bytes: int
 
 
+Side = Annotated[int, Field(ge=1, lt=2**31)]
+"""Height or width of an image, in pixels."""
+
+
 class File(Record):
     """An image file: its path below the folder of its kind, its content's hash, its size in pixels, upright."""
 
     path: str
     sha256: str
-    height: int
-    width: int
+    height: Side
+    width: Side
 
 
 class Pair(Record):
@@ -51,8 +55,8 @@ class PackedImage(Record):
     """Where an HR image and its LR image lie in the store, in bytes, and the hashes of their samples."""
 
     name: str
-    height: int
-    width: int
+    height: Side
+    width: Side
     hr_offset: int
     hr_sha256: str
     lr_offset: int

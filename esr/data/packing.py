@@ -138,9 +138,12 @@ def _read_journal(journal: Path, identity: str) -> dict[int, tuple[str, str]]:
     """What an interrupted run has noted: nothing, if it packed other images; its last line may be cut off."""
     if not journal.exists():
         return {}
-    first, *lines = journal.read_text().split("\n")
-    fields = [line.split(" ") for line in lines[:-1]]
-    return {int(place): (hr, lr) for place, hr, lr in fields} if first == identity else {}
+    try:
+        first, *lines = journal.read_text().split("\n")
+        fields = [line.split(" ") for line in lines[:-1]]
+        return {int(place): (hr, lr) for place, hr, lr in fields} if first == identity else {}
+    except ValueError:  # damaged: what it noted is packed again
+        return {}
 
 
 def _note(place: int, hr_sha256: str, lr_sha256: str) -> str:

@@ -165,6 +165,9 @@ def _open_join(manifest: Path, content: JoinManifest) -> list[Part]:
 
 
 def _open_part(manifest: Path, content: SetManifest) -> Part:
+    if index_hash(content.images) != content.index_sha256:
+        why = "its list of images has another hash than the one in it"
+        raise EsrError(f"{manifest} has been changed: {why}; delete it and run the stage that makes it")
     part = Part(
         manifest=manifest,
         source=content.source,
@@ -187,8 +190,9 @@ def _check_store(part: Part) -> None:
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
         raise EsrError(f"{part.store} is missing; delete {part.manifest} and run the stage that packs it") from error
-    except OSError as error:
-        raise EsrError(f"{part.store} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise EsrError(f"{part.store} cannot be read: {reason}; {remedy}") from error
     found = version(start)
     if found is None:
         raise EsrError(f"{part.store} is not a finished store; {remedy}")

@@ -218,6 +218,17 @@ def test_a_journal_that_was_cut_in_the_middle_of_a_line_does_no_harm(folder):
     assert files_in(folder / "killed") == files_in(folder / "whole")
 
 
+@pytest.mark.parametrize("damage", [b"not three words\n", b"x y z\n", b"\xff\xfe\n"])
+def test_a_damaged_journal_is_not_believed(folder, damage):
+    source = source_of(folder)
+    packed(source, folder / "whole")
+    killed(source, folder / "killed")
+    journal = folder / "killed/.images.store.journal"
+    journal.write_bytes(journal.read_bytes() + damage)
+    packed(source, folder / "killed")
+    assert files_in(folder / "killed") == files_in(folder / "whole")
+
+
 def test_what_was_packed_of_other_images_is_not_gone_on_with(folder):
     source = source_of(folder)
     killed(source, folder / "killed")

@@ -1,5 +1,7 @@
 """`esr inspect` tells what a store holds, and finds what has changed in it."""
 
+import json
+
 import pytest
 from packed_sets import REAL, coded_set, source_of
 from small_images import coded_image, coded_pairs, write_image
@@ -47,6 +49,20 @@ def test_every_image_whose_samples_have_changed_is_named(tmp_path):
         file.write(b"\xff")
     with pytest.raises(EsrError, match=r"2 images cannot be used: 0000 in .* has changed .*; 0002 in"):
         inspect(store, verify=True)
+
+
+@pytest.mark.parametrize(("part", "kind"), [("a", "hr"), ("a", "lr"), ("b", "hr"), ("b", "lr")])
+def test_one_flipped_bit_of_hr_or_lr_is_found_in_any_part_of_a_join(tmp_path, part, kind):
+    sets = {name: coded_set(tmp_path / name, SIZES, f"photos-{name}").manifest for name in ("a", "b")}
+    join(sets["a"], sets["b"], tmp_path / "both/manifest.json")
+    image = json.loads(sets[part].read_text())["images"][1]
+    with (sets[part].parent / "images.store").open("rb+") as file:
+        file.seek(image[f"{kind}_offset"] + 7)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+    with pytest.raises(EsrError, match=rf"an image cannot be used: 0001 in .*photos-{part}/images\.store has changed"):
+        inspect(tmp_path / "both", verify=True)
 
 
 def test_every_file_of_a_source_that_is_gone_has_changed_or_was_added_is_named(tmp_path):

@@ -128,3 +128,81 @@ def test_a_damaged_part_of_a_join_is_named(tmp_path):
     os.truncate(second.parent / "images.store", 5000)
     with pytest.raises(EsrError, match=r"b/images\.store has 5,000 bytes"):
         open_set(both)
+
+
+# Manifests in which something was changed
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("hr_offset", 4099), ("lr_offset", 4096), ("height", 44), ("width", 4), ("name", "0007"), ("lr_sha256", "0" * 64)],
+)
+def test_an_index_that_was_changed_is_refused_though_it_reads_well(manifest, key, value):
+    content = json.loads(manifest.read_text())
+    content["images"][0][key] = value
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(EsrError, match=r"manifest\.json has been changed.*; delete it and run the stage"):
+        open_set(manifest)
+
+
+def test_images_that_were_taken_out_of_the_index_are_noticed(manifest):
+    content = json.loads(manifest.read_text())
+    del content["images"][0]
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(EsrError, match=r"manifest\.json has been changed"):
+        open_set(manifest)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"a":' * 100_000, "[]", "null", "7", '"set"', "{}", "\ud800", "9" * 5000, "NaN", ""],
+    ids=lambda text: repr(text[:6]),
+)
+def test_json_that_is_no_manifest_is_one_line(manifest, text):
+    manifest.write_bytes(text.encode(errors="surrogatepass"))
+    with pytest.raises(EsrError, match=r"manifest\.json .*delete it and run the stage") as refusal:
+        open_set(manifest)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"images": {}},
+        {"images": [7]},
+        {"store": 7},
+        {"store": "nul\0byte"},
+        {"store": "."},
+        {"index_sha256": "not hexadecimal"},
+        {"index_sha256": None},
+        {"store_bytes": -1},
+        {"store_bytes": 2**80},
+        {"totals": None},
+        {"source": 7},
+    ],
+    ids=str,
+)
+def test_values_of_a_wrong_kind_in_a_manifest_are_one_line(manifest, change):
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
+    with pytest.raises(EsrError, match=r"manifest\.json") as refusal:
+        open_set(manifest)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("height", [0, -8, 2**63, 10**30])
+def test_a_source_of_impossible_sizes_is_one_line(tmp_path, height):
+    coded_pairs(tmp_path, [(40, 48)])
+    source = source_of(tmp_path)
+    content = json.loads(source.read_text())
+    content["images"][0]["hr"]["height"] = height
+    source.write_text(json.dumps(content))
+    with pytest.raises(EsrError, match=r"manifest\.json is no manifest of a source"):
+        packed(source, tmp_path / "set")
+
+
+def test_a_source_whose_manifest_says_another_size_than_the_image_has_is_one_line(tmp_path):
+    coded_pairs(tmp_path, [(40, 48)])
+    source = source_of(tmp_path, lr=False)
+    source.write_text(source.read_text().replace('"height": 40', '"height": 44'))
+    with pytest.raises(EsrError, match=r"0000\.png has another size than its source's manifest says"):
+        packed(source, tmp_path / "set")
