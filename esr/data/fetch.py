@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from esr.data.checksums import Checksum
 from esr.data.complaints import writing
-from esr.data.transfer import BrokenOffError, NotThereError, Part, transfer
+from esr.data.transfer import BrokenOffError, NotThereError, Part, TooSlowError, transfer
 from esr.errors import EsrError
 from esr.recipes.rows import Archive
 
@@ -23,8 +23,11 @@ LONGEST_WAIT = 300.0  # seconds; who asks for more is not waited for
 
 def file_name(archive: Archive) -> str:
     """What the archive is called on disk: the last part of its address."""
-    name = PurePosixPath(unquote(urlsplit(archive.url).path)).name
-    if not name:
+    try:
+        name = PurePosixPath(unquote(urlsplit(archive.url).path)).name
+    except ValueError as error:
+        raise EsrError(f"{archive.url} is no address ({error}); give that of the archive itself") from error
+    if name in ("", "..") or not name.isprintable():
         raise EsrError(f"{archive.url} names no file; give the address of the archive itself")
     return name
 
@@ -84,7 +87,9 @@ def _download(
             continue
         except BrokenOffError as error:
             reasons[address] = str(error)
-            if part.size > had:  # it moves: stay with this address, whose bytes these are
+            if part.size > had and not isinstance(
+                error, TooSlowError
+            ):  # it moves: stay with this address, whose bytes these are
                 fruitless = 0
                 continue
             fruitless, pause = fruitless + 1, max(pause, error.wait)

@@ -29,8 +29,9 @@ def only_one(path: Path, doing: str) -> Iterator[bool]:
             holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
             print(f"waiting for process {holder}, which {doing}", file=sys.stderr, flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with writing(path):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield waited
     finally:
         os.close(handle)

@@ -101,8 +101,11 @@ def _complaint(original: Original) -> str:
     """What is wrong with a file of which another one was downloaded, or nothing."""
     if not original.path.is_file():
         return f"{original.path} is missing; run the download again"
-    with original.path.open("rb") as file:
-        same = hashlib.file_digest(file, "sha256").hexdigest() == original.sha256
+    try:
+        with original.path.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == original.sha256
+    except OSError as error:
+        return f"{original.path} cannot be read ({error.strerror}); mend the disk, or run the download again"
     return "" if same else f"{original.path} has changed since the download; run the download again"
 
 

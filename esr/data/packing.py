@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 
-from esr.data.complaints import refuse
+from esr.data.complaints import refuse, writing
 from esr.data.layout import HEADER_BYTES, SCALE
 from esr.data.manifest import PackedImage, Pair
 from esr.data.pack_one import Original, Outcome, Task, pack_one
@@ -73,13 +73,13 @@ def pack(source: str, tasks: Sequence[Task], part: Path, journal: Path, identity
     _reserve(part, tasks[-1].end if tasks else HEADER_BYTES)
     write_text(journal, "".join([f"{identity}\n", *(_note(place, *hashes) for place, hashes in noted.items())]))
     outcomes = list[Outcome]()
-    with journal.open("a") as notes, Progress(f"packing {source}", len(tasks), "images") as progress:
+    with journal.open("ab", buffering=0) as notes, Progress(f"packing {source}", len(tasks), "images") as progress:
         for outcome in _outcomes(part, tasks):
             outcomes.append(outcome)
             progress.add(1)
             if not outcome.complaint:
-                notes.write(_note(outcome.place, outcome.hr_sha256, outcome.lr_sha256))
-                notes.flush()
+                with writing(journal):
+                    notes.write(_note(outcome.place, outcome.hr_sha256, outcome.lr_sha256).encode())
     outcomes.sort()
     refuse(source, [outcome.complaint for outcome in outcomes if outcome.complaint])
     return [

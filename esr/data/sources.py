@@ -108,6 +108,11 @@ def _real(row: Download, key: str) -> tuple[Path, Path | None]:
         return hr, None if row.lr_folder is None else _folder(f"download.{key}.lr_folder", row.lr_folder, None)
     if not row.archives:
         raise EsrError(f"download.{key}: nothing says where its images are; {row.how or 'give archives or a folder'}")
+    named: dict[str, str] = {}
+    for archive in row.archives:
+        if named.setdefault(file_name(archive), archive.url) != archive.url:
+            both = f"{named[file_name(archive)]} and {archive.url}"
+            raise EsrError(f"download.{key}: {both} have one file name; put one of them into a source of its own")
     folder = Path(os.environ.get(ARCHIVES, "data/archives")) / key
     with only_one(folder / ".lock", f"downloads {key}"):
         for archive in row.archives:

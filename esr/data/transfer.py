@@ -7,7 +7,9 @@ by If-Range (RFC 9110, section 13.1.5).
 
 import os
 import re
+import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -20,6 +22,8 @@ from esr.files import read_json, write_json
 
 _CHUNK = 1 << 20
 _TIMEOUT = urllib3.Timeout(connect=20, read=60)
+_PATIENCE = 60.0  # seconds in which a server sends _SLOWEST bytes each, or is as good as silent
+_SLOWEST = 1000
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -33,6 +37,10 @@ class BrokenOffError(Exception):
     def __init__(self, reason: str, wait: float = 0) -> None:
         super().__init__(reason)
         self.wait = wait
+
+
+class TooSlowError(BrokenOffError):
+    """Bytes come, but so few that the file would never be here."""
 
 
 class Part(NamedTuple):
@@ -52,7 +60,15 @@ class Part(NamedTuple):
 
     def began_at(self) -> str | None:
         """The address that the first byte came from."""
-        return read_json(self.note).get("address") if self.note.exists() else None
+        return self.noted().get("address")
+
+    def noted(self) -> dict[str, str]:
+        """What the note says: nothing where there is none or it is damaged, for it can be done without."""
+        try:
+            found = read_json(self.note)
+        except EsrError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def discard(self) -> None:
         """Forget the bytes."""
@@ -85,6 +101,8 @@ def transfer(address: str, part: Part, size: int | None, token: str | None, veri
         )
     except urllib3.exceptions.HTTPError as error:
         raise _failure(error) from error
+    except ValueError as error:
+        raise NotThereError(f"is no http address ({error})") from error
     try:
         _receive(response, address, part, size)
     finally:
@@ -95,7 +113,7 @@ def _resume(part: Part, address: str, verified: bool) -> dict[str, str]:
     """The headers that ask for the rest of the file alone; the part is emptied if no rest can be asked for."""
     if not part.size:
         return {}
-    note = read_json(part.note) if part.note.exists() else {}
+    note = part.noted()
     validator = note.get("validator") if note.get("address") == address else None
     if validator is None and not verified:
         part.discard()
@@ -116,19 +134,31 @@ def _receive(response: urllib3.BaseHTTPResponse, address: str, part: Part, size:
     check_space(part.file.parent, (total or 0) - start)
     try:
         with part.file.open("ab") as file, Progress(part.file.stem, total, "MB", start, 1e6) as progress:
-            for chunk in response.stream(_CHUNK, decode_content=False):
+            for chunk in _chunks(response):
                 file.write(chunk)
                 progress.add(len(chunk))
     except urllib3.exceptions.HTTPError as error:
         raise _failure(error) from error
 
 
+def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The body as it comes: a server that trickles is given up, and what it sent until then is kept."""
+    began, received = time.monotonic(), 0
+    while chunk := response.read1(_CHUNK, decode_content=False):
+        yield chunk
+        received, passed = received + len(chunk), time.monotonic() - began
+        if passed >= _PATIENCE:
+            if received < _SLOWEST * passed:
+                raise TooSlowError(f"sent {received:,} bytes in {passed:.0f} s")
+            began, received = time.monotonic(), 0
+
+
 def _place(response: urllib3.BaseHTTPResponse, part: Part) -> tuple[int, int | None]:
     """Where the bytes of this answer begin, and how long the whole file is, if the server says so."""
-    status, length = response.status, response.headers.get("Content-Length")
+    status, length = response.status, response.headers.get("Content-Length", "")
     if status == 200:
-        return 0, int(length) if length else None
-    span = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", ""))
+        return 0, int(length) if re.fullmatch(r"\d{1,18}", length) else None
+    span = re.fullmatch(r"bytes (?:(\d{1,18})-\d+|\*)/(\d{1,18}|\*)", response.headers.get("Content-Range", ""))
     total = int(span[2]) if span and span[2] != "*" else None
     if status == 206 and span and span[1] and int(span[1]) == part.size:
         return part.size, total
@@ -148,7 +178,7 @@ def _asked_to_wait(response: urllib3.BaseHTTPResponse) -> float:
     """Seconds in Retry-After, which may also be a date; 0 if it is neither."""
     try:
         return urllib3.Retry().get_retry_after(response) or 0
-    except urllib3.exceptions.InvalidHeader:
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return 0
 
 

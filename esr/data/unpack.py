@@ -4,10 +4,12 @@ Only image files are written. A member that would leave the folder, or that is a
 is refused, and with it the whole archive: it is not what it says.
 """
 
+import errno
 import os
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -22,7 +24,8 @@ from esr.data.transfer import check_space
 from esr.errors import EsrError
 
 _CHUNK = 1 << 20
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError)
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, LZMAError, EOFError, OSError, ValueError)
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 _ENCRYPTED_OR_UNKNOWN = (RuntimeError, NotImplementedError)
 
 
@@ -54,10 +57,13 @@ def unpack(archive: Path, folder: Path, only: str | None = None) -> None:
         os.sync()
         partial.replace(folder)
     except (*_DAMAGED, *_ENCRYPTED_OR_UNKNOWN) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise EsrError(
-            f"{archive} cannot be unpacked ({reason}); delete it, and free the disk if it is full"
-        ) from error
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise EsrError(
+                f"{archive} cannot be unpacked: cannot write {folder}: {error.strerror}; free the disk, "
+                "or make the folder writable"
+            ) from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+        raise EsrError(f"{archive} cannot be unpacked ({reason or type(error).__name__}); delete it") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

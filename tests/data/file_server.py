@@ -19,6 +19,7 @@ class FileServer:
         self.etags = True
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.sent = 0
+        self._released = threading.Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,6 +42,7 @@ class FileServer:
         return [headers.get("range", "") for _, headers in self.requests]
 
     def close(self) -> None:
+        self._released.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
@@ -50,13 +52,24 @@ class FileServer:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append((request.path, headers))
         fault, value = self.faults[path].pop(0) if self.faults.get(path) else ("", None)
-        if path not in self.files and fault not in ("redirect", "status", "promise"):
+        if path not in self.files and fault not in ("redirect", "status", "promise", "header"):
             fault, value = "status", (404, {})
         match fault:
             case "status":
                 self._send(request, value[0], value[1] | {"Content-Length": "0"}, b"")
             case "redirect":
                 self._send(request, 302, {"Location": value, "Content-Length": "0"}, b"")
+            case "silent":
+                self._released.wait()
+            case "trickles":  # the first bytes at once, then one at a time
+                content = self.files[path]
+                self._send(request, 200, {"Content-Length": str(len(content)), "ETag": '"one"'}, content[:1000])
+                for byte in content[1000:]:
+                    if self._released.wait(0.02):
+                        break
+                    request.wfile.write(bytes([byte]))
+            case "header":
+                self._send(request, 200, value, b"x")
             case "promise":
                 self._send(request, 200, {"Content-Length": str(value)}, b"x")
             case _:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import urllib3
 from file_server import FileServer
 
+from esr.data import transfer
 from esr.data.checksums import Checksum
 from esr.data.fetch import fetch
 from esr.errors import EsrError
@@ -264,3 +266,89 @@ def test_a_folder_that_cannot_be_made_is_one_line(served, tmp_path):
     (tmp_path / "archives").write_text("a file")
     with pytest.raises(EsrError, match="cannot write"):
         fetch(Archive(url=served.url("/set.zip")), tmp_path / "archives")
+
+
+# Servers that hang, trickle or talk nonsense
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up(served, tmp_path, waits, monkeypatch):
+    monkeypatch.setattr(transfer, "_TIMEOUT", urllib3.Timeout(connect=5, read=0.1))
+    served.faults["/set.zip"] = [("silent", None)] * 9
+    with pytest.raises(EsrError, match=r"set\.zip could not be downloaded: .*timed out.*; try again later"):
+        fetch(Archive(url=served.url("/set.zip")), tmp_path, wait=waits.append)
+    assert len(served.requests) == 5
+
+
+def test_a_server_that_trickles_is_given_up_and_its_bytes_are_kept(served, tmp_path, waits, monkeypatch):
+    monkeypatch.setattr(transfer, "_PATIENCE", 0.2)
+    monkeypatch.setattr(transfer, "_SLOWEST", 100_000)
+    served.faults["/set.zip"] = [("trickles", None)] * 5
+    served.etags = False  # the rest is asked for without conditions
+    archive = Archive(url=served.url("/set.zip"), sha256=SHA256)
+    with pytest.raises(EsrError, match=r"could not be downloaded: .* sent [\d,]+ bytes in 0 s; try again later"):
+        fetch(archive, tmp_path, wait=waits.append)
+    assert len(served.requests) == 5
+    kept = (tmp_path / "set.zip.part").read_bytes()
+    assert len(kept) > 1000
+    assert CONTENT.startswith(kept)
+    fetch(archive, tmp_path)
+    assert served.ranges()[-1] == f"bytes={len(kept)}-"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Content-Length": text} for text in ("many", "-5", "1, 2", "9" * 5000, "")]
+    + [{"Content-Range": "bytes 0-0/" + "9" * 5000}, {"ETag": "\xff", "Content-Length": "1"}],
+    ids=lambda headers: next(f"{name}={value[:6]}" for name, value in headers.items()),
+)
+def test_headers_that_make_no_sense_end_in_a_line_or_in_the_file(server, tmp_path, waits, headers):
+    server.faults["/set.zip"] = [("header", headers)] * 9
+    archive = Archive(url=server.url("/set.zip"), sha256=SHA256)
+    with pytest.raises(EsrError, match=r"set\.zip could not be downloaded") as refusal:
+        fetch(archive, tmp_path, wait=waits.append)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("wait", ["9" * 5000, "-1", "soon", "Fri, 31 Dec 9999999 23:59:59 GMT"])
+def test_a_nonsensical_time_to_wait_is_one_line(server, tmp_path, waits, wait):
+    server.faults["/set.zip"] = [("status", (503, {"Retry-After": wait}))] * 9
+    with pytest.raises(EsrError, match="answered 503"):
+        fetch(Archive(url=server.url("/set.zip")), tmp_path, wait=waits.append)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1/x.zip",
+        "http://h:99999/x.zip",
+        "http://h:port/x.zip",
+        "http://.h./x.zip",
+        f"http://{'h' * 300}/x.zip",
+        "x.zip",
+        "file:///etc/x.zip",
+        "http:///x.zip",
+        "http://h/..",
+        "http://h/%2e%2e",
+        "http://h/a%00b",
+        "http://h/",
+        "",
+    ],
+)
+def test_addresses_that_are_none_are_one_line(tmp_path, waits, url):
+    with pytest.raises(EsrError) as refusal:
+        fetch(Archive(url=url), tmp_path, wait=waits.append)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("mirror", ["http://[::1/x.zip", "http://h:99999/x.zip", ""])
+def test_a_mirror_that_is_no_address_does_not_stop_the_others(served, tmp_path, mirror, waits):
+    archive = Archive(url=served.url("/gone.zip"), mirrors=[mirror, served.url("/set.zip")])
+    assert fetch(archive, tmp_path, wait=waits.append).sha256 == SHA256
+
+
+@pytest.mark.parametrize("note", ["[]", "{", "7", '{"address": 7, "validator": []}'])
+def test_a_damaged_note_of_a_download_costs_no_more_than_its_bytes(served, tmp_path, waits, note):
+    (tmp_path / "set.zip.part").write_bytes(OTHER[:1000])
+    (tmp_path / "set.zip.part.json").write_text(note)
+    fetch(Archive(url=served.url("/set.zip"), sha256=SHA256), tmp_path, wait=waits.append)
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT

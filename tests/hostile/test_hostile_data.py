@@ -3,6 +3,10 @@
 import json
 import os
 import socket
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +16,14 @@ from PIL import Image
 from esr.data.crop import crop
 from esr.data.sources import download
 from esr.data.store import open_set
+from esr.data.unpack import unpack
 from esr.errors import EsrError
 from esr.recipes.rows import Archive, Crop, Download
 from esr.recipes.scale import DataRule
 
 REAL = DataRule(stand_in=False, only_source=None)
 MANIFEST = Path("data/photos/manifest.json")
+SET = ("set/manifest.json", "set/images.store")
 
 
 @pytest.fixture(autouse=True)
@@ -180,3 +186,120 @@ def test_suffixes_that_differ_only_in_case_are_two_images():
     image("mine/x.png")
     image("mine/x.PNG")
     assert downloaded() == ["x.PNG", "x.png"]
+
+
+# Disks
+
+
+@pytest.fixture
+def small_disk(project) -> Iterator[Callable[[str], None]]:
+    """A file system at ``disk``; called with the options that it is to be mounted with from now on."""
+    place = project / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], check=False).returncode:
+        pytest.skip("only root may mount a file system")
+    yield lambda options: subprocess.run(["mount", "-o", f"remount,{options}", str(place)], check=True)
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def both_stages(folder: str, row: Download, rule: DataRule) -> bytes:
+    """The bytes of the store that the two stages make in ``folder``."""
+    source, made = Path(folder, "source/manifest.json"), Path(folder, "set/manifest.json")
+    download(row, rule, "photos", source)
+    crop(Crop(source="photos"), source, made, made.with_name("images.store"))
+    return made.with_name("images.store").read_bytes()
+
+
+def finished(folder: str) -> list[str]:
+    """What lies there under its final name."""
+    return [path.name for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("pages", range(10))
+def test_a_disk_that_is_full_anywhere_is_one_line_and_the_next_run_goes_on(small_disk, pages):
+    for number in range(4):
+        image(f"mine/{number}.png", 40, 40)
+    row = Download(use="training", folder="mine")
+    expected = both_stages("roomy", row, REAL)
+    filler = Path("disk/filler")
+    filler.write_bytes(bytes((16 - pages) * 4096))
+    with pytest.raises(EsrError, match=r"cannot write disk/.*No space left on device.*free the disk") as refusal:
+        both_stages("disk", row, REAL)
+    assert "\n" not in str(refusal.value)
+    store = Path("disk/set/images.store")
+    assert not store.exists() or store.read_bytes() == expected  # whole, where only the manifest does not fit
+    assert not Path("disk/set/manifest.json").exists()
+    filler.unlink()
+    assert both_stages("disk", row, REAL) == expected
+
+
+def test_stand_ins_on_a_full_disk_are_one_line(small_disk):
+    with pytest.raises(EsrError, match=r"cannot write disk/source/hr/.*No space left on device; free the disk"):
+        both_stages("disk", Download(use="validation"), DataRule(stand_in=True, only_source=None))
+    assert finished("disk") == []
+
+
+def test_an_archive_that_does_not_fit_unpacked_is_one_line_and_leaves_nothing(small_disk, monkeypatch):
+    image("big.png", 200, 200)  # noise: as large in the archive as outside of it
+    monkeypatch.setattr("esr.data.unpack.check_space", lambda *_: None)  # as if it filled up meanwhile
+    for name, pack in (("z.zip", zip_of), ("t.tar", tar_of)):
+        pack(Path(name), "big.png")
+        with pytest.raises(EsrError, match="cannot be unpacked: cannot write disk/hr: No space left on device; free"):
+            unpack(Path(name), Path("disk/hr"))
+    assert list(Path("disk").iterdir()) == []
+
+
+def test_a_disk_that_is_read_only_is_one_line(small_disk):
+    image("mine/1.png")
+    row = Download(use="training", folder="mine")
+    small_disk("ro")
+    with pytest.raises(EsrError, match=r"cannot write disk/source.*Read-only file system.*make the folder writable"):
+        both_stages("disk", row, REAL)
+    with pytest.raises(EsrError, match="cannot write disk/hr: Read-only file system"):
+        zip_of(Path("z.zip"), "mine/1.png")
+        unpack(Path("z.zip"), Path("disk/hr"))
+    small_disk("rw")
+    both_stages("disk", row, REAL)
+    small_disk("ro")
+    with pytest.raises(EsrError, match=r"cannot write disk/.*Read-only file system"):
+        both_stages("disk", row, REAL)
+    with pytest.raises(EsrError, match=r"cannot write disk/set.*Read-only file system"):
+        crop(Crop(source="photos"), *(Path("disk", name) for name in ("source/manifest.json", *SET)))
+
+
+# Archives
+
+
+def zip_of(archive: Path, member: str, name: str | None = None) -> None:
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(member, name)
+
+
+def tar_of(archive: Path, member: str, name: str | None = None) -> None:
+    with tarfile.open(archive, "w") as file:
+        file.add(member, name)
+
+
+@pytest.mark.parametrize("pack", [zip_of, tar_of])
+@pytest.mark.parametrize("name", ["x" * 60_000 + ".png", "a/" * 5000 + "x.png"], ids=["long", "deep"])
+def test_members_with_names_that_no_disk_takes_are_one_short_line(pack, name):
+    image("1.png")
+    pack(Path("archive"), "1.png", name)
+    with pytest.raises(EsrError, match=r"archive cannot be unpacked \(File name too long\); delete it") as refusal:
+        unpack(Path("archive"), Path("hr"))
+    assert len(str(refusal.value)) < 200
+
+
+def test_a_zip_with_a_name_that_is_not_what_it_says_is_one_line():
+    image("1.png")
+    zip_of(Path("archive"), "1.png", "caf\u00e9.png")
+    Path("archive").write_bytes(Path("archive").read_bytes().replace("caf\u00e9".encode(), b"caf\xff\xff"))
+    with pytest.raises(EsrError, match="archive cannot be unpacked"):
+        unpack(Path("archive"), Path("hr"))
+
+
+def test_two_archives_of_one_file_name_are_refused():
+    archives = [Archive(url=f"http://127.0.0.1:9/{part}/images.zip") for part in ("a", "b")]
+    assert "a/images.zip and http://127.0.0.1:9/b/images.zip have one file name" in refusal(
+        folder=None, archives=archives
+    )
