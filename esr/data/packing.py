@@ -45,7 +45,8 @@ def plan(source: str, folder: Path, pairs: Sequence[Pair]) -> list[Task]:
         hr = Original(folder / "hr" / pair.hr.path, pair.hr.sha256)
         lr = Original(folder / "lr" / pair.lr.path, pair.lr.sha256) if pair.lr else None
         if not height or not width:
-            complaints.append(f"{pair.name} is {pair.hr.width}x{pair.hr.height} px, too small to shrink {SCALE} times")
+            size = f"{pair.hr.width}x{pair.hr.height} px"
+            complaints.append(f"{pair.name} is {size}, too small to shrink {SCALE} times: set smallest_side: {SCALE}")
         if pair.lr and not (_fits(pair.lr.height, pair.hr.height) and _fits(pair.lr.width, pair.hr.width)):
             sizes = f"HR {pair.hr.width}x{pair.hr.height}, LR {pair.lr.width}x{pair.lr.height}"
             complaints.append(f"{pair.name} is not {SCALE} times its LR image ({sizes})")

@@ -113,7 +113,7 @@ def _real(row: Download, key: str) -> tuple[Path, Path | None]:
         if named.setdefault(file_name(archive), archive.url) != archive.url:
             both = f"{named[file_name(archive)]} and {archive.url}"
             raise EsrError(f"download.{key}: {both} have one file name; put one of them into a source of its own")
-    folder = Path(os.environ.get(ARCHIVES, "data/archives")) / key
+    folder = Path(os.environ.get(ARCHIVES) or "data/archives") / key
     with only_one(folder / ".lock", f"downloads {key}"):
         for archive in row.archives:
             _have(archive, folder)

@@ -261,6 +261,14 @@ def test_a_new_archive_replaces_the_images_of_the_old_one(archives, server):
     assert names(manifest_of(Download(use="training", archives=[new]), REAL)) == ["0", "1", "2"]
 
 
+def test_an_archive_may_be_an_image_by_itself(server, monkeypatch):
+    monkeypatch.setenv("ESR_ARCHIVES", "")  # as if it were not set
+    server.files["/one.png"] = png_bytes(coded_image(1, 24, 32, 4))
+    row = Download(use="training", archives=[Archive(url=server.url("/one.png"))])
+    assert names(manifest_of(row, REAL)) == ["one"]
+    assert Path("data/archives/source/one.png").is_file()
+
+
 def test_one_archive_may_hold_hr_and_lr(server):
     server.files["/both.tar"] = zip_bytes(
         {"set/HR/1.png": png_bytes(coded_image(1, 24, 32, 4)), "set/LR/X4/1x4.png": png_bytes(coded_image(1, 6, 8, 1))}

@@ -303,3 +303,71 @@ def test_two_archives_of_one_file_name_are_refused():
     assert "a/images.zip and http://127.0.0.1:9/b/images.zip have one file name" in refusal(
         folder=None, archives=archives
     )
+
+
+# Images
+
+
+def made_of(folder: str = "mine", **columns: object) -> list[list[int]]:
+    """Heights and widths of the set that the two stages make of a folder."""
+    row = Download(use="training", **({"folder": folder} | columns))
+    both_stages("made", row, REAL)
+    return open_set(Path("made/set/manifest.json")).sizes.tolist()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 3), (3, 100), (100, 3)])
+def test_images_of_a_few_pixels_are_named_with_the_column_that_leaves_them_out(height, width):
+    image("mine/tiny.png", height, width)
+    image("mine/large.png")
+    with pytest.raises(EsrError, match=rf"tiny is {width}x{height} px, too small .*: set smallest_side: 4"):
+        made_of()
+    crop(Crop(source="photos", smallest_side=4), Path("made/source/manifest.json"), *map(Path, SET))
+    assert open_set(Path(SET[0])).names == ["large"]
+
+
+def test_the_smallest_image_is_packed():
+    image("mine/1.png", 4, 4)
+    assert made_of() == [[4, 4]]
+
+
+@pytest.mark.parametrize(
+    ("lr", "complaint"),
+    [
+        (("1.png", 64, 64), r"1 is not 4 times its LR image \(HR 16x16, LR 64x64\)"),
+        (("1.png", 16, 16), r"1 is not 4 times its LR image \(HR 16x16, LR 16x16\)"),
+        (("other.png", 4, 4), r"1 has no LR image in .*lr; .*other\.png has no HR image"),
+        (("1.jpg.txt.png", 4, 4), "1 has no LR image"),
+    ],
+    ids=["larger than HR", "HR again", "other names", "longer names"],
+)
+def test_lr_images_that_are_none_are_named(lr, complaint):
+    image("mine/1.png")
+    image(f"lr/{lr[0]}", *lr[1:])
+    with pytest.raises(EsrError, match=complaint):
+        made_of(lr_folder="lr")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("seed", range(8))
+def test_files_with_random_damage_are_taken_or_named_in_one_line(kind, seed):
+    draw = np.random.default_rng(seed)
+    Path("mine").mkdir()
+    Image.fromarray(draw.integers(0, 256, (16, 16, 3), np.uint8)).save(f"mine/1.{kind.lower()}", kind)
+    content = bytearray(Path(f"mine/1.{kind.lower()}").read_bytes())
+    for _ in range(3):
+        content[draw.integers(min(len(content), 120))] = draw.integers(256)
+    Path(f"mine/1.{kind.lower()}").write_bytes(content[: draw.integers(1, len(content) + 1)])
+    try:
+        assert len(made_of()) == 1
+    except EsrError as refused:
+        assert str(refused).startswith("photos: an image cannot be used: ")
+        assert "\n" not in str(refused)
+        assert not Path("made/set/manifest.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", bytes(1000)], ids=repr)
+def test_what_is_no_image_but_called_so_is_named(content):
+    Path("mine").mkdir()
+    Path("mine/1.png").write_bytes(content)
+    with pytest.raises(EsrError, match=r"photos: an image cannot be used: .*1\.png"):
+        made_of()
