@@ -29,9 +29,15 @@ def shown(uri: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else uri
 
 
+def database_of(uri: str) -> Path | None:
+    """The file of a store that is a local database, whether or not it exists."""
+    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+
+
 def is_lost(uri: str) -> bool:
     """Whether the store is a local database that does not exist, or no longer."""
-    return uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists()
+    path = database_of(uri)
+    return path is not None and not path.exists()
 
 
 def answers(uri: str) -> bool:

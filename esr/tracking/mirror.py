@@ -14,10 +14,11 @@ from pathlib import Path
 
 from esr.errors import EsrError
 from esr.files import write_text
-from esr.tracking.address import answers, shown, store_name, tracking_uri
+from esr.tracking.address import answers, database_of, shown, store_name, tracking_uri
+from esr.tracking.database import check_database
 from esr.tracking.held import hold, is_held
 from esr.tracking.journal import JOURNALS
-from esr.tracking.relay import Relay
+from esr.tracking.relay import Relay, one_line
 
 STATE = Path(".esr")
 WANTED = STATE / "mirror.wanted"  # name of the store that the latest stage wants; mirrors to other stores leave
@@ -64,12 +65,15 @@ def run_mirror() -> None:
 
 
 def drain(timeout: float = 60.0) -> str:
-    """``send_all`` at the end of a run; nothing where mirrors are switched off."""
-    return "" if os.environ.get(SWITCH) == "off" else send_all(timeout)
+    """Send what waits at the end of a run; nothing where mirrors are switched off. As ``send_all``, but trusting."""
+    return "" if os.environ.get(SWITCH) == "off" else _sent(timeout, thorough=False)
 
 
 def send_all(timeout: float = 600.0) -> str:
-    """Send all that the journals hold now, from this process or by the mirror that lives; cheap if all is sent.
+    """Send all that the journals hold now and the store has not, from this process or by the mirror that lives.
+
+    A local database is looked into, so that nobody is told that it has everything when it is damaged or lacks runs.
+    Cheap if all is there.
 
     Args:
         timeout: seconds after which nothing more is begun.
@@ -77,18 +81,28 @@ def send_all(timeout: float = 600.0) -> str:
     Returns:
         A line for people where something stays unsent, else "". Nothing is raised: tracking stops nobody.
     """
+    return _sent(timeout, thorough=True)
+
+
+def _sent(timeout: float, thorough: bool) -> str:
     uri = tracking_uri()
     try:
-        trouble = _send_all(uri, time.monotonic() + timeout) if JOURNALS.is_dir() else ""
+        trouble = _send_all(uri, time.monotonic() + timeout, thorough)
+    except EsrError as error:  # which names the remedy
+        return f"MLflow at {shown(uri)}: {error}"
     except Exception as error:  # whatever it is, it must not spoil the run that has just ended
-        trouble = f"{type(error).__name__}: {error}"
+        trouble = one_line(error)
     return f"MLflow at {shown(uri)}: {trouble}; kept in {JOURNALS}, `esr track` sends it later" if trouble else ""
 
 
-def _send_all(uri: str, deadline: float) -> str:
+def _send_all(uri: str, deadline: float, thorough: bool) -> str:
+    path = database_of(uri)
+    if path and path.exists():
+        check_database(path, every_page=thorough)
     relay = Relay(uri)
+    missing = relay.missing() if thorough else []
     goal = {journal.path: journal.path.stat().st_size for journal in relay.behind()}
-    if not goal and not relay.unsettled():
+    if not goal and not relay.unsettled() and not missing:
         return ""
     while True:
         if relay.measuring():
@@ -97,10 +111,15 @@ def _send_all(uri: str, deadline: float) -> str:
             return "it does not answer"
         with _alone(uri) as is_alone:
             relay = Relay(uri)
+            if is_alone and thorough:
+                for journal in relay.missing():
+                    journal.forget()
             trouble = (relay.send(deadline) or relay.settle()) if is_alone else ""
         if is_alone:
             _hand_over(uri)
-        if trouble or _is_sent(relay, goal):
+        elif missing and relay.living():
+            return f"{len(missing)} of its runs are gone, and are sent again only while no stage runs"
+        if trouble or (_is_sent(relay, goal) and (is_alone or not missing)):
             return trouble
         if time.monotonic() > deadline:
             return "not all was sent in time"

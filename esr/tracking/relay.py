@@ -6,13 +6,16 @@ import os
 import secrets
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from esr.files import write_text
-from esr.tracking.address import answers, is_lost, store_name
-from esr.tracking.follow import Followed, journal_files
+from esr.tracking.address import answers, database_of, is_lost, store_name
+from esr.tracking.database import Kept, runs_in
+from esr.tracking.follow import Followed, Told, journal_files
 from esr.tracking.journal import JOURNALS
+from esr.tracking.shape import legal
 
 if TYPE_CHECKING:
     from esr.tracking.sending import Sender
@@ -62,6 +65,14 @@ class Relay:
         """The journals with something new, the oldest first."""
         return sorted((each for each in self.journals.values() if each.is_behind), key=lambda journal: journal.begun)
 
+    def missing(self) -> list[Followed]:
+        """The journals whose run, or its parent, a local database has no longer, or only as it was before."""
+        path = database_of(self.uri)
+        if path is None or not path.exists():
+            return []
+        kept = runs_in(path)
+        return [each for each in self.journals.values() if each.told.run and not _has(kept, each.told)]
+
     def unsettled(self) -> dict[str, list[Followed]]:
         """By entry's run, all its journals, where something was sent since its status was told and no stage lives."""
         entries: dict[str, list[Followed]] = defaultdict(list)
@@ -82,7 +93,7 @@ class Relay:
                 while not (self.measuring() or time.monotonic() > deadline) and sender.send_some(journal):
                     pass
             except Exception as error:  # of mlflow, requests, a database, ...: what is not sent stays in the journal
-                trouble = trouble or f"{journal.name}: {_one_line(error)}"
+                trouble = trouble or f"{journal.name}: {one_line(error)}"
                 if not self._may_go_on():
                     break
         return trouble
@@ -93,7 +104,7 @@ class Relay:
             try:
                 self._connected().settle(journals)
             except Exception as error:  # as above
-                return _one_line(error)
+                return one_line(error)
         return ""
 
     def _connected(self) -> Sender:
@@ -112,11 +123,19 @@ class Relay:
         return self._sender is not None and answers(self.uri)
 
 
+def _has(kept: Mapping[str, Kept], told: Told) -> bool:
+    run = kept.get(told.run)
+    if run is None or told.parent not in kept or run.status != told.status:
+        return False
+    return all(run.steps.get(legal(name), -1) >= step for name, step in told.last.items())
+
+
 def _project() -> str:
     if not PROJECT.exists():
         write_text(PROJECT, secrets.token_hex(8))
     return PROJECT.read_text()
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """An error of whatever library, for people."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -12,7 +12,8 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from esr.tracking.address import SQLITE, is_lost
+from esr.tracking.address import SQLITE, database_of
+from esr.tracking.database import check_database
 from esr.tracking.shape import legal
 from esr.tracking.views import EXPERIMENT, experiment_tags
 
@@ -35,8 +36,10 @@ class Store:
     def __init__(self, uri: str) -> None:
         for logger in ("mlflow", "alembic"):
             logging.getLogger(logger).setLevel(logging.WARNING)
-        if is_lost(uri):
-            _make_database(Path(uri.removeprefix(SQLITE)))
+        if path := database_of(uri):
+            if not path.exists():
+                _make_database(path)
+            check_database(path)
         self._client = MlflowClient(uri)
         self._experiment = self._find_experiment()
         self._pictures: dict[str, set[str]] = {}  # what runs are known to have
@@ -116,6 +119,9 @@ def _make_database(path: Path) -> None:
     for suffix in ("", "-journal"):
         Path(f"{fresh}{suffix}").unlink(missing_ok=True)
     MlflowClient(f"{SQLITE}{fresh}").search_experiments()
+    for suffix in ("-journal", "-wal"):  # of the file that was moved away: it would be played back into the new one
+        with suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{path}{suffix}.old")
     with suppress(FileExistsError):
         os.link(fresh, path)
     fresh.unlink()
