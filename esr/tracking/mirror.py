@@ -35,14 +35,15 @@ def ensure_mirror() -> None:
     """Start a mirror if none lives; call it when the stage has opened its journal. Takes milliseconds, never raises."""
     if os.environ.get(SWITCH) == "off":
         return
-    uri = tracking_uri()
     try:
+        uri = tracking_uri()
         if not _is_wanted(uri):
             write_text(WANTED, store_name(uri))
         if not is_held(lock_of(uri)):
             _start()
-    except (OSError, EsrError) as error:
-        print(f"the mirror to MLflow does not start ({error}); `esr track` sends {JOURNALS} later", file=sys.stderr)
+    except Exception as error:  # whatever it is, it must not stop the stage
+        why = one_line(error)
+        print(f"the mirror to MLflow does not start ({why}); `esr track` sends {JOURNALS} later", file=sys.stderr)
 
 
 def lock_of(uri: str) -> Path:
@@ -51,7 +52,7 @@ def lock_of(uri: str) -> Path:
 
 
 def run_mirror() -> None:
-    """The life of the mirror's process."""
+    """The life of the mirror's process; EsrError if MLFLOW_TRACKING_URI names no store, which no stage lets happen."""
     os.nice(19)
     uri = tracking_uri()
     with _alone(uri) as is_alone:
@@ -85,14 +86,16 @@ def send_all(timeout: float = 600.0) -> str:
 
 
 def _sent(timeout: float, thorough: bool) -> str:
-    uri = tracking_uri()
+    store = "MLflow"
     try:
+        uri = tracking_uri()
+        store = f"MLflow at {shown(uri)}"
         trouble = _send_all(uri, time.monotonic() + timeout, thorough)
     except EsrError as error:  # which names the remedy
-        return f"MLflow at {shown(uri)}: {error}"
+        return f"{store}: {one_line(error)}"
     except Exception as error:  # whatever it is, it must not spoil the run that has just ended
         trouble = one_line(error)
-    return f"MLflow at {shown(uri)}: {trouble}; kept in {JOURNALS}, `esr track` sends it later" if trouble else ""
+    return f"{store}: {trouble}; kept in {JOURNALS}, `esr track` sends it later" if trouble else ""
 
 
 def _send_all(uri: str, deadline: float, thorough: bool) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from esr.errors import EsrError
 from esr.files import write_text
 from esr.tracking.address import answers, database_of, is_lost, store_name
 from esr.tracking.database import Kept, runs_in
@@ -138,4 +139,5 @@ def _project() -> str:
 
 def one_line(error: Exception) -> str:
     """An error of whatever library, for people."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    text = str(error) if isinstance(error, EsrError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:300]
