@@ -1,6 +1,8 @@
 """Read journals: what is new in them since a store (a tracking URI) was last told, and whose stage lives."""
 
 import dataclasses
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +14,7 @@ from esr.tracking.held import is_held
 from esr.tracking.journal import JOURNALS, Head, events_in
 
 CHUNK = 1 << 20  # bytes of a journal that are sent before the progress is recorded
+LONGEST_LINE = 16 << 20  # bytes; of what is longer no stage told anything
 
 
 @dataclass
@@ -39,7 +42,11 @@ class Told:
 
 
 class Followed:
-    """A journal as a store sees it."""
+    """A journal as a store sees it.
+
+    Attributes:
+        passed_over: lines that were read as sent and hold no event.
+    """
 
     def __init__(self, path: Path, store: str) -> None:
         self.path = path
@@ -47,6 +54,7 @@ class Followed:
         self.stage = self.name.rpartition("/")[0]
         self._record = path.with_name(f"told-{store}.json")
         self.told = self._read_record()
+        self.passed_over = 0
 
     @property
     def lives(self) -> bool:
@@ -82,8 +90,16 @@ class Followed:
             file.seek(self.told.size)
             lines = file.read(CHUNK)
             if b"\n" not in lines:
-                lines += file.readline()
+                lines += file.readline(LONGEST_LINE)
         return lines[: lines.rfind(b"\n") + 1]
+
+    def fault(self) -> str:
+        """Why nothing of the journal, or not all of it, can be sent; "" where all can."""
+        if not self.lives and self.path.stat().st_size and self.head() is None:
+            return "no line tells how its stage began"
+        if not self.lives and self.told.size < self.path.stat().st_size - LONGEST_LINE and not self.unread():
+            return "a line has no end"
+        return f"{self.passed_over} lines hold no event" if self.passed_over else ""
 
     def record(self) -> None:
         """Remember what the store was told."""
@@ -92,11 +108,12 @@ class Followed:
     def forget(self) -> None:
         """Tell this journal from its start, to a new run."""
         self.told = Told()
-        self._record.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, what is sent again changes nothing
+            self._record.unlink()
 
     def _first(self) -> dict[str, Any] | None:
         with self.path.open("rb") as file:
-            for line in file:
+            while line := file.readline(LONGEST_LINE):
                 for event in events_in(line):
                     if event["event"] == "begin":
                         return event
@@ -104,11 +121,28 @@ class Followed:
 
     def _read_record(self) -> Told:
         try:
-            return Told(**read_json(self._record))
-        except (EsrError, TypeError):
+            told = Told(**read_json(self._record))
+        except (EsrError, TypeError, RecursionError):
             return Told()
+        return told if _is_sound(told) else Told()
+
+
+def _is_sound(told: Told) -> bool:
+    """Whether each value has its type; anything can be in a file."""
+    typed = all(type(value) is type(getattr(Told(), name)) for name, value in vars(told).items())
+    numbers = [*told.last.values(), *told.first.values()] if typed else [""]
+    return all(isinstance(number, int | float) for number in numbers) and told.size >= 0
 
 
 def journal_files() -> list[Path]:
-    """Every journal of the project."""
+    """Every journal of the project that can be read."""
+    return [path for path in _places() if path.is_file() and os.access(path, os.R_OK)]
+
+
+def unreadable_files() -> list[Path]:
+    """What lies where a journal should, and is none."""
+    return [path for path in _places() if not (path.is_file() and os.access(path, os.R_OK))]
+
+
+def _places() -> list[Path]:
     return sorted(JOURNALS.glob("*/*/*/*/events.jsonl"))

@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Literal, TypedDict
 
@@ -109,7 +110,8 @@ class Journal:
         """Tell how the stage ended, with the md5 of its outputs among the tags."""
         self._append({"event": "end", "status": status, "tags": dict(tags)})
         if self._file:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
     def _open(self) -> IO[bytes]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,12 +129,13 @@ class Journal:
         if self._file is None:
             return
         line = json.dumps({**event, "time": round(time.time() * 1000)}, separators=(",", ":")).encode() + b"\n"
-        size = self._file.seek(0, os.SEEK_END)
         try:
+            size = self._file.seek(0, os.SEEK_END)
             if self._file.write(line) < len(line):
+                with suppress(OSError):  # else half a line stays, which whoever reads passes over
+                    self._file.truncate(size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self._file.truncate(size)
             self._complain(error)
 
     def _complain(self, error: Exception) -> None:
@@ -142,11 +145,37 @@ class Journal:
 
 
 def events_in(lines: bytes) -> Iterator[dict[str, Any]]:
-    """The events in some bytes of a journal; a line that a power cut left unreadable is passed over."""
-    for line in lines[: lines.rfind(b"\n") + 1].splitlines():
+    """The events in some bytes of a journal; a line that is none, such as after a power cut, is passed over."""
+    for line in lines.split(b"\n")[:-1]:
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(event, dict) and "event" in event:
+        if _is_sound(event):
             yield event
+
+
+def _is_sound(event: object) -> bool:
+    """Whether the event has all that a reader takes from it, in its type."""
+    match event:
+        case {"event": "begin", "time": int(), "host": str(), "pid": int(), "head": head}:
+            return _is_head(head)
+        case {"event": "metrics", "time": int(), "step": int(), "values": dict(values)}:
+            return all(isinstance(value, int | float) for value in values.values())
+        case {"event": "picture", "time": int(), "name": str(), "step": int(), "file": str()}:
+            return True
+        case {"event": "end", "time": int(), "status": "finished" | "failed" | "killed", "tags": dict(tags)}:
+            return _are_texts(tags)
+    return False
+
+
+def _is_head(head: object) -> bool:
+    match head:
+        case {"entry": str(), "recipe": str(), "rows": dict(), "scale": str(), "kind": str(), "key": str()}:
+            numbers = isinstance(head.get("order"), int) and isinstance(head.get("exclusive"), bool)
+            return numbers and isinstance(head.get("params"), dict) and _are_texts(head.get("tags"))
+    return False
+
+
+def _are_texts(tags: object) -> bool:
+    return isinstance(tags, dict) and all(isinstance(value, str) for value in tags.values())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from esr.errors import EsrError
@@ -106,7 +106,7 @@ def _send_all(uri: str, deadline: float, thorough: bool) -> str:
     missing = relay.missing() if thorough else []
     goal = {journal.path: journal.path.stat().st_size for journal in relay.behind()}
     if not goal and not relay.unsettled() and not missing:
-        return ""
+        return _and_passed_over("", relay)
     while True:
         if relay.measuring():
             return "nothing is sent while a stage measures time"
@@ -123,10 +123,17 @@ def _send_all(uri: str, deadline: float, thorough: bool) -> str:
         elif missing and relay.living():
             return f"{len(missing)} of its runs are gone, and are sent again only while no stage runs"
         if trouble or (_is_sent(relay, goal) and (is_alone or not missing)):
-            return trouble
+            return _and_passed_over(trouble, relay)
         if time.monotonic() > deadline:
             return "not all was sent in time"
         time.sleep(POLL / 10)
+
+
+def _and_passed_over(trouble: str, relay: Relay) -> str:
+    """The trouble; where there is none, EsrError tells of damaged journals, which no later try mends."""
+    if not trouble and (damage := relay.passed_over()):
+        raise EsrError(damage)
+    return trouble
 
 
 def _is_sent(relay: Relay, goal: dict[Path, int]) -> bool:
@@ -136,7 +143,7 @@ def _is_sent(relay: Relay, goal: dict[Path, int]) -> bool:
 
 
 def _serve(relay: Relay) -> None:
-    last_life, pause, again = time.monotonic(), POLL, 0.0
+    last_life, pause, again, damage = time.monotonic(), POLL, 0.0, ""
     while _is_wanted(relay.uri) and not relay.is_cut_off and time.monotonic() - last_life < LINGER:
         time.sleep(POLL)
         relay.look()
@@ -148,7 +155,14 @@ def _serve(relay: Relay) -> None:
         pause = min(2 * pause, LONGEST_PAUSE) if trouble else POLL
         if trouble:
             again = time.monotonic() + pause
-            print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {trouble}; next try in {pause:.0f} s", flush=True)
+            _log(f"{trouble}; next try in {pause:.0f} s")
+        if damage != (damage := relay.passed_over()):
+            _log(damage)
+
+
+def _log(line: str) -> None:
+    with suppress(OSError):  # a full disk
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)
 
 
 def _send(relay: Relay, calm: bool) -> str:
@@ -176,7 +190,7 @@ def _hand_over(uri: str) -> None:
 
 
 def _is_wanted(uri: str) -> bool:
-    return WANTED.exists() and WANTED.read_text() == store_name(uri)
+    return WANTED.is_file() and WANTED.read_bytes() == store_name(uri).encode()
 
 
 def _start() -> None:

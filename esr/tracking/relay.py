@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from collections import defaultdict
@@ -14,7 +15,7 @@ from esr.errors import EsrError
 from esr.files import write_text
 from esr.tracking.address import answers, database_of, is_lost, store_name
 from esr.tracking.database import Kept, runs_in
-from esr.tracking.follow import Followed, Told, journal_files
+from esr.tracking.follow import Followed, Told, journal_files, unreadable_files
 from esr.tracking.journal import JOURNALS
 from esr.tracking.shape import legal
 
@@ -74,6 +75,18 @@ class Relay:
         kept = runs_in(path)
         return [each for each in self.journals.values() if each.told.run and not _has(kept, each.told)]
 
+    def passed_over(self) -> str:
+        """A line on the journals of which something cannot be sent, with the remedy; "" if there is none."""
+        faults = {str(path): "is no file that can be read" for path in unreadable_files()}
+        faults |= {str(each.path): fault for each in self.journals.values() if (fault := each.fault())}
+        if JOURNALS.exists() and not JOURNALS.is_dir():
+            faults[str(JOURNALS)] = "is no folder"
+        if not faults:
+            return ""
+        listed = "; ".join(f"{path} ({fault})" for path, fault in list(faults.items())[:3])
+        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+        return f"passed over {listed}{more}: move away what is damaged; all else was sent"
+
     def unsettled(self) -> dict[str, list[Followed]]:
         """By entry's run, all its journals, where something was sent since its status was told and no stage lives."""
         entries: dict[str, list[Followed]] = defaultdict(list)
@@ -101,12 +114,15 @@ class Relay:
 
     def settle(self) -> str:
         """Tell the status of the entries whose stages have all ended; the first trouble."""
+        trouble = ""
         for journals in self.unsettled().values():
             try:
                 self._connected().settle(journals)
             except Exception as error:  # as above
-                return one_line(error)
-        return ""
+                trouble = trouble or one_line(error)
+                if not self._may_go_on():
+                    break
+        return trouble
 
     def _connected(self) -> Sender:
         if self._sender is None:
@@ -132,9 +148,15 @@ def _has(kept: Mapping[str, Kept], told: Told) -> bool:
 
 
 def _project() -> str:
-    if not PROJECT.exists():
-        write_text(PROJECT, secrets.token_hex(8))
-    return PROJECT.read_text()
+    """The project's name; a new one where the file is damaged: what was sent stays, what comes has other runs."""
+    try:
+        name = PROJECT.read_bytes().decode("ascii", "replace")
+    except FileNotFoundError:
+        name = ""
+    if not re.fullmatch("[0-9a-f]{16}", name):
+        name = secrets.token_hex(8)
+        write_text(PROJECT, name)
+    return name
 
 
 def one_line(error: Exception) -> str:

@@ -116,7 +116,8 @@ class Sender:
         told, store = journal.told, self._store
         steps = Steps(told.last, told.first)
         news = News(told.status, told.time)
-        for event in events_in(lines):
+        events = list(events_in(lines))
+        for event in events:
             news.take(event, steps)
         if news.head:
             store.parameters(told.run, shape.child_parameters(head))
@@ -136,6 +137,7 @@ class Sender:
             self._tell_status(journal, news.status, news.time)
         told.size += len(lines)
         told.time, told.last, told.first, told.settled = news.time, steps.last, steps.first, False
+        journal.passed_over += lines.count(b"\n") - len(events)
         journal.record()
 
     def _send_picture(self, journal: Followed, run: str, name: str, event: dict[str, Any]) -> None:

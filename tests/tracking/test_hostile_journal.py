@@ -1,0 +1,195 @@
+"""Damaged journals and records, and disks that take nothing: the rest arrives, and one line tells what did not."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from a_stage import Play, head_of, loss
+from mlflow_tables import Database
+
+from esr.tracking import mirror, relay
+from esr.tracking.journal import Journal, journal_path
+from esr.tracking.mirror import drain, ensure_mirror, send_all
+
+Run = Callable[..., int]
+CHILD = "03 train tiny-1"
+DAMAGED = journal_path("demo", "train", "tiny-0", "0001")  # sorts before the sound one
+
+
+def event(**fields: Any) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
+
+
+BEGIN = {"event": "begin", "time": 1, "host": "h", "pid": 1, "head": head_of(Play(key="tiny-0"))}
+NO_JOURNALS = {
+    "noise": os.urandom(5000),
+    "noise in lines": os.urandom(500) + b"\n" + os.urandom(500) + b"\n",
+    "zeros": bytes(5000),
+    "no head": event(event="begin", time=1, host="h", pid=1),
+    "a head that is a list": event(**{**BEGIN, "head": []}),
+    "a head with a number for a name": event(**{**BEGIN, "head": {**BEGIN["head"], "entry": 3}}),
+    "a head with a tag that is no text": event(**{**BEGIN, "head": {**BEGIN["head"], "tags": {"device": 1}}}),
+    "no time": event(**{name: value for name, value in BEGIN.items() if name != "time"}),
+    "nested too deep": b"[" * 100_000 + b"\n",
+    "a line without an end": b"x" * (40 << 20),
+}
+NO_EVENTS = {
+    "values a text": event(event="metrics", time=2, step=1, values="high"),
+    "a value that is a text": event(event="metrics", time=2, step=1, values={"loss": "high"}),
+    "no step": event(event="metrics", time=2, values={"loss": 1.0}),
+    "no time": event(event="metrics", step=1, values={"loss": 1.0}),
+    "a status that nobody knows": event(event="end", time=2, status="tired", tags={}),
+    "a picture without a file": event(event="picture", time=2, name="sample", step=1),
+    "an event that nobody knows": event(event="party", time=2),
+    "a list": b"[1, 2]\n",
+    "noise": os.urandom(300).replace(b"\n", b"") + b"\n",
+    "a long line": b"x" * (3 << 20) + b"\n",
+}
+
+
+def assert_told_of(line: str, path: Path) -> None:
+    assert str(path) in line
+    assert "move away" in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("content", NO_JOURNALS.values(), ids=NO_JOURNALS)
+def test_a_damaged_journal_is_passed_over(database: Database, stage: Run, content: bytes) -> None:
+    stage(last=5)
+    DAMAGED.parent.mkdir(parents=True)
+    DAMAGED.write_bytes(content)
+    assert_told_of(send_all(), DAMAGED)
+    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(5)]
+    assert database.status(CHILD) == "FINISHED"
+    assert_told_of(send_all(), DAMAGED)  # until somebody has moved it away
+    DAMAGED.unlink()
+    assert send_all() == ""
+
+
+def test_a_folder_in_the_place_of_a_journal_is_passed_over(database: Database, stage: Run) -> None:
+    stage(last=5)
+    DAMAGED.mkdir(parents=True)
+    assert_told_of(send_all(), DAMAGED)
+    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(5)]
+    assert stage(key="tiny-0", last=5) == 0  # whose journal cannot be written
+
+
+def test_a_file_in_the_place_of_all_journals_is_told_of(project: Path) -> None:
+    (project / ".esr").mkdir()
+    (project / ".esr/journal").write_text("?")
+    assert_told_of(send_all(), Path(".esr/journal"))
+
+
+@pytest.mark.parametrize("line", NO_EVENTS.values(), ids=NO_EVENTS)
+def test_a_damaged_line_is_passed_over_and_the_stage_goes_on(database: Database, stage: Run, line: bytes) -> None:
+    stage(last=5, end="killed")
+    path = journal_path("demo", "train", "tiny-1", "0001")
+    with path.open("ab") as file:
+        file.write(line)
+    assert stage(first=5, last=8) == 0
+    assert_told_of(send_all(), path)
+    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(8)]
+    assert database.status(CHILD) == "FINISHED"
+
+
+TOLD = {"size": 9, "run": "r", "parent": "p", "status": "", "time": 1, "settled": True, "last": {}, "first": {}}
+NO_RECORDS = {
+    "noise": os.urandom(300),
+    "empty": b"",
+    "a list": b"[]",
+    "nested too deep": b"[" * 100_000,
+    "a size that is a text": json.dumps({**TOLD, "size": "all"}).encode(),
+    "a size below 0": json.dumps({**TOLD, "size": -9}).encode(),
+    "steps that are texts": json.dumps({**TOLD, "last": {"loss": "7"}}).encode(),
+}
+
+
+@pytest.mark.parametrize("content", NO_RECORDS.values(), ids=NO_RECORDS)
+def test_a_damaged_record_of_what_was_sent(database: Database, stage: Run, content: bytes) -> None:
+    stage(last=5)
+    assert send_all() == ""
+    (record,) = Path(".esr/journal").rglob("told-*.json")
+    record.write_bytes(content)
+    stage(first=5, last=8)
+    assert send_all() == ""
+    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(8)]
+    assert database.ask("SELECT count(*) FROM runs") == [2]
+
+
+def test_a_folder_in_the_place_of_a_record(database: Database, stage: Run) -> None:
+    stage(last=5)
+    assert send_all() == ""
+    (record,) = Path(".esr/journal").rglob("told-*.json")
+    record.unlink()
+    record.mkdir()
+    stage(key="tiny-2", last=3)
+    assert record.name in send_all()
+    assert database.history("03 train tiny-2", "loss") == [(step, loss(step)) for step in range(3)]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\x00\xfe", b"two\nlines"])
+def test_a_damaged_name_of_the_project(database: Database, stage: Run, content: bytes) -> None:
+    stage(last=5)
+    assert send_all() == ""
+    relay.PROJECT.write_bytes(content)
+    stage(first=5, last=8)
+    assert send_all() == ""
+    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(8)]
+
+
+def test_a_damaged_name_of_the_wanted_store(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ESR_MIRROR")
+    started: list[bool] = []
+    monkeypatch.setattr(mirror, "_start", lambda: started.append(True))
+    for damage in (b"\xff\x00", b""):
+        mirror.WANTED.parent.mkdir(exist_ok=True)
+        mirror.WANTED.write_bytes(damage)
+        ensure_mirror()
+    assert started == [True, True]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES])
+def test_a_disk_that_takes_nothing_costs_one_line(
+    database: Database, stage: Run, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever writes to .esr is refused; root, whom modes do not stop, runs this test as well."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    stage(last=5)
+    monkeypatch.delenv("ESR_MIRROR")
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    ensure_mirror()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "does not start" in line
+    assert os.strerror(number) in line
+    assert "\n" not in drain()
+    assert os.strerror(number) in drain()
+    monkeypatch.undo()
+
+
+class Refusing:
+    """A journal's file on a disk that was mounted read-only in the middle of a stage."""
+
+    def seek(self, *_: int) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    write = truncate = close = seek
+
+
+def test_a_disk_that_becomes_read_only_does_not_stop_a_stage(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = Journal(journal_path("demo", "train", "tiny-1", "0001"), head_of(Play()))
+    journal._file = Refusing()  # type: ignore[assignment]
+    journal.metrics(1, loss=1.0)
+    journal.close("finished", {})
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    shutil.rmtree(".esr")
