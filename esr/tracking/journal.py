@@ -171,11 +171,21 @@ def _is_sound(event: object) -> bool:
 
 def _is_head(head: object) -> bool:
     match head:
-        case {"entry": str(), "recipe": str(), "rows": dict(), "scale": str(), "kind": str(), "key": str()}:
-            numbers = isinstance(head.get("order"), int) and isinstance(head.get("exclusive"), bool)
-            return numbers and isinstance(head.get("params"), dict) and _are_texts(head.get("tags"))
+        case {
+            "entry": str(),
+            "recipe": str(),
+            "rows": dict(),
+            "scale": str(),
+            "kind": str(),
+            "key": str(),
+            "order": int(),
+            "exclusive": bool(),
+            "params": dict(),
+            "tags": dict(tags),
+        }:
+            return _are_texts(tags)
     return False
 
 
-def _are_texts(tags: object) -> bool:
-    return isinstance(tags, dict) and all(isinstance(value, str) for value in tags.values())
+def _are_texts(tags: Mapping[Any, Any]) -> bool:
+    return all(isinstance(value, str) for value in tags.values())

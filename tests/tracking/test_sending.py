@@ -70,11 +70,18 @@ def test_a_repeated_stage_adds_nothing(database: Database, stage: Run) -> None:
     assert len(database.history(CHILD, "images_per_second")) == 5  # which differ from run to run
 
 
-def test_a_killed_stage_is_shown_as_killed_and_goes_on(database: Database, stage: Run) -> None:
-    stage(last=20, end="SIGKILL")
+@pytest.mark.parametrize("end", ["SIGKILL", "killed"])  # without a word, and as after SIGTERM
+def test_a_killed_stage_is_shown_as_killed_and_goes_on(
+    database: Database, stage: Run, start: Callable[..., "subprocess.Popen[str]"], end: str
+) -> None:
+    stage(last=20, end=end)
     assert send_all() == ""
     assert database.status(CHILD) == database.status(PARENT) == "KILLED"
-    stage(first=12, last=30)  # from its checkpoint
+    resumed = start(first=12, last=30, wait_for="go")  # from its checkpoint
+    assert send_all() == ""
+    assert database.status(CHILD) == database.status(PARENT) == "RUNNING"
+    Path("go").touch()
+    resumed.wait()
     assert send_all() == ""
     assert database.ask("SELECT count(*) FROM runs") == [2]
     assert database.history(CHILD, "loss") == exact(0, 30)
