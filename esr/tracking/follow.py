@@ -82,12 +82,13 @@ class Followed:
     def unread(self) -> bytes:
         """Whole lines that were not sent yet, at most about ``CHUNK`` bytes.
 
-        A journal that is shorter than what was sent has lost its end in a power cut: it is read from its start.
+        A journal in which no line ends where the sending stopped has lost its end in a power cut, and may have
+        grown since: it is read from its start.
         """
-        if self.path.stat().st_size < self.told.size:
-            self.told.size = 0
         with self.path.open("rb") as file:
-            file.seek(self.told.size)
+            file.seek(max(self.told.size - 1, 0))
+            if self.told.size and file.read(1) != b"\n":
+                self.told.size = file.seek(0)
             lines = file.read(CHUNK)
             if b"\n" not in lines:
                 lines += file.readline(LONGEST_LINE)
@@ -99,7 +100,7 @@ class Followed:
             return "no line tells how its stage began"
         if not self.lives and self.told.size < self.path.stat().st_size - LONGEST_LINE and not self.unread():
             return "a line has no end"
-        return f"{self.passed_over} lines hold no event" if self.passed_over else ""
+        return f"lines without an event: {self.passed_over}" if self.passed_over else ""
 
     def record(self) -> None:
         """Remember what the store was told."""
