@@ -262,3 +262,5 @@ def main() -> None:
     except Terminated as stop:
         print(f"esr: {stop}", file=sys.stderr)
         sys.exit(stop.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
