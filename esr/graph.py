@@ -14,36 +14,11 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from esr.errors import EsrError
+from esr.yaml_file import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 GRAPH_FILE = Path("dvc.yaml")
-
-
-class Yaml12Loader(yaml.CSafeLoader):
-    """DVC reads YAML 1.2, where 1e-3 is a number; PyYAML alone would give a string."""
-
-
-Yaml12Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML 1.2 mapping, or raise EsrError naming the file and the line."""
-    try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=Yaml12Loader)
-    except FileNotFoundError as error:
-        raise EsrError(f"{path} is missing; run esr in the project's folder") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise EsrError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(value, dict):
-        raise EsrError(f"{path} holds no mapping at its top level")
-    return value
 
 
 @dataclass(frozen=True)

@@ -50,11 +50,18 @@ def _of_row(name: str, table: CommentedMap, key: str, row: CommentedMap) -> Iter
 
 def _of_mapping(name: str, mapping: CommentedMap, prefix: str) -> Iterator[Guess]:
     for key, value in mapping.items():
-        reason = _reason(mapping, key)
+        reason = _reason(_holder(mapping, key), key)
         if reason is not None:
             yield Guess(name, f"{prefix}{key}", value, reason)
         if isinstance(value, CommentedMap):
             yield from _of_mapping(name, value, f"{prefix}{key}.")
+
+
+def _holder(mapping: CommentedMap, key: str) -> CommentedMap:
+    """Where the key is written: in the mapping itself, or in the first of those merged into it (``<<``) that has it."""
+    if key in dict(mapping.non_merged_items()):
+        return mapping
+    return _holder(next(merged for merged in mapping.merge if key in merged), key)
 
 
 def _reason(mapping: CommentedMap, key: str) -> str | None:
