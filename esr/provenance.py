@@ -7,7 +7,7 @@ from typing import Any
 
 from esr.files import hash_of
 from esr.graph import Graph, Node
-from esr.recipes.read import TABLES
+from esr.recipes.references import TABLES
 from esr.tracking.journal import Head
 
 

@@ -9,6 +9,7 @@ from esr.planning.sets import images_of
 from esr.recipes.read import Params, check
 from esr.recipes.rows import Argument, Distill, Finetune, FreshPhase, Import, Optimisation, Phase, Prune
 from esr.recipes.scale import Role, Scale, Schedule, paper_iterations, shrink_phase, shrink_round, thin_teacher
+from esr.recipes.telling import short, some
 
 ROLES: Mapping[str, Role] = {"teacher": "teacher", "distill": "first", "train": "first", "finetune": "later"}
 
@@ -52,9 +53,18 @@ def at_scale(scale: str | None) -> tuple[Graph, Params]:
         EsrError: there is no such scale, or params.yaml is not valid.
     """
     graph = read_graph()
+    params = check(graph.params)
     if scale is not None:
+        if scale not in params.scales:
+            raise EsrError(f"scale {short(scale)} is not in scales; there are: {some(params.scales, scale)}")
         graph = Graph({**graph.params, "scale": scale}, graph.templates)
-    return graph, check(graph.params)
+    return graph, params.model_copy(update={"scale": graph.scale})
+
+
+def check_entry(params: Params, entry: str) -> None:
+    """Raise EsrError, naming what there is, where there is no such entry."""
+    if entry not in params.entries:
+        raise EsrError(f"params.yaml has no entry {short(entry)}; there are: {some(params.entries, entry)}")
 
 
 def entry_stages(graph: Graph, params: Params, entry: str) -> list[Node]:
@@ -63,8 +73,7 @@ def entry_stages(graph: Graph, params: Params, entry: str) -> list[Node]:
     Raises:
         EsrError: there is no such entry.
     """
-    if entry not in params.entries:
-        raise EsrError(f"params.yaml has no entry {entry}; there are: {', '.join(params.entries)}")
+    check_entry(params, entry)
     return [node for node in graph.in_order() if node.key and _entry_of(params, node) == entry]
 
 

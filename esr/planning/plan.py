@@ -10,13 +10,12 @@ import torch
 
 from esr.data.progress import Progress
 from esr.data.store import PackedSet
-from esr.errors import EsrError
 from esr.graph import Graph, Node
 from esr.planning.estimates import Estimate, estimate
 from esr.planning.machine import Machine, measure_machine
 from esr.planning.makespan import Job, makespan
 from esr.planning.pace import Pace, measure
-from esr.planning.phases import TrainingStage, training_stage
+from esr.planning.phases import TrainingStage, check_entry, training_stage
 from esr.planning.photographs import pack_photographs
 from esr.recipes.read import Params
 from esr.training.engine import Engine
@@ -80,8 +79,7 @@ def make_plan(graph: Graph, params: Params, entries: Sequence[str]) -> Plan:
 def _wanted(graph: Graph, params: Params, entries: Sequence[str]) -> list[Node]:
     """The stages of the entries and all that those need, in an order in which they could run."""
     for entry in entries:
-        if entry not in params.entries:
-            raise EsrError(f"params.yaml has no entry {entry}; there are: {', '.join(params.entries)}")
+        check_entry(params, entry)
     if not entries:
         return graph.in_order()
     wanted: set[str] = set()

@@ -28,10 +28,13 @@ def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) ->
     stages = [stage for node in nodes if (stage := training_stage(params, node, params.rule))]
     console = Console(highlight=False, width=None if Console().is_terminal else WIDTH)
     about = params.entries[entry]
-    console.print(f"[bold]{about.title}[/bold], {about.year}: the recipe {ARROW} what runs at scale {params.scale}\n")
-    console.print(_table(stages))
+    title = Text.assemble(
+        (about.title, "bold"), f", {about.year}: the recipe {ARROW} what runs at scale {params.scale}\n"
+    )
+    console.print(title)
+    console.print(_table(stages) if stages else "No row of this entry trains anything.\n")
     for line in [*_imports(params, entry), _data(params)]:
-        console.print(line)
+        console.print(Text(line))
     _print_guesses(console, entry, {f"{node.kind}/{node.key}" for node in nodes}, read_guesses(params_file))
 
 
@@ -136,7 +139,10 @@ def _data(params: Params) -> str:
 
 
 def _print_guesses(console: Console, entry: str, rows: set[str], guesses: Sequence[Guess]) -> None:
-    """What no factsheet says, each value and reason once, with the rows that it stands in."""
+    """What no factsheet says, each value and reason once, with the rows that it stands in.
+
+    A row without a mark may be a factsheet's to the letter, or of an entry that has no factsheet.
+    """
     places: dict[tuple[str, str, str], list[str]] = {}
     for guess in guesses:
         if guess.row in rows:
@@ -144,6 +150,9 @@ def _print_guesses(console: Console, entry: str, rows: set[str], guesses: Sequen
             value = "" if guess.value is None else f" {guess.value}"
             place = guess.row.split("/")[1].removeprefix(f"{entry}-")
             places.setdefault((key, value, guess.reason), []).append(place)
-    console.print("\nNot in the factsheet, this project's defaults:" if places else "\nEverything is in the factsheet.")
+    if not places:
+        console.print(Text("\nNo value in these rows is marked [G], as one that is not in the factsheet."))
+        return
+    console.print("\nNot in the factsheet, this project's defaults:")
     for (key, value, reason), found in places.items():
         console.print(Text(f"  {key}{value} ({', '.join(found)}): {reason}"))

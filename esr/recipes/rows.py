@@ -2,35 +2,83 @@
 
 Tables hold the paper's recipe to the letter, whatever the scale; ``esr.recipes.scale`` shrinks it.
 Unknown keys are refused, rows are frozen, and every field says what it means: this is the one place.
+Numbers are bounded from above, too, by more than anyone will want: a slip of the key is told before it costs a night.
 """
 
-from typing import Annotated, Literal
+import math
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-Reference = Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9]+(-[a-z0-9]+)*$")]
-NetworkFile = Annotated[str, Field(pattern=r"\.py$")]
-Argument = bool | int | float | str | list[int]
+MOST_ITERATIONS = 100_000_000
+"""Fifty times the longest published phase (R2Net's 2,000,000)."""
+MOST_IMAGES = 100_000_000
+"""A thousand times LSDIR."""
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("there is a control character in it; remove it")
+    return text
+
+
+def _path(text: str) -> str:
+    if "${" in text:
+        raise ValueError("${ belongs to dvc.yaml; write the path out")
+    return _printable(text)
+
+
+def _inside(text: str) -> str:
+    """A path that both drivers and imports read alike, wherever the project lies."""
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or str(path) != text:
+        raise ValueError(f"{text[:80]}: write the path from the project's folder, without .. and such, as mine/net.py")
+    return _path(text)
+
+
+def _argument(value: Any) -> Any:
+    listed = value if isinstance(value, list) else []
+    plain = isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
+    if not plain and not (listed and all(type(each) is int for each in listed)):
+        raise ValueError("an argument is a finite number, a word, true, false or a list of whole numbers")
+    return value
+
+
+# A name goes into commands, targets and names of files, which end at 255 bytes.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
+Reference = Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9]+(-[a-z0-9]+)*$", max_length=120)]
+Text = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_printable)]
+FilePath = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_path)]
+NetworkFile = Annotated[str, Field(pattern=r"\.py$", max_length=250), AfterValidator(_inside)]
+Argument = Annotated[bool | int | float | str | list[int], BeforeValidator(_argument)]
+Iterations = Annotated[int, Field(ge=1, le=MOST_ITERATIONS)]
+Images = Annotated[int, Field(ge=1, le=MOST_IMAGES)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Decibels = Annotated[float, Field(gt=0, le=100)]
 
 
 class Row(BaseModel):
-    """A row: unknown keys are refused, values do not change after reading."""
+    """A row: unknown keys are refused, so are values of another type; values do not change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class Archive(Row):
     """One file to download and unpack."""
 
-    url: str = Field(description="where the file lies; further copies go into `mirrors`")
-    mirrors: list[str] = Field(default=[], description="other addresses of the same bytes, tried in order")
+    url: Text = Field(description="where the file lies; further copies go into `mirrors`")
+    mirrors: list[Text] = Field(default=[], description="other addresses of the same bytes, tried in order")
     sha256: str | None = Field(
         None, pattern="^[0-9a-f]{64}$", description="published checksum; recorded on first download if absent"
     )
-    bytes: int | None = Field(None, gt=0, description="published size, checked before and after the download")
-    token: str | None = Field(None, description="environment variable that holds the token the address asks for")
-    only: str | None = Field(None, description="pattern of the members to unpack, as */HR/*.png; all images if absent")
+    bytes: int | None = Field(
+        None, gt=0, le=10**15, description="published size, checked before and after the download"
+    )
+    token: Text | None = Field(None, description="environment variable that holds the token the address asks for")
+    only: Text | None = Field(None, description="pattern of the members to unpack, as */HR/*.png; all images if absent")
     holds: Literal["hr", "lr"] = Field("hr", description="whether the archive holds HR images or their bicubic x4 LR")
 
 
@@ -39,11 +87,15 @@ class Download(Row):
 
     use: Literal["training", "validation"] = Field(description="at demo: which photographs stand in for it")
     archives: list[Archive] = Field(default=[], description="files to download")
-    folder: str | None = Field(None, description="a folder of HR images that you have; used instead of the archives")
-    lr_folder: str | None = Field(None, description="its LR images; made by bicubic if absent")
-    images: int | None = Field(None, gt=0, description="how many HR images the source is known to hold; checked")
-    megapixels: float | None = Field(None, gt=0, description="of an HR image, roughly: what `esr plan` counts with")
-    how: str | None = Field(None, description="how to get it, for a source that cannot be downloaded freely")
+    folder: FilePath | None = Field(
+        None, description="a folder of HR images that you have; used instead of the archives"
+    )
+    lr_folder: FilePath | None = Field(None, description="its LR images; made by bicubic if absent")
+    images: Images | None = Field(None, description="how many HR images the source is known to hold; checked")
+    megapixels: float | None = Field(
+        None, gt=0, le=1e4, description="of an HR image, roughly: what `esr plan` counts with"
+    )
+    how: Text | None = Field(None, description="how to get it, for a source that cannot be downloaded freely")
     optional: bool = Field(
         False, description="a source that one can do without: with no folder or archives, and at demo, it has no images"
     )
@@ -53,8 +105,10 @@ class Crop(Row):
     """A set: one source cut to multiples of 4 and packed (a row of `crop`)."""
 
     source: Name = Field(description="a key of `download`")
-    first: int | None = Field(None, gt=0, description="only the first images of the source, in order of name")
-    smallest_side: int | None = Field(None, gt=0, description="images with a shorter side are left out, in HR pixels")
+    first: Images | None = Field(None, description="only the first images of the source, in order of name")
+    smallest_side: int | None = Field(
+        None, gt=0, le=100_000, description="images with a shorter side are left out, in HR pixels"
+    )
 
 
 class Join(Row):
@@ -74,7 +128,7 @@ class StageRow(Row):
 class Import(StageRow):
     """A released checkpoint as weights of ours: a row of `import`. Any `from:` or `teacher:` may name it."""
 
-    checkpoint: str = Field(description="the team's released .pth file")
+    checkpoint: FilePath = Field(description="the team's released .pth file")
 
 
 class Optimisation(StageRow):
@@ -82,33 +136,37 @@ class Optimisation(StageRow):
 
     data: Name = Field(description="training set: a key of `crop` or `join`")
     validation: Name = Field(description="set whose PSNR is watched while training")
-    patch: int = Field(ge=4, multiple_of=4, description="side of a training patch, in HR pixels")
-    batch: int = Field(ge=1, description="patches per iteration, over all devices")
+    patch: int = Field(ge=4, le=8192, multiple_of=4, description="side of a training patch, in HR pixels")
+    batch: int = Field(ge=1, le=65_536, description="patches per iteration, over all devices")
     loss: Literal["charbonnier", "l1", "l2"] = Field(description="distance to the HR patch, of values in [0, 1]")
-    charbonnier_eps: float = Field(1e-3, gt=0, description="eps of sqrt(d^2 + eps^2)")
-    fourier_weight: float = Field(
-        0.0, ge=0, description="weight of the L1 distance of the patches' Fourier transforms, which the loss adds"
+    charbonnier_eps: float = Field(1e-3, gt=0, le=1, description="eps of sqrt(d^2 + eps^2)")
+    fourier_weight: Weight = Field(
+        0.0, description="weight of the L1 distance of the patches' Fourier transforms, which the loss adds"
     )
-    betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's")
-    learning_rate: float = Field(gt=0, description="Adam's, at the start of the phase")
-    clip_gradients: float | None = Field(None, gt=0, description="largest norm of all gradients together; none: any")
+    betas: tuple[Beta, Beta] = Field((0.9, 0.999), strict=False, description="Adam's")
+    learning_rate: Rate = Field(description="Adam's, at the start of the phase")
+    clip_gradients: float | None = Field(
+        None, gt=0, le=1e6, description="largest norm of all gradients together; none: any"
+    )
     horizontal_flips: bool = Field(True, description="flip half of the patches left to right")
     vertical_flips: bool = Field(True, description="flip half of the patches top to bottom")
     rotations: bool = Field(
         True, description="turn half of the patches by 90 degrees; with both flips, all eight symmetries of a square"
     )
-    seed: int = Field(0, ge=0, description="of crops, flips and first weights")
+    seed: int = Field(0, ge=0, le=2**64 - 1, description="of crops, flips and first weights")
 
 
 class Phase(Optimisation):
     """A phase of training: a row of `teacher`, `distill`, `train` or `finetune`."""
 
     schedule: Literal["constant", "cosine", "multistep"] = Field(description="of the learning rate over the phase")
-    lowest_learning_rate: float = Field(0.0, ge=0, description="where a cosine ends")
-    milestones: list[int] = Field(default=[], description="iterations after which multistep halves the rate")
-    epochs: int | None = Field(None, gt=0, description="length; an epoch uses each image of the set once")
-    images_per_epoch: int | None = Field(None, gt=0, description="what an epoch counts, if not the images of the set")
-    iterations: int | None = Field(None, gt=0, description="length, if not in epochs")
+    lowest_learning_rate: float = Field(0.0, ge=0, le=1, description="where a cosine ends")
+    milestones: list[Iterations] = Field(
+        default=[], max_length=1000, description="iterations after which multistep halves the rate"
+    )
+    epochs: int | None = Field(None, gt=0, le=1_000_000, description="length; an epoch uses each image of the set once")
+    images_per_epoch: Images | None = Field(None, description="what an epoch counts, if not the images of the set")
+    iterations: Iterations | None = Field(None, description="length, if not in epochs")
     ema_decay: float | None = Field(
         None,
         gt=0,
@@ -124,6 +182,14 @@ class Phase(Optimisation):
             raise ValueError("images_per_epoch belongs to a length in epochs")
         if (self.schedule == "multistep") != bool(self.milestones):
             raise ValueError("milestones belong to schedule multistep, which needs them")
+        if self.milestones != sorted(set(self.milestones)):
+            raise ValueError("milestones: give them in order, each once")
+        if self.lowest_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"lowest_learning_rate {self.lowest_learning_rate:g} is above learning_rate {self.learning_rate:g}"
+            )
+        if self.epochs is not None and self.epochs * (self.images_per_epoch or 1) / self.batch > MOST_ITERATIONS:
+            raise ValueError(f"epochs x images_per_epoch / batch is more than {MOST_ITERATIONS:,} iterations")
         return self
 
 
@@ -136,7 +202,7 @@ class FreshPhase(Phase):
 class TeacherPhase(FreshPhase):
     """A phase that trains a teacher: a row of `teacher`. Teachers are heavy, so several GPUs may share the work."""
 
-    gpus: int = Field(ge=1, description="GPUs that share every batch, as far as there are so many")
+    gpus: int = Field(ge=1, le=1024, description="GPUs that share every batch, as far as there are so many")
 
 
 class Distill(FreshPhase):
@@ -144,7 +210,7 @@ class Distill(FreshPhase):
 
     teacher: Reference = Field(description="teacher/NAME, or any stage that hands on weights")
     teacher_network: NetworkFile = Field(description="the teacher's file")
-    teacher_weight: float = Field(1.0, ge=0, description="weight of the loss to the teacher's output")
+    teacher_weight: Weight = Field(1.0, description="weight of the loss to the teacher's output")
 
 
 class Finetune(Phase):
@@ -157,10 +223,12 @@ class Prune(Optimisation):
     """Iterative structured pruning: a row of `prune`."""
 
     from_: Reference = Field(alias="from", description="the stage whose weights are pruned")
-    channels_per_round: int = Field(ge=1, description="channels removed, over all layers, before each fine-tuning")
-    iterations_per_round: int = Field(ge=1, description="of fine-tuning after each removal, at a constant rate")
-    largest_psnr_loss: float = Field(gt=0, description="dB below the unpruned model at which pruning stops")
-    most_rounds: int = Field(ge=1, description="stop after so many rounds in any case")
+    channels_per_round: int = Field(
+        ge=1, le=100_000, description="channels removed, over all layers, before each fine-tuning"
+    )
+    iterations_per_round: Iterations = Field(description="of fine-tuning after each removal, at a constant rate")
+    largest_psnr_loss: Decibels = Field(description="dB below the unpruned model at which pruning stops")
+    most_rounds: int = Field(ge=1, le=100_000, description="stop after so many rounds in any case")
 
 
 class Fuse(StageRow):
@@ -185,7 +253,7 @@ class Published(Row):
     ssim_valid: float | None = Field(None, description="on the year's validation set")
     ssim_test: float | None = Field(None, description="on the year's test set")
     runtime_ms: float | None = Field(None, description="as printed, under the conditions named in runtime_on")
-    runtime_on: str | None = Field(None, description="the card, and the input where it was not the challenge's")
+    runtime_on: Text | None = Field(None, description="the card, and the input where it was not the challenge's")
     parameters_m: float | None = Field(None, description="millions")
     flops_g: float | None = Field(None, description="10^9 multiply-accumulates at 256x256")
     activations_m: float | None = Field(None, description="millions of values that convolutions put out at 256x256")
@@ -196,10 +264,10 @@ class Published(Row):
 class Entry(Row):
     """An entry of the challenge: what the leaderboard says about it."""
 
-    title: str = Field(description="its name for people")
-    year: int = Field(description="of the challenge")
-    validation_set: str = Field(description="the set that psnr_valid was printed for")
-    thresholds: dict[Name, float] = Field(
+    title: Text = Field(description="its name for people")
+    year: int = Field(ge=2000, le=2100, description="of the challenge")
+    validation_set: Text = Field(description="the set that psnr_valid was printed for")
+    thresholds: dict[Name, Decibels] = Field(
         default={},
         description="dB that the year asked for on a set, a key of `crop`; shown as met or not, or unmeasured",
     )

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from esr.recipes.rows import Argument, Optimisation, Phase, Prune, Row
+from esr.recipes.rows import MOST_ITERATIONS, Argument, Iterations, Name, Optimisation, Phase, Prune, Rate, Row
 
 Role = Literal["teacher", "first", "later"]
 THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most", "blocks": "blocks_at_most"}
@@ -18,37 +18,57 @@ THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most"
 class Length(Row):
     """How long a phase is: the number given here for what the phase is, else the paper's / divide."""
 
-    divide: float = Field(1.0, ge=1, description="the paper's number of iterations is divided by this")
-    teacher: int | None = Field(None, ge=1, description="iterations of a teacher")
-    first: int | None = Field(None, ge=1, description="iterations of an entry's first phase (distill, train)")
-    later: int | None = Field(None, ge=1, description="iterations of a later phase (finetune)")
-    prune_round: int | None = Field(None, ge=1, description="iterations of fine-tuning in a pruning round")
-    prune_rounds_at_most: int | None = Field(None, ge=1, description="bound for the number of pruning rounds")
+    divide: float = Field(1.0, ge=1, le=1e9, description="the paper's number of iterations is divided by this")
+    teacher: Iterations | None = Field(None, description="iterations of a teacher")
+    first: Iterations | None = Field(None, description="iterations of an entry's first phase (distill, train)")
+    later: Iterations | None = Field(None, description="iterations of a later phase (finetune)")
+    prune_round: Iterations | None = Field(None, description="iterations of fine-tuning in a pruning round")
+    prune_rounds_at_most: int | None = Field(
+        None, ge=1, le=100_000, description="bound for the number of pruning rounds"
+    )
 
 
 class Shrunk(Row):
-    """max(paper's value / divide, at_least), rounded down to a multiple of 4 for patches."""
+    """max(paper's value / divide, at_least)."""
 
-    divide: float = Field(1.0, ge=1, description="the paper's value is divided by this")
-    at_least: int = Field(1, ge=1, description="bound from below; where the paper's value is smaller, that one stays")
+    divide: float = Field(1.0, ge=1, le=1e9, description="the paper's value is divided by this")
+    at_least: int = Field(
+        1, ge=1, le=65_536, description="bound from below; where the paper's value is smaller, that one stays"
+    )
+
+
+class ShrunkPatch(Shrunk):
+    """The same of a patch, whose side is a multiple of 4."""
+
+    at_least: int = Field(
+        4, ge=4, le=8192, multiple_of=4, description="bound from below, unless the paper's is smaller"
+    )
 
 
 class LearningRate(Row):
     """Few iterations want a higher rate in the first phase, and a warm-up."""
 
-    first_at_least: float | None = Field(None, gt=0, description="floor of the rate of teachers and first phases")
+    first_at_least: Rate | None = Field(None, description="floor of the rate of teachers and first phases")
     first_at_most_times: float | None = Field(
-        None, ge=1, description="bound of what the floor does, in multiples of the paper's rate: some networks diverge"
+        None,
+        ge=1,
+        le=1e6,
+        description="bound of what the floor does, in multiples of the paper's rate: some networks diverge",
     )
-    later_at_most: float | None = Field(None, gt=0, description="ceiling of the rate of later phases")
-    warmup: int = Field(0, ge=0, description="iterations over which the rate of teachers and first phases rises from 0")
+    later_at_most: Rate | None = Field(None, description="ceiling of the rate of later phases")
+    warmup: int = Field(
+        0,
+        ge=0,
+        le=MOST_ITERATIONS,
+        description="iterations over which the rate of teachers and first phases rises from 0",
+    )
 
 
 class Thinned(Row):
     """Teachers at this scale: bounds on their arguments `channels`, `inner` and `blocks`."""
 
-    channels_at_most: int | None = Field(None, ge=4, description="none: as in the row")
-    blocks_at_most: int | None = Field(None, ge=1, description="none: as in the row")
+    channels_at_most: int | None = Field(None, ge=4, le=100_000, description="none: as in the row")
+    blocks_at_most: int | None = Field(None, ge=1, le=100_000, description="none: as in the row")
 
 
 class DataRule(Row):
@@ -57,18 +77,18 @@ class DataRule(Row):
     stand_in: bool = Field(
         description="photographs that come with scikit-image and scikit-learn stand in for every source"
     )
-    only_source: str | None = Field(description="the one training source in use; the others give no images")
+    only_source: Name | None = Field(description="the one training source in use; the others give no images")
 
 
 class TrainingRule(Row):
     """How a scale shrinks what trains."""
 
     length: Length = Field(Length(), description="iterations of a phase")
-    patch: Shrunk = Field(Shrunk(), description="side of a training patch, HR pixels")
+    patch: ShrunkPatch = Field(ShrunkPatch(), description="side of a training patch, HR pixels")
     batch: Shrunk = Field(Shrunk(), description="patches per iteration")
     learning_rate: LearningRate = Field(LearningRate(), description="bounds, and a warm-up")
     teacher: Thinned = Field(Thinned(), description="how wide and deep a teacher may be")
-    validate_every: int = Field(ge=1, description="iterations between two validations during training")
+    validate_every: Iterations = Field(description="iterations between two validations during training")
 
 
 class Scale(Row):

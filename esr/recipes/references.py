@@ -1,0 +1,82 @@
+"""What rows say of one another: names that must name something, and networks that must be one and the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from esr.recipes.rows import Benchmark, Distill, StageRow
+from esr.recipes.telling import missing
+
+if TYPE_CHECKING:
+    from esr.recipes.read import Params
+
+HAND_ON_WEIGHTS = ("import", "teacher", "distill", "train", "finetune", "prune", "fuse")
+TABLES = (*HAND_ON_WEIGHTS, "benchmark")
+DEPLOYED = ("fuse", "prune", "import")
+"""Whose weights are in deploy form: what is benchmarked."""
+TARGETS = ("all", "download", "crop", "join", *TABLES, "report")
+"""Of `snakemake`, beside the entries and the rows of `benchmark`."""
+
+
+def wrong_references(params: Params) -> Iterator[str]:
+    """Complaints about references, one by one, each with its place."""
+    if params.scale not in params.scales:
+        yield f"scale: {params.scale} is not in scales; there are: {', '.join(params.scales)}"
+    for name, scale in params.scales.items():
+        source = scale.data.only_source
+        if source is not None and source not in params.download:
+            yield missing(f"scales.{name}.data.only_source", source, params.download)
+    for table in ("entries", "benchmark"):
+        for key in getattr(params, table):
+            if key in TARGETS:
+                yield f"{table}.{key}: `snakemake {key}` means something else already; rename the row"
+    yield from _wrong_sets(params)
+    stages = {f"{kind}/{key}": row for kind in TABLES for key, row in params.table(kind).items()}
+    for reference, row in stages.items():
+        yield from _wrong_in_stage(reference.replace("/", "."), row, params, stages)
+
+
+def _wrong_sets(params: Params) -> Iterator[str]:
+    sets = [*params.crop, *params.join]
+    for key, crop in params.crop.items():
+        if crop.source not in params.download:
+            yield missing(f"crop.{key}.source", crop.source, params.download)
+    for key, join in params.join.items():
+        for column in ("first", "second"):
+            if getattr(join, column) not in sets:
+                yield missing(f"join.{key}.{column}", getattr(join, column), sets)
+    for key in params.join.keys() & params.crop.keys():
+        yield f"join.{key}: crop has a row of this name too; a set has one name"
+    for key, entry in params.entries.items():
+        for name in entry.thresholds.keys() - params.crop.keys():
+            yield missing(f"entries.{key}.thresholds", name, params.crop)
+
+
+def _wrong_in_stage(place: str, row: StageRow, params: Params, stages: Mapping[str, StageRow]) -> Iterator[str]:
+    if row.entry not in params.entries:
+        yield missing(f"{place}.entry", row.entry, params.entries)
+    for column in ("data", "validation"):
+        name = getattr(row, column, None)
+        if name is not None and name not in params.crop and name not in params.join:
+            yield missing(f"{place}.{column}", name, [*params.crop, *params.join])
+    kinds = DEPLOYED if isinstance(row, Benchmark) else HAND_ON_WEIGHTS
+    if (reference := getattr(row, "from_", None)) is not None:
+        yield from _wrong_origin(f"{place}.from", reference, kinds, f"{place}.network", row.network, stages)
+    if isinstance(row, Distill):
+        network = f"{place}.teacher_network", row.teacher_network
+        yield from _wrong_origin(f"{place}.teacher", row.teacher, kinds, *network, stages)
+
+
+def _wrong_origin(
+    place: str, reference: str, kinds: tuple[str, ...], network_place: str, network: str, stages: Mapping[str, StageRow]
+) -> Iterator[str]:
+    """What is wrong with a reference to weights, and with the network that a row gives to them."""
+    kind = reference.split("/")[0]
+    if kind in TABLES and kind not in kinds:
+        told = "is not in deploy form" if kind in HAND_ON_WEIGHTS else "hands on no weights"
+        yield f"{place}: {reference} {told}; name a row of {', '.join(kinds)}"
+    elif reference not in stages:
+        yield missing(place, reference, sorted(stages))
+    elif (handed_on := stages[reference].network) != network:
+        yield f"{network_place}: {network} is not what {reference} hands on, which is {handed_on}"
