@@ -56,7 +56,9 @@ def at_scale(scale: str | None) -> tuple[Graph, Params]:
     params = check(graph.params)
     if scale is not None:
         if scale not in params.scales:
-            raise EsrError(f"scale {short(scale)} is not in scales; there are: {some(params.scales, scale)}")
+            raise EsrError(
+                f"scale {short(scale) or '(empty)'} is not in scales; there are: {some(params.scales, scale)}"
+            )
         graph = Graph({**graph.params, "scale": scale}, graph.templates)
     return graph, params.model_copy(update={"scale": graph.scale})
 

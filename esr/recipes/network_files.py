@@ -8,11 +8,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from esr.recipes.references import TABLES
 from esr.recipes.rows import Prune, StageRow
+from esr.recipes.telling import short
 
 if TYPE_CHECKING:
     from esr.recipes.read import Params
@@ -57,8 +58,9 @@ class NetworkSource:
     def _named(self) -> str | None:
         """The class in ``NETWORK = Class``; None where it says anything else."""
         assigned = [node for node in ast.walk(self.module) if "NETWORK" in _bound(node)]
-        once = len(assigned) == 1 and isinstance(assigned[0], ast.Assign) and isinstance(assigned[0].value, ast.Name)
-        return assigned[0].value.id if once else None
+        if len(assigned) == 1 and isinstance(assigned[0], ast.Assign) and isinstance(assigned[0].value, ast.Name):
+            return assigned[0].value.id
+        return None
 
     def _bases_are_known(self, network: ast.ClassDef) -> bool:
         """Whether all that it inherits from is torch's, which knows nothing of pruning."""
@@ -83,16 +85,32 @@ def _bound(node: ast.AST) -> Iterator[str]:
         yield from (alias.asname or alias.name for alias in node.names)
 
 
+def misplaced_networks(params: Params) -> Iterator[str]:
+    """Complaints about paths that drivers and imports might read differently, or that lie outside of the project."""
+    for place, file, _ in _files(params):
+        path = PurePosixPath(file)
+        if path.is_absolute() or ".." in path.parts or str(path) != file:
+            yield f"{place}: {short(file)}: write the path from the project's folder, without .. and such, as mine/net.py"
+
+
 def wrong_networks(params: Params) -> Iterator[str]:
-    """Complaints about the network files of rows, one by one, each with its place."""
-    sources: dict[str, NetworkSource | str] = {}
+    """Complaints about what is in the network files of rows, one by one, each with its place."""
+    sources = {file: _source(file) for file in dict.fromkeys(file for _, file, _ in _files(params))}
+    for place, file, row in _files(params):
+        source = sources[file]
+        if isinstance(source, str):
+            yield f"{place}: {short(file)}: {source}"
+        elif isinstance(row, Prune) and source.cannot_be_pruned:
+            yield f"{place}: {file} cannot be pruned; give its class prunable() and the argument widths, or drop the row"
+
+
+def _files(params: Params) -> Iterator[tuple[str, str, StageRow]]:
+    """Each network file that a row names: its place, its path, the row."""
     for kind in TABLES:
         for key, row in params.table(kind).items():
             for column in FILES:
-                file = getattr(row, column, None)
-                if file is not None:
-                    source = sources.setdefault(file, _source(file))
-                    yield from _wrong_network(f"{kind}.{key}.{column}", file, source, row)
+                if hasattr(row, column):
+                    yield f"{kind}.{key}.{column}", getattr(row, column), row
 
 
 def _source(file: str) -> NetworkSource | str:
@@ -106,10 +124,3 @@ def _source(file: str) -> NetworkSource | str:
     except (ValueError, RecursionError, MemoryError) as error:
         return f"it is not Python ({error})"
     return source if source.names_a_network else "it names no network; end it with NETWORK = its torch.nn.Module class"
-
-
-def _wrong_network(place: str, file: str, source: NetworkSource | str, row: StageRow) -> Iterator[str]:
-    if isinstance(source, str):
-        yield f"{place}: {file}: {source}"
-    elif isinstance(row, Prune) and source.cannot_be_pruned:
-        yield f"{place}: {file} cannot be pruned; give its class prunable() and the argument widths, or drop the row"

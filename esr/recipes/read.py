@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 
 from esr.errors import EsrError
 from esr.recipes.engine import EngineSettings
-from esr.recipes.network_files import wrong_networks
+from esr.recipes.network_files import misplaced_networks, wrong_networks
 from esr.recipes.references import wrong_references
 from esr.recipes.rows import (
     Benchmark,
@@ -83,7 +83,7 @@ def check(raw: dict[str, Any]) -> Params:
         params = Params.model_validate(raw)
     except ValidationError as error:
         raise EsrError(first_of(complaints(error, Params))) from error
-    wrong = list(wrong_references(params)) or list(wrong_networks(params))
-    if wrong:
-        raise EsrError(first_of(wrong))
+    for wrong in (misplaced_networks, wrong_references, wrong_networks):
+        if told := list(wrong(params)):
+            raise EsrError(first_of(told))
     return params

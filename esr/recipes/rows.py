@@ -6,7 +6,6 @@ Numbers are bounded from above, too, by more than anyone will want: a slip of th
 """
 
 import math
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -29,14 +28,6 @@ def _path(text: str) -> str:
     return _printable(text)
 
 
-def _inside(text: str) -> str:
-    """A path that both drivers and imports read alike, wherever the project lies."""
-    path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or str(path) != text:
-        raise ValueError(f"{text[:80]}: write the path from the project's folder, without .. and such, as mine/net.py")
-    return _path(text)
-
-
 def _argument(value: Any) -> Any:
     listed = value if isinstance(value, list) else []
     plain = isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
@@ -50,7 +41,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)
 Reference = Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9]+(-[a-z0-9]+)*$", max_length=120)]
 Text = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_printable)]
 FilePath = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_path)]
-NetworkFile = Annotated[str, Field(pattern=r"\.py$", max_length=250), AfterValidator(_inside)]
+NetworkFile = Annotated[str, Field(pattern=r"\.py$", max_length=250), AfterValidator(_path)]
 Argument = Annotated[bool | int | float | str | list[int], BeforeValidator(_argument)]
 Iterations = Annotated[int, Field(ge=1, le=MOST_ITERATIONS)]
 Images = Annotated[int, Field(ge=1, le=MOST_IMAGES)]

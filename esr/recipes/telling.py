@@ -1,4 +1,4 @@
-"""How a complaint about params.yaml is put: one line, with the place, the value and what there is, each of them short."""
+"""How a complaint about params.yaml is put: one line, with place, value and what there is, each of them short."""
 
 from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
@@ -33,7 +33,8 @@ def some(names: Collection[str], like: str) -> str:
 
 
 def short(text: str) -> str:
-    """A text without its middle where it is long."""
+    """A text without its middle where it is long, and without line breaks and such."""
+    text = text if text.isprintable() else ascii(text)[1:-1]
     if len(text) <= LONGEST:
         return text
     return f"{text[: LONGEST // 2]}...{text[-LONGEST // 3 :]} ({len(text)} characters)"
