@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from esr.data.lock import only_one
 from esr.errors import EsrError
@@ -23,17 +23,21 @@ class Checksum(BaseModel):
 
 def recorded(lock_file: Path, address: str) -> Checksum | None:
     """What was recorded for ``address``, if anything was."""
-    if not lock_file.exists():
-        return None
-    try:
-        entry = read_json(lock_file).get(address)
-        return None if entry is None else Checksum.model_validate(entry)
-    except (AttributeError, ValidationError) as error:
-        raise EsrError(f"{lock_file} does not read as checksums; take it from the last commit") from error
+    return _read(lock_file).get(address)
 
 
 def record(lock_file: Path, address: str, checksum: Checksum) -> None:
     """Add a checksum; several processes may do so at once."""
     with only_one(lock_file.parent / ".esr" / f"{lock_file.name}.lock", f"records checksums in {lock_file}"):
-        entries = read_json(lock_file) if lock_file.exists() else {}
-        write_json(lock_file, {**entries, address: checksum.model_dump()})
+        entries = {**_read(lock_file), address: checksum}
+        write_json(lock_file, {key: entry.model_dump() for key, entry in entries.items()})
+
+
+def _read(lock_file: Path) -> dict[str, Checksum]:
+    """All that was recorded; raises EsrError where the file holds anything else."""
+    if not lock_file.exists():
+        return {}
+    try:
+        return TypeAdapter(dict[str, Checksum]).validate_python(read_json(lock_file))
+    except ValidationError as error:
+        raise EsrError(f"{lock_file} does not read as checksums; take it from the last commit") from error

@@ -90,7 +90,7 @@ def misplaced_networks(params: Params) -> Iterator[str]:
     for place, file, _ in _files(params):
         path = PurePosixPath(file)
         if path.is_absolute() or ".." in path.parts or str(path) != file:
-            yield f"{place}: {short(file)}: write the path from the project's folder, without .. and such, as mine/net.py"
+            yield f"{place}: {short(file)}: write the path from the project's folder, without .., as mine/net.py"
 
 
 def wrong_networks(params: Params) -> Iterator[str]:
@@ -101,7 +101,7 @@ def wrong_networks(params: Params) -> Iterator[str]:
         if isinstance(source, str):
             yield f"{place}: {short(file)}: {source}"
         elif isinstance(row, Prune) and source.cannot_be_pruned:
-            yield f"{place}: {file} cannot be pruned; give its class prunable() and the argument widths, or drop the row"
+            yield f"{place}: {file} cannot be pruned; give its class prunable() and the argument widths"
 
 
 def _files(params: Params) -> Iterator[tuple[str, str, StageRow]]:
