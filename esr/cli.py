@@ -18,6 +18,10 @@ app = typer.Typer(
 STAGES = "Stages (run by Snakemake and DVC)"
 TOOLS = "Tools"
 
+NetworkFile = Annotated[
+    Path | None,
+    typer.Option("--network", metavar="FILE.py", help="Take this file for the network of the weights file; it is run."),
+]
 Key = Annotated[str, typer.Argument(help="The row of params.yaml.")]
 
 
@@ -95,6 +99,7 @@ def evaluate(
     lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
     sr: Annotated[Path | None, typer.Option(help="Folder of finished images to score instead of weights.")] = None,
     rounded_y: Annotated[bool, typer.Option("--rounded-y", help="Round luma, as MATLAB does.")] = False,
+    network: NetworkFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Score weights, or finished images, by PSNR and SSIM in RGB and in luma, bicubic beside them."""
@@ -102,11 +107,11 @@ def evaluate(
     from esr.evaluation.scores import print_scores
 
     if weights and not sr:
-        scores = evaluate_network(weights, hr, lr, rounded_y)
-    elif sr and not weights:
+        scores = evaluate_network(weights, hr, lr, rounded_y, network)
+    elif sr and not weights and not network:
         scores = evaluate_images(sr, hr, lr, rounded_y)
     else:
-        raise EsrError("evaluate scores one thing; give either a weights file or --sr with a folder")
+        raise EsrError("evaluate scores one thing; give either a weights file or --sr with a folder alone")
     print_scores(scores, as_json)
 
 
@@ -118,11 +123,12 @@ def upscale(
     tile: Annotated[int | None, typer.Option(help="Work in tiles of so many LR px; else as memory allows.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     largest_side: Annotated[int, typer.Option(help="Refuse images with more px on a side.")] = 16_384,
+    network: NetworkFile = None,
 ) -> None:
     """Make images four times as large."""
     from esr.evaluation.upscale import upscale_files
 
-    upscale_files(weights, source, out, tile, overwrite, largest_side)
+    upscale_files(weights, source, out, tile, overwrite, largest_side, network)
 
 
 @app.command(rich_help_panel=TOOLS)
@@ -147,12 +153,13 @@ def complexity(
     ] = None,
     size: Annotated[str | None, typer.Option(metavar="HxW", help="LR input size.  [default: 256x256]")] = None,
     output_size: Annotated[str | None, typer.Option(metavar="HxW", help="HR output size, in place of --size.")] = None,
+    network: NetworkFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Count parameters, operations by both years' counters, activations and convolutions."""
     from esr.evaluation.complexity_table import complexities, lr_size, print_complexities
 
-    print_complexities(complexities(names or [], *lr_size(size, output_size)), as_json)
+    print_complexities(complexities(names or [], *lr_size(size, output_size), network), as_json)
 
 
 @app.command("import", rich_help_panel=TOOLS)

@@ -5,31 +5,32 @@ arguments and where the weights come from. It holds no time, host or machine's p
 itself: equal weights are equal bytes.
 """
 
+import copy
 import dataclasses
-import hashlib
-import importlib
-import importlib.util
 import inspect
 import json
-import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from esr.errors import EsrError
+from esr.errors import EsrError, on_one_line
 from esr.files import whole_file
+from esr.network_files import load_class
 
-PACKAGE = Path(__file__).resolve().parent
+TRIED = (16, 32)  # height and width of the image that a network is tried on: attention needs 15 px, others multiples
+SCALE = 4
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
 class WeightsInfo:
     """What a weights file says of itself.
 
@@ -50,69 +51,56 @@ class WeightsInfo:
     inputs: dict[str, str]
 
 
-def load_class(network_file: str) -> type[nn.Module]:
-    """The network class of a network file: what it names ``NETWORK``.
-
-    The path is relative to the current folder; one inside the package, such as ``esr/networks/rlfn.py``, is found
-    from any folder. Loading a file runs it, as an import does.
-
-    Raises:
-        EsrError: there is no such file, it cannot be imported, or its NETWORK is not a network with a data range.
-    """
-    path = Path(network_file)
-    if not path.is_file():
-        path = PACKAGE.parent / network_file
-    if not path.is_file() or path.suffix != ".py":
-        raise EsrError(f"network {network_file} is not a Python file; name one, such as esr/networks/rlfn.py")
-    try:
-        network = getattr(_import_file(path.resolve()), "NETWORK", None)
-    except Exception as error:
-        raise EsrError(
-            f"network {network_file} cannot be imported ({type(error).__name__}: {error}); mend it"
-        ) from error
-    if not (isinstance(network, type) and issubclass(network, nn.Module)):
-        raise EsrError(f"network {network_file} defines no NETWORK; end it with NETWORK = its torch.nn.Module class")
-    if getattr(network, "data_range", None) not in (1.0, 255.0):
-        raise EsrError(f"network {network_file}: give {network.__name__} the class attribute data_range, 1.0 or 255.0")
-    return network
-
-
-def _import_file(path: Path) -> ModuleType:
-    if path.is_relative_to(PACKAGE):
-        return importlib.import_module(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
-    # Named by its content as well: two files of one name do not meet, and an edited file is read again.
-    name = f"esr_network_{hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def build_network(network_file: str, arguments: Mapping[str, Any], deploy: bool = False) -> nn.Module:
+def build_network(
+    name: str, arguments: Mapping[str, Any], deploy: bool = False, network_file: Path | None = None
+) -> nn.Module:
     """A network with fresh weights, in its training form or its deploy form.
+
+    Args:
+        name: the network's file, as a row or a weights file has it.
+        arguments: of its constructor, without ``deploy``.
+        deploy: which form, where there are two.
+        network_file: the file to run instead of looking for the name: only what a person has named.
 
     Raises:
         EsrError: as for ``load_class``, or the class does not accept these arguments.
     """
-    network = load_class(network_file)
+    network = load_class(name, network_file)
     accepted = set(inspect.signature(network).parameters)
     unknown = sorted(set(arguments) - (accepted - {"deploy"}))
     if unknown:
         choice = ", ".join(sorted(accepted - {"deploy"})) or "none"
-        raise EsrError(f"network {network_file} has no argument {', '.join(unknown)}; it accepts {choice}")
+        raise EsrError(f"network {name} has no argument {', '.join(unknown)}; it accepts {choice}")
     form = {"deploy": deploy} if "deploy" in accepted else {}
     try:
         return network(**arguments, **form)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise EsrError(f"network {network_file} cannot be built with {dict(arguments)}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever its constructor raises
+        raise EsrError(f"network {name} cannot be built with {dict(arguments)}: {on_one_line(error)}") from error
+
+
+def try_network(network: nn.Module, culprit: str) -> None:
+    """Enlarge a small image, and refuse a network that does not make it four times as large.
+
+    The network is left as it is, and no random numbers are drawn that would be missed elsewhere.
+
+    Raises:
+        EsrError: ``culprit``, which names the network or its weights, and what is wrong.
+    """
+    if not any(True for _ in network.parameters()):
+        raise EsrError(f"{culprit} has no parameters, so there is nothing to train; give it some")
+    height, width = TRIED
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            image = torch.full((1, 3, height, width), data_range_of(network) / 2)
+            output = copy.deepcopy(network).cpu().eval()(image)
+    except (Exception, SystemExit) as error:
+        raise EsrError(f"{culprit} fails on an image of {width}x{height} px ({on_one_line(error)}); mend it") from error
+    wanted = (1, 3, SCALE * height, SCALE * width)
+    if not isinstance(output, Tensor) or tuple(output.shape) != wanted:
+        made = f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        raise EsrError(f"{culprit} makes {made} of a tensor {tuple(image.shape)}, not {wanted}; mend its forward")
+    if not torch.isfinite(output).all():
+        raise EsrError(f"{culprit} gives values that are not finite; train or fetch the weights again")
 
 
 def data_range_of(network: nn.Module) -> float:
@@ -125,17 +113,22 @@ def check_fit(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], compl
     """Refuse a state dict that does not hold the expected names and shapes, all of them and no others.
 
     Raises:
-        EsrError: ``complaint``, followed by the tensors that are missing, left over or of another shape.
+        EsrError: ``complaint``, followed by the tensors that are missing, left over, of another shape or kind.
     """
     common = expected.keys() & state.keys()
     faults = {
         "missing": expected.keys() - common,
         "left over": state.keys() - common,
         "of another shape": {name for name in common if expected[name].shape != state[name].shape},
+        "of another kind of number": {name for name in common if not _same_kind(expected[name], state[name])},
     }
     told = [f"{len(names)} {fault} ({_some(names)})" for fault, names in faults.items() if names]
     if told:
         raise EsrError(f"{complaint}: tensors {', '.join(told)}; give the file that belongs to it")
+
+
+def _same_kind(expected: Tensor, tensor: Tensor) -> bool:
+    return tensor.dtype in (FLOATS if expected.is_floating_point() else INTEGERS)
 
 
 def _some(names: Collection[str], at_most: int = 10) -> str:
@@ -159,8 +152,8 @@ def save_weights(path: Path, state: Mapping[str, Tensor], info: WeightsInfo) -> 
     Raises:
         EsrError: a weight is not a finite number, or the file cannot be written.
     """
-    check_finite(state, str(path))
     tensors = {name: _stored(tensor) for name, tensor in sorted(state.items())}
+    check_finite(tensors, str(path))
     metadata = {"esr": json.dumps(dataclasses.asdict(info), sort_keys=True)}
     with whole_file(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
@@ -172,10 +165,21 @@ def _stored(tensor: Tensor) -> Tensor:
 
 
 def check_finite(state: Mapping[str, Tensor], culprit: str) -> None:
-    """Raise EsrError, naming the tensors, where a weight is NaN or infinite."""
-    broken = sorted(name for name, tensor in state.items() if not torch.isfinite(tensor).all())
+    """Raise EsrError, naming the tensors, where a weight is NaN or infinite as fp32, or none that can be computed with.
+
+    Such as 8-bit floats, complex or sparse ones.
+    """
+    odd = sorted(name for name, tensor in state.items() if not _is_plain(tensor))
+    if odd:
+        raise EsrError(f"{culprit}: weights of a kind that is not computed with in {_some(odd)}; save them as fp32")
+    broken = sorted(name for name, tensor in state.items() if not torch.isfinite(tensor.float()).all())
     if broken:
         raise EsrError(f"{culprit}: NaN or infinite weights in {_some(broken)}; train or fetch them again")
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    known = tensor.dtype in FLOATS or tensor.dtype in INTEGERS
+    return known and tensor.layout == torch.strided and tensor.device.type != "meta"
 
 
 def read_info(path: Path) -> WeightsInfo:
@@ -187,29 +191,56 @@ def read_info(path: Path) -> WeightsInfo:
     return _read(path, with_tensors=False)[0]
 
 
-def load_network(path: Path) -> tuple[nn.Module, WeightsInfo]:
+def load_network(path: Path, network_file: Path | None = None) -> tuple[nn.Module, WeightsInfo]:
     """The network of a weights file, on the CPU and in eval mode, and what the file says of itself.
 
+    Args:
+        path: the weights file. Of the code on this machine it can have run what ``find_network`` allows, no more.
+        network_file: the network's file, in place of the one that the weights file names.
+
     Raises:
-        EsrError: as for ``read_info``, ``build_network``, ``load_strictly`` and ``check_finite``.
+        EsrError: as for ``read_info``, ``build_network``, ``load_strictly``, ``check_finite`` and ``try_network``.
     """
     info, state = _read(path, with_tensors=True)
     check_finite(state, str(path))
-    network = build_network(info.network, info.arguments, info.deploy)
+    network = network_of(path, info, info.deploy, network_file)
     load_strictly(network, state, str(path))
+    try_network(network, str(path))
     return network.eval(), info
 
 
+def network_of(path: Path, info: WeightsInfo, deploy: bool, network_file: Path | None = None) -> nn.Module:
+    """The network that a weights file belongs to, with fresh weights; the rest as for ``load_network``."""
+    try:
+        network = build_network(info.network, info.arguments, deploy, network_file)
+    except EsrError as error:
+        raise EsrError(f"{path}: {error}") from error
+    if data_range_of(network) != info.data_range:
+        own = f"{type(network).__name__} works in {data_range_of(network):g}"
+        raise EsrError(f"{path} is of data range {info.data_range:g}, but {own}; give the file that belongs to it")
+    return network
+
+
 def _read(path: Path, with_tensors: bool) -> tuple[WeightsInfo, dict[str, Tensor]]:
-    if not path.is_file():
+    if not path.exists():
         raise EsrError(f"weights {path} is missing; run the stage that makes it, or name another file")
+    if not path.is_file():
+        raise EsrError(f"weights {path} is a folder or a device, no file; name a .safetensors file")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()} if with_tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise EsrError(f"weights {path} is cut short or not a safetensors file ({error}); make it again") from error
+    except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise EsrError(f"weights {path} holds tensors that torch does not read ({on_one_line(error)})") from error
     try:
-        return WeightsInfo(**json.loads(metadata["esr"])), state
-    except (KeyError, TypeError, ValueError) as error:
+        return TypeAdapter(WeightsInfo).validate_json(metadata["esr"]), state
+    except KeyError as error:
         raise EsrError(f"weights {path} was not written by esr; bring a released .pth in with esr import") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its metadata"
+        raise EsrError(
+            f"weights {path} was not written by esr ({where}: {first['msg']}); bring a released .pth in with esr import"
+        ) from error

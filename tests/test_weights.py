@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from esr.errors import EsrError
+from esr.network_files import PROJECT_FILES, load_class
 from esr.weights import (
     WeightsInfo,
     build_network,
     data_range_of,
-    load_class,
     load_network,
     read_info,
     save_weights,
@@ -151,8 +151,10 @@ def test_tensors_that_do_not_fit_are_listed(weights: Path) -> None:
     assert "1 of another shape (head.bias)" in message
 
 
-def test_a_network_of_ones_own_lives_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_of_ones_own_lives_anywhere_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own.py").write_text(OWN_NETWORK)
+    for name in PROJECT_FILES:
+        (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     network = build_network("own.py", {"gain": 2.0}, deploy=True)  # it has one form, so it need not know of deploy
     path = tmp_path / "own.safetensors"
@@ -167,11 +169,11 @@ def test_two_files_of_one_name_and_an_edited_file_do_not_meet(tmp_path: Path) ->
     other.parent.mkdir()
     file.write_text(OWN_NETWORK)
     other.write_text(OWN_NETWORK.replace("gain: float = 1.0", "gain: float = 3.0"))
-    assert build_network(str(file), {}).get_parameter("gain").item() == 1
-    assert build_network(str(other), {}).get_parameter("gain").item() == 3
+    assert build_network("", {}, network_file=file).get_parameter("gain").item() == 1
+    assert build_network("", {}, network_file=other).get_parameter("gain").item() == 3
     file.write_text(OWN_NETWORK.replace("gain: float = 1.0", "gain: float = 5.0"))
-    assert build_network(str(file), {}).get_parameter("gain").item() == 5
-    assert load_class(str(file)) is load_class(str(file))
+    assert build_network("", {}, network_file=file).get_parameter("gain").item() == 5
+    assert load_class("", file) is load_class("", file)
 
 
 def test_networks_of_the_package_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +200,7 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path, content: str | Non
     if content is not None:
         path.write_text(content)
     with pytest.raises(EsrError, match=told) as caught:
-        load_class(str(path))
+        load_class("", path)
     assert str(path) in str(caught.value)
 
 

@@ -18,13 +18,13 @@ from esr.data.progress import Progress
 from esr.data.store import Part, open_set
 from esr.errors import EsrError
 from esr.evaluation.complexity import measure_complexity
-from esr.evaluation.inference import super_resolve
+from esr.evaluation.inference import restoring, super_resolve
 from esr.evaluation.metrics import ImageScores, Metrics, Region, Scores, SetScores
 from esr.evaluation.quality import psnr, ssim
 from esr.evaluation.runtime import compare
 from esr.files import write_json
 from esr.recipes.rows import Benchmark
-from esr.weights import build_network, load_network
+from esr.weights import build_network, load_network, try_network
 
 if TYPE_CHECKING:
     from esr.tracking.journal import Journal
@@ -102,7 +102,9 @@ def _baseline(network_file: str) -> nn.Module:
     """The baseline with seeded random weights: its run time does not depend on them, and no entry waits for it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(BASELINE_SEED)
-        return build_network(network_file, {}, deploy=True)
+        network = build_network(network_file, {}, deploy=True)
+    try_network(network, f"the baseline {network_file}")
+    return network
 
 
 def _score_all(network: nn.Module, data_range: float, sets: Sequence[Part]) -> list[list[Scored]]:
@@ -118,7 +120,8 @@ def _score_all(network: nn.Module, data_range: float, sets: Sequence[Part]) -> l
 
 def _score(network: nn.Module, data_range: float, images: Part, index: int) -> Scored:
     name, lr, hr = images.images[index].name, images.lr(index), images.hr(index)
-    bicubic, restored = upscale(lr, SCALE), super_resolve(network, lr, data_range)
+    with restoring(name):
+        bicubic, restored = upscale(lr, SCALE), super_resolve(network, lr, data_range)
     side = min(CROP_SIDE, *hr.shape[:2])
     top, left = hardest_region(bicubic, hr, side)
     nearest = lr.repeat(SCALE, axis=0).repeat(SCALE, axis=1)

@@ -23,7 +23,7 @@ from esr.networks.ripfdn import RIPFDN
 from esr.networks.rlfn import RLFN
 from esr.networks.safmn import SAFMN
 from esr.networks.slimrlfn import SlimRLFN
-from esr.weights import build_network, read_info
+from esr.weights import network_of, read_info, try_network
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "rlfn": lambda: RLFN(deploy=True),
@@ -41,21 +41,31 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 """The deploy forms of the entries, baselines and teachers, by name."""
 
 
-def complexities(names: list[str], height: int, width: int) -> dict[str, Complexity]:
+def complexities(names: list[str], height: int, width: int, network_file: Path | None = None) -> dict[str, Complexity]:
     """The complexity of networks by name or weights file (its deploy form), of all that have a name when none is given.
+
+    ``network_file`` stands in for the network files that the weights files name; it is run.
 
     Raises:
         EsrError: a name is unknown, or a weights file cannot be loaded.
     """
-    return {name: measure_complexity(_network(name), height, width) for name in names or list(NETWORKS)}
+    if network_file and not any(map(_is_weights, names)):
+        raise EsrError("--network belongs to a weights file; name a .safetensors file")
+    return {name: measure_complexity(_network(name, network_file), height, width) for name in names or list(NETWORKS)}
 
 
-def _network(name: str) -> nn.Module:
+def _is_weights(name: str) -> bool:
+    return name not in NETWORKS and name.endswith(".safetensors")
+
+
+def _network(name: str, network_file: Path | None) -> nn.Module:
     if name in NETWORKS:
         return NETWORKS[name]()
-    if name.endswith(".safetensors"):
-        info = read_info(Path(name))
-        return build_network(info.network, info.arguments, deploy=True)
+    if _is_weights(name):
+        path = Path(name)
+        network = network_of(path, read_info(path), deploy=True, network_file=network_file)
+        try_network(network, name)
+        return network
     raise EsrError(f"no network is called {name}; name a weights file or one of {', '.join(NETWORKS)}")
 
 

@@ -17,6 +17,7 @@ from esr.data.images import crop_to_multiple, list_images, read_picture, to_rgb
 from esr.data.pairs import SCALE, pair_with_lr, pair_with_sr
 from esr.data.progress import Progress
 from esr.errors import EsrError
+from esr.evaluation.inference import restoring
 from esr.evaluation.quality import SMALLEST_SIDE
 from esr.evaluation.scores import Evaluation, Scores, score
 from esr.evaluation.upscale import enlarge
@@ -40,7 +41,9 @@ Restore = Callable[[Files, Image], Image]
 """Makes the image to score from its files and its LR, HWC with 1 or 3 channels."""
 
 
-def evaluate_network(weights: Path, hr: Path, lr: Path | None = None, rounded_y: bool = False) -> Evaluation:
+def evaluate_network(
+    weights: Path, hr: Path, lr: Path | None = None, rounded_y: bool = False, network_file: Path | None = None
+) -> Evaluation:
     """Score a weights file, and bicubic beside it.
 
     Args:
@@ -48,17 +51,18 @@ def evaluate_network(weights: Path, hr: Path, lr: Path | None = None, rounded_y:
         hr: folder of HR images; they are cut at the right and the bottom to multiples of 4.
         lr: folder of their LR images; made by MATLAB's bicubic when None.
         rounded_y: as for :func:`esr.evaluation.scores.score`.
+        network_file: as for :func:`esr.weights.load_network`.
 
     Raises:
         EsrError: weights or images that cannot be used, or images without a partner; all images are named.
     """
     files = _with_lr([Files(path.stem, path) for path in list_images(hr)], hr, lr)
-    network, info = load_network(weights)
+    network, info = load_network(weights, network_file)
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     one_at_a_time = Lock()
 
-    def restore(_: Files, image: Image) -> Image:
-        with one_at_a_time:
+    def restore(files: Files, image: Image) -> Image:
+        with one_at_a_time, restoring(files.hr):
             return enlarge(network, image, info.data_range)
 
     return _evaluate(hr, files, restore, rounded_y)

@@ -1,7 +1,8 @@
 """One image through a network, by the challenge's rule."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from esr.errors import EsrError, is_out_of_memory, on_one_line
+
 Image = NDArray[Any]
+
+NOT_FINITE = "the network gives values that are not finite; train or fetch its weights again"
 
 
 def super_resolve(network: nn.Module, image: Image, data_range: float) -> Image:
@@ -23,6 +28,9 @@ def super_resolve(network: nn.Module, image: Image, data_range: float) -> Image:
 
     Returns:
         (4H, 4W) with the dtype and channels of ``image``.
+
+    Raises:
+        EsrError: the network gives values that are not finite, or ends the process.
     """
     with exact_inference(network) as device:
         return to_image(network(to_input(image, data_range, device)), image, data_range)
@@ -30,14 +38,35 @@ def super_resolve(network: nn.Module, image: Image, data_range: float) -> Image:
 
 @contextmanager
 def exact_inference(network: nn.Module) -> Iterator[torch.device]:
-    """Inference on the network's device, on a GPU with real fp32 (no TF32) and one choice of kernels."""
+    """Inference on the network's device, on a GPU with real fp32 (no TF32) and one choice of kernels.
+
+    Raises:
+        EsrError: the network ends the process: what was to be made is not there, so that is no success.
+    """
     device = next(network.parameters()).device
-    with torch.inference_mode():
-        if device.type != "cuda":
+    in_fp32 = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    try:
+        with torch.inference_mode(), in_fp32 if device.type == "cuda" else nullcontext():
             yield device
-            return
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            yield device
+    except SystemExit as error:
+        raise EsrError(f"{type(network).__name__} ends in its forward ({on_one_line(error)}); mend it") from error
+
+
+@contextmanager
+def restoring(name: str | Path) -> Iterator[None]:
+    """Name the image in what goes wrong while it is enlarged or scored.
+
+    Raises:
+        EsrError: as in the block, or memory does not suffice.
+    """
+    try:
+        yield
+    except EsrError as error:
+        raise EsrError(f"{name}: {error}") from error
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise EsrError(f"{name}: memory does not hold it; end other programs, or cut it into smaller images") from error
 
 
 def to_input(image: Image, data_range: float, device: torch.device) -> Tensor:
@@ -48,7 +77,13 @@ def to_input(image: Image, data_range: float, device: torch.device) -> Tensor:
 
 
 def to_image(output: Tensor, like: Image, data_range: float) -> Image:
-    """(1, 3, H, W) in about [0, ``data_range``] as an image of the dtype and channels of ``like``."""
+    """(1, 3, H, W) in about [0, ``data_range``] as an image of the dtype and channels of ``like``.
+
+    Raises:
+        EsrError: a value is not finite.
+    """
+    if not torch.isfinite(output).all():
+        raise EsrError(NOT_FINITE)
     levels = output[0].float().clamp(0, data_range) * (_peak(like) / data_range)
     if like.shape[2] == 1:
         levels = levels.mean(dim=0, keepdim=True)

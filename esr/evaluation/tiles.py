@@ -60,14 +60,19 @@ def tiles(height: int, width: int, side: int, halo: int = HALO) -> list[Tile]:
     Raises:
         EsrError: ``side`` is not a multiple of GRID.
     """
-    if side < GRID or side % GRID:
-        nearest = max(1, round(side / GRID)) * GRID
-        raise EsrError(f"tile side {side} is not a multiple of {GRID} px; give {nearest}, for one")
+    check_tile_side(side)
     return [
         Tile((height, width), slice(top, min(top + side, height)), slice(left, min(left + side, width)), halo)
         for top in range(0, height, side)
         for left in range(0, width, side)
     ]
+
+
+def check_tile_side(side: int) -> None:
+    """Refuse a side, in LR px, that is not a multiple of GRID."""
+    if side < GRID or side % GRID:
+        nearest = max(1, round(side / GRID)) * GRID
+        raise EsrError(f"tile side {side} is not a multiple of {GRID} px; give {nearest}, for one")
 
 
 def super_resolve_tile(network: nn.Module, image: Image, data_range: float, tile: Tile) -> Image:

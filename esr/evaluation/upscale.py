@@ -13,9 +13,9 @@ from esr.data.images import LARGEST_SIDE, image_size, list_images, read_picture,
 from esr.data.outputs import check_outputs, outputs_in
 from esr.data.progress import Progress
 from esr.errors import EsrError
-from esr.evaluation.inference import Image, super_resolve
+from esr.evaluation.inference import Image, restoring, super_resolve
 from esr.evaluation.tile_size import plan_tiles
-from esr.evaluation.tiles import SCALE, super_resolve_tile
+from esr.evaluation.tiles import SCALE, check_tile_side, super_resolve_tile
 from esr.weights import load_network
 
 
@@ -26,6 +26,7 @@ def upscale_files(
     tile: int | None = None,
     overwrite: bool = False,
     largest_side: int = LARGEST_SIDE,
+    network_file: Path | None = None,
 ) -> list[Path]:
     """Enlarge an image, or every image of a folder, into PNGs.
 
@@ -40,6 +41,7 @@ def upscale_files(
         tile: side in LR px of the tiles to work in, a multiple of 24; by default as large as memory allows.
         overwrite: replace files that are there already.
         largest_side: px; larger images are refused.
+        network_file: as for :func:`esr.weights.load_network`.
 
     Returns:
         The files written.
@@ -47,18 +49,23 @@ def upscale_files(
     Raises:
         EsrError: weights or images that cannot be used, or an output that is there already.
     """
+    if tile is not None:
+        check_tile_side(tile)
+    if largest_side < 1:
+        raise EsrError(f"--largest-side {largest_side} would refuse every image; give a number of px")
     sources, targets = _plan(source, target, overwrite)
-    network, info = load_network(weights)
+    network, info = load_network(weights, network_file)
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     complaints, written = [], []
     with Progress(f"upscaling {source}", sum(map(_pixels, sources)), "megapixels", divide=1e6) as progress:
         for path, output in zip(sources, targets, strict=True):
             try:
                 picture = read_picture(path, largest_side)
+                with restoring(path):
+                    pixels = _enlarge_all(network, picture.pixels, info.data_range, tile, progress)
             except EsrError as error:
                 complaints.append(str(error))
                 continue
-            pixels = _enlarge_all(network, picture.pixels, info.data_range, tile, progress)
             write_png(output, pixels, picture.icc_profile)
             written.append(output)
     refuse(str(source), complaints)

@@ -110,8 +110,10 @@ def read_checkpoint(path: Path) -> State:
     Raises:
         EsrError: the file is missing, broken, or holds anything but tensors.
     """
-    if not path.is_file():
+    if not path.exists():
         raise EsrError(f"checkpoint {path} is missing; name the released .pth file")
+    if not path.is_file():
+        raise EsrError(f"checkpoint {path} is a folder or a device, no file; name the released .pth file")
     try:
         with warnings.catch_warnings():  # of old pickles: the refusal says all that there is to say
             warnings.simplefilter("ignore")
@@ -126,6 +128,10 @@ def read_checkpoint(path: Path) -> State:
             f"checkpoint {path} is cut short or no checkpoint, and nothing in it was run; download it again"
         ) from error
     state = next((content[key] for key in SUB_KEYS if key in content), content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+    if not isinstance(state, dict) or not state or not all(map(_is_named_tensor, state.items())):
         raise EsrError(f"checkpoint {path} does not hold named tensors at its root or under {', '.join(SUB_KEYS)}")
     return state
+
+
+def _is_named_tensor(item: tuple[object, object]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], Tensor)

@@ -27,7 +27,7 @@ from esr.training.plan import Data, Plan
 from esr.training.ranks import ALONE, Ranks, join, together
 from esr.training.schedules import learning_rate
 from esr.training.validation import Validation
-from esr.weights import WeightsInfo, build_network, data_range_of, load_network, save_weights
+from esr.weights import WeightsInfo, build_network, data_range_of, load_network, save_weights, try_network
 
 if TYPE_CHECKING:
     from esr.graph import Node
@@ -114,6 +114,11 @@ def first_network(row: Phase, rule: TrainingRule, node: Node) -> tuple[nn.Module
     arguments = thin_teacher(row.arguments, rule) if node.kind == "teacher" else dict(row.arguments)
     torch.manual_seed(row.seed)
     network = build_network(row.network, arguments)
+    try_network(network, f"{node.name}: network {row.network}")
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise EsrError(
+            f"{node.name}: nothing of network {row.network} can be trained; let a parameter have requires_grad"
+        )
     data = {"data": md5_of(node.set(row.data))}
     return network, WeightsInfo(row.network, arguments, False, data_range_of(network), node.name, data)
 

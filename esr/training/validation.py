@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from esr.data.store import SCALE, PackedSet
-from esr.evaluation.inference import exact_inference, to_input
+from esr.errors import EsrError
+from esr.evaluation.inference import NOT_FINITE, exact_inference, to_input
 from esr.evaluation.quality import BORDER, PEAK
 
 CELL = 128  # HR px on a side of a cell of the picture
@@ -35,21 +36,30 @@ class Validation:
         self.data_range = data_range
 
     def __call__(self, network: nn.Module) -> Validated:
-        """Validate a network that is in eval mode and works in [0, data_range]."""
+        """Validate a network that is in eval mode and works in [0, data_range].
+
+        Raises:
+            EsrError: its output is not finite.
+        """
         errors, cells = [], []
         with exact_inference(network) as device:
             for index in range(len(self.images)):
                 hr = torch.from_numpy(self.images.hr(index).copy()).to(device)
-                sr = self._super_resolve(network, index, device)
-                errors.append(_mean_squared_error(sr, hr))
+                output: Tensor = network(to_input(self.images.lr(index), self.data_range, device))
+                sr = self._levels(output)
+                error = _mean_squared_error(sr, hr)
+                # Clamping hides what is infinite.
+                errors.append(torch.where(torch.isfinite(output).all(), error, torch.nan))
                 if index == 0:
                     cells = [_cell(_enlarged(self.images.lr(0))), _cell(sr.cpu()), _cell(hr.cpu())]
-            psnrs = [10 * math.log10(PEAK**2 / error) if error else math.inf for error in torch.stack(errors).tolist()]
+            measured = torch.stack(errors).tolist()
+        if any(map(math.isnan, measured)):
+            raise EsrError(NOT_FINITE)
+        psnrs = [10 * math.log10(PEAK**2 / error) if error else math.inf for error in measured]
         return Validated(sum(psnrs) / len(psnrs), torch.cat(cells, dim=1).to(torch.uint8).numpy())
 
-    def _super_resolve(self, network: nn.Module, index: int, device: torch.device) -> Tensor:
-        """Whole levels 0 to 255 as float, HWC."""
-        output: Tensor = network(to_input(self.images.lr(index), self.data_range, device))
+    def _levels(self, output: Tensor) -> Tensor:
+        """What the network gives, as whole levels 0 to 255, float HWC."""
         levels = output[0].float().clamp(0, self.data_range) * (PEAK / self.data_range)
         return levels.round().permute(1, 2, 0)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from esr.network_files import PROJECT_FILES
 from esr.networks.rlfn import RLFN
 from esr.weights import WeightsInfo, save_weights
 
@@ -34,11 +35,13 @@ def info(network: str, data_range: float, arguments: dict | None = None) -> Weig
 
 
 def nearest_weights(folder: Path, data_range: float = 255.0, gain: float = 1.0) -> Path:
-    """Weights of a network that repeats every pixel 4x4 times, times a gain."""
-    network = folder / f"nearest_{data_range:.0f}.py"
-    network.write_text(NEAREST.format(data_range=data_range))
+    """Weights of a network that repeats every pixel 4x4 times, times a gain; ``folder`` becomes a project's."""
+    for name in PROJECT_FILES:
+        (folder / name).touch()
+    network = f"nearest_{data_range:.0f}.py"
+    (folder / network).write_text(NEAREST.format(data_range=data_range))
     path = folder / f"nearest_{data_range:.0f}_{gain}.safetensors"
-    save_weights(path, {"gain": torch.tensor([gain])}, info(str(network), data_range))
+    save_weights(path, {"gain": torch.tensor([gain])}, info(network, data_range))
     return path
 
 

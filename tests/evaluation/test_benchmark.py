@@ -19,6 +19,7 @@ from esr.data.store import PackedSet, open_set
 from esr.errors import EsrError
 from esr.evaluation import runtime
 from esr.evaluation.benchmark import benchmark, hardest_region
+from esr.network_files import PROJECT_FILES
 from esr.recipes.rows import Benchmark, Crop, Download
 from esr.recipes.scale import DataRule
 from esr.weights import WeightsInfo, build_network, save_weights
@@ -71,10 +72,13 @@ def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def nearest(tmp_path: Path) -> str:
-    path = tmp_path / "nearest.py"
-    path.write_text(NEAREST)
-    return str(path)
+def nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A network of the project in the current folder."""
+    for name in PROJECT_FILES:
+        (tmp_path / name).touch()
+    (tmp_path / "nearest.py").write_text(NEAREST)
+    monkeypatch.chdir(tmp_path)
+    return "nearest.py"
 
 
 def noise(height: int, width: int, spread: int, seed: int = 0) -> Array:

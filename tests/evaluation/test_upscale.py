@@ -17,8 +17,9 @@ PHOTO = data.coffee()[100:140, 200:252]
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """Run the command line; gives exit code, standard output and standard error."""
+def call(monkeypatch, capsys, tmp_path):
+    """Run the command line in a folder of its own; gives exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["esr", "upscale", *map(str, arguments)])

@@ -10,6 +10,7 @@ import torch
 from tiny_project import Project
 
 from esr.graph import Graph, read_yaml
+from esr.network_files import PROJECT_FILES
 from esr.planning import pace
 from esr.planning.phases import Built, TrainingStage, training_stage
 from esr.planning.photographs import pack_photographs
@@ -36,15 +37,17 @@ NETWORK = OneConv
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStage:
     """A phase of demo's size (batch 8, patch 64) of a network that is one convolution."""
     monkeypatch.setattr(pace, "PATIENCE", 0.0)
-    network = tmp_path / "one_conv.py"
-    network.write_text(ONE_CONV)
+    for name in PROJECT_FILES:
+        (tmp_path / name).touch()
+    (tmp_path / "one_conv.py").write_text(ONE_CONV)
+    monkeypatch.chdir(tmp_path)
     params = check(RAW)
     found = training_stage(
         params, Graph(RAW, read_yaml(ROOT / "dvc.yaml")["stages"]).find("train", "rfdn-1"), params.scales["demo"]
     )
     assert found is not None
     return TrainingStage(
-        found.node, found.row, found.schedule, found.rounds, found.paper_iterations, Built(str(network), {}), None
+        found.node, found.row, found.schedule, found.rounds, found.paper_iterations, Built("one_conv.py", {}), None
     )
 
 
