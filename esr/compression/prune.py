@@ -71,6 +71,7 @@ def prune(
         objective=Objective(loss_of(row), info.data_range, engine),
         data=data_of(row, schedule, training_set, validation_set, info.data_range, engine),
         engine=engine,
+        seed=row.seed,
     )
     unpruned = plan.data.validate(network).psnr
     rounds = [Round(0, sum(widths_of(network, layers)), count_parameters(network), unpruned, 0.0, kept=True)]
@@ -116,10 +117,10 @@ def _prunable_layers(network: nn.Module, network_file: str, stage: str) -> list[
 
 
 def _round_of(plan: Plan, number: int) -> Plan:
-    """The plan of a round: its batches are the ones after the round before."""
+    """The plan of a round: its batches, and what its network draws, are the ones after the round before."""
     shift = (number - 1) * plan.iterations
     data = replace(plan.data, batches=lambda first, end: plan.data.batches(first + shift, end + shift))
-    return replace(plan, name=f"{plan.name} round {number}", data=data)
+    return replace(plan, name=f"{plan.name} round {number}", data=data, before=shift)
 
 
 def _shown(entry: Round) -> dict[str, float]:

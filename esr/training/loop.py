@@ -1,8 +1,8 @@
 """The training loop: everything that happens to a batch, in order.
 
-Exact: the state after iteration n depends on the first weights, the recipe and the data alone. Batches and learning
-rates are functions of the iteration, so a checkpoint needs no generator and no position in a loader: a training that
-was killed and started again ends with the same bytes as one that was not.
+Exact: the state after iteration n depends on the first weights, the recipe and the data alone. Batches,
+learning rates and what a network draws are functions of the iteration, so a checkpoint needs no generator and no
+position in a loader: a training that was killed and started again ends with the same bytes as one that was not.
 """
 
 import torch
@@ -12,6 +12,7 @@ from esr.errors import EsrError, Terminated
 from esr.training.average import Average
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Curve, Point
+from esr.training.generators import seed_generators, seed_of_step
 from esr.training.plan import Plan, Watch
 
 
@@ -70,9 +71,11 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch
 
     run_step = engine.recorded(step)
     for lr, hr in data.batches(done, plan.iterations):
-        # What changes from step to step goes through tensors, so that a recorded step sees it.
+        # What changes from step to step goes through tensors, so that a recorded step sees it; a generator's seed is
+        # such a tensor, too, which a CUDA graph reads when it is replayed.
         rate.fill_(plan.rate(done))
         average.prepare(done)
+        seed_generators(seed_of_step(plan.seed, plan.before + done, plan.ranks.rank), engine.device)
         curve.note(done, run_step(lr, hr))
         done += 1
 

@@ -65,6 +65,8 @@ class Plan:
         data: batches and validation.
         engine: device, precision and kernels.
         ranks: this process and the others that share every batch.
+        seed: of what the network draws in a step, as dropout does.
+        before: iterations of the stage that came before: those of earlier pruning rounds.
     """
 
     name: str
@@ -77,3 +79,5 @@ class Plan:
     data: Data
     engine: Engine
     ranks: Ranks = ALONE
+    seed: int = 0
+    before: int = 0

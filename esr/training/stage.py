@@ -79,6 +79,7 @@ def _plan(row: Phase, rule: TrainingRule, engine: Engine, node: Node, data_range
         data=data_of(row, schedule, training_set, validation_set, data_range, engine, ranks),
         engine=engine,
         ranks=ranks,
+        seed=row.seed,
     )
 
 
