@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from esr.errors import EsrError, Terminated
+from esr.errors import EsrError, Terminated, is_out_of_memory, printable
 
 app = typer.Typer(
     help="Rebuild, prune, fuse and measure entries of the NTIRE Efficient Super-Resolution challenge.",
@@ -76,7 +76,7 @@ def sync(
         from esr.tracking.mirror import drain
 
         if unsent := drain():
-            print(unsent, file=sys.stderr)
+            print(printable(unsent), file=sys.stderr)
         print(f"Not up to date: {', '.join(sorted(stale))}" if stale else "Every stage is up to date for both drivers.")
 
 
@@ -170,6 +170,7 @@ def import_(
     ],
     checkpoint: Annotated[Path | None, typer.Argument(help="The team's released .pth, where it is no row.")] = None,
     out: Annotated[Path | None, typer.Argument(metavar="OUT.safetensors", help="The weights file to write.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
 ) -> None:
     """Turn a team's released checkpoint into a weights file: that of a row (a stage), or any."""
     if checkpoint is None:
@@ -179,10 +180,12 @@ def import_(
         return
     if out is None:
         raise EsrError("import takes a row of params.yaml alone, or a network, its checkpoint and the file to write")
+    from esr.data.outputs import check_outputs
     from esr.release.checkpoints import import_checkpoint
 
+    check_outputs([out], [checkpoint], overwrite)
     info = import_checkpoint(name, checkpoint, out)
-    print(f"{out}: {info.network} in its deploy form, from the {info.origin}")
+    print(printable(f"{out}: {info.network} in its deploy form, from the {info.origin}"))
 
 
 @app.command(rich_help_panel=TOOLS)
@@ -260,14 +263,27 @@ def schema() -> None:
 
 
 def main() -> None:
-    """Run a command; bad input ends in one line and exit code 2."""
+    """Run a command; bad input, a file system that refuses and too little memory end in one line and exit code 2."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a full disk can still be told of
     except EsrError as error:
-        print(f"esr: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(str(error), 2)
     except Terminated as stop:
-        print(f"esr: {stop}", file=sys.stderr)
-        sys.exit(stop.exit_code)
+        _end(str(stop), stop.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            what = error.filename if error.filename is not None else "a file"
+            _end(f"{what}: {error.strerror}; make room, or make it readable and writable, then run again", 2)
+        if is_out_of_memory(error):
+            _end("memory does not suffice; end other programs, or give less to do at once", 2)
+        raise
+
+
+def _end(why: str, code: int) -> NoReturn:
+    print(f"esr: {printable(why)}", file=sys.stderr)
+    sys.exit(code)

@@ -1,5 +1,6 @@
 """Image files in and out: what the field's images are, read exactly or refused by name."""
 
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -128,16 +129,20 @@ def write_png(path: Path, image: Pixels, icc_profile: bytes | None = None) -> No
     Equal arguments give equal bytes.
 
     Raises:
-        EsrError: the file cannot be written.
+        EsrError: the file cannot be written, or memory does not suffice.
     """
     image = image.reshape(*image.shape[:2], -1)
-    with whole_file(path) as temporary:
-        if image.dtype == np.uint16:
-            write_png16(temporary, image, icc_profile)
-        else:
-            Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(
-                temporary, "PNG", icc_profile=icc_profile
-            )
+    try:
+        with whole_file(path) as temporary:
+            if image.dtype == np.uint16:
+                write_png16(temporary, image, icc_profile)
+            else:
+                Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(
+                    temporary, "PNG", icc_profile=icc_profile
+                )
+    except MemoryError as error:
+        size = f"{image.shape[1]}x{image.shape[0]} px"
+        raise EsrError(f"cannot write {path}: memory does not hold its {size}; end other programs") from error
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -148,7 +153,10 @@ def list_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise EsrError(f"{folder} is not a folder; name the folder that holds the images")
-    names = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    try:
+        names = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    except OSError as error:
+        raise EsrError(f"{folder} cannot be read ({error.strerror}); make it readable") from error
     if not names:
         raise EsrError(f"{folder} has no image; name the folder that holds the images ({', '.join(sorted(SUFFIXES))})")
     return names
@@ -158,6 +166,8 @@ def list_images(folder: Path) -> list[Path]:
 def _opened(path: Path, largest_side: int) -> Iterator[Image.Image]:
     """The opened image, of which only the header has been read; failures in the block become one line."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would be to wait for its other end
+            raise EsrError(f"{path} is a folder, a pipe or a device, no image file; remove or rename it")
         with Image.open(path, formats=_FORMATS) as image:
             if max(image.size) > largest_side:
                 raise EsrError(
@@ -169,9 +179,13 @@ def _opened(path: Path, largest_side: int) -> Iterator[Image.Image]:
             yield image
     except FileNotFoundError as error:
         raise EsrError(f"{path} is missing; check the name") from error
+    except MemoryError as error:
+        raise EsrError(f"{path}: memory does not hold it; end other programs, or cut it into smaller images") from error
     except UnidentifiedImageError as error:
         raise EsrError(f"{path} is no image ({', '.join(_FORMATS)}) that can be read; replace or remove it") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+        if isinstance(error, OSError) and error.strerror:  # the system's, not the decoder's
+            raise EsrError(f"{path} cannot be read ({error.strerror}); mend or remove it") from error
         raise EsrError(f"{path} is damaged ({error}); fetch it again or remove it") from error
 
 

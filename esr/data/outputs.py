@@ -1,5 +1,6 @@
 """Where the images that are made of other images go: never onto one of those, onto another file only when told."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,11 +28,11 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], overwrite: bo
     Raises:
         EsrError: an output is an input, or is there already and ``overwrite`` is false; all are named.
     """
-    sources = {path.resolve() for path in inputs}
-    replaced = [path for path in outputs if path.resolve() in sources]
+    sources = set(map(os.path.realpath, inputs))  # which, unlike Path.resolve, leaves links that lead in a circle
+    replaced = [path for path in outputs if os.path.realpath(path) in sources]
     if replaced:
         raise EsrError(f"{_names(replaced)} would be replaced by what is made of it; name another output")
-    existing = [] if overwrite else [path for path in outputs if path.exists()]
+    existing = [] if overwrite else [path for path in outputs if os.path.lexists(path)]
     if existing:
         raise EsrError(f"{_names(existing)} is there already; name another output or pass --overwrite")
 

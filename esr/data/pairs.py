@@ -4,6 +4,7 @@ The habits: one name in two folders (Set5, Set14, B100); 0801.png and 0801x4.png
 img_001_SRF_4_LR.png, also in one folder (Urban100); baby_HR_x4.png and baby_LRBI_x4.png.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -32,7 +33,8 @@ def pair_with_lr(hr: Path, lr: Path) -> list[Pair]:
     """Pair the HR images of one folder with the LR images of another, or of the same one, in order of their names.
 
     Raises:
-        EsrError: images without a partner, or whose LR is not a quarter of them (rounded up or down); all are named.
+        EsrError: images without a partner, or whose LR is not a quarter of them (rounded up or down), all of them
+            named; or one folder in which none is marked as HR.
     """
     return _checked(_pair(hr, lr), lr, lambda side: {side // SCALE, -(-side // SCALE)})
 
@@ -49,10 +51,12 @@ def pair_with_sr(hr: Path, sr: Path) -> list[Pair]:
 
 def _pair(hr: Path, other: Path) -> list[Pair]:
     originals, partners = list_images(hr), list_images(other)
-    together = hr.resolve() == other.resolve()
+    together = os.path.realpath(hr) == os.path.realpath(other)
     if together:
         originals = [path for path in originals if _HR_MARKS.search(path.stem)]
         partners = [path for path in partners if not _HR_MARKS.search(path.stem)]
+        if not originals:
+            raise EsrError(f"{hr} is named twice, and no image in it is marked as HR by its name; name two folders")
     named, found = _by_content(originals), _by_content(partners)
     complaints = [_ambiguous(paths) for paths in (*named.values(), *found.values()) if len(paths) > 1]
     complaints += [f"{paths[0].name} has no partner in {other}" for name, paths in named.items() if name not in found]

@@ -4,6 +4,8 @@ import os
 import sys
 import time
 
+from esr.errors import printable
+
 _ON_A_TERMINAL, _ELSEWHERE = 0.2, 30.0  # seconds between two updates
 
 
@@ -25,7 +27,7 @@ class Progress:
             done: how much was done before; it does not count into the rate.
             divide: makes the unit of the numbers counted, as 1e6 makes MB of bytes.
         """
-        self._what, self._total, self._unit, self._divide = what, total, unit, divide
+        self._what, self._total, self._unit, self._divide = printable(what), total, unit, divide
         self._before, self._done = done, done
         self._began = self._shown = time.monotonic()
         self._live = sys.stderr.isatty() and "ESR_UNDER_SNAKEMAKE" not in os.environ

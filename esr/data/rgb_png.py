@@ -11,6 +11,8 @@ from PIL.PngImagePlugin import PngImageFile
 # An orientation may stand behind the samples, where only a decoder of all chunks finds it.
 _ORIENTATION_CHUNKS = (b"eXIf", b"Raw profile type")
 
+_LARGEST = 2**26  # px: larger ones are Pillow's, as kornia-rs ends the process where memory does not suffice
+
 
 def read_rgb_png(path: Path, image: Image) -> NDArray[np.uint8] | None:
     """The samples of a PNG that Pillow has opened, not decoded: uint8 HWC; None if it is of any other kind.
@@ -19,6 +21,8 @@ def read_rgb_png(path: Path, image: Image) -> NDArray[np.uint8] | None:
         ValueError: the file is damaged.
     """
     if not isinstance(image, PngImageFile) or image.info.keys() & {"transparency", "interlace"}:
+        return None
+    if image.width * image.height > _LARGEST:
         return None
     if [tile.args for tile in image.tile] != ["RGB"]:  # with 16 bits it is "RGB;16B"
         return None

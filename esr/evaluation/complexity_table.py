@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from torch import nn
 
-from esr.errors import EsrError
+from esr.errors import EsrError, printable
 from esr.evaluation.complexity import Complexity, measure_complexity
 from esr.networks.blocks import SCALE
 from esr.networks.edrn import EDRN
@@ -102,7 +102,7 @@ def print_complexities(measured: dict[str, Complexity], as_json: bool) -> None:
         column.justify = "right"
     for name, complexity in measured.items():
         table.add_row(
-            escape(name),
+            escape(printable(name)),
             f"{complexity.parameters / 1e6:.3f}",
             f"{complexity.flops / 1e9:.2f}",
             f"{complexity.flops_2023 / 1e9:.2f}",

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from esr.errors import printable
 from esr.evaluation.quality import psnr, ssim, to_y
 
 
@@ -86,7 +87,7 @@ def _table(evaluation: Evaluation) -> Table:
     for column in shown.columns[1:]:
         column.justify = "right"
     for name, own, plain in zip(evaluation.names, evaluation.images, evaluation.bicubic, strict=True):
-        shown.add_row(escape(name), *_figures(own), f"{plain.psnr_rgb:.4f}")
+        shown.add_row(escape(printable(name)), *_figures(own), f"{plain.psnr_rgb:.4f}")
     shown.add_section()
     shown.add_row("mean", *_figures(mean(evaluation.images)))
     shown.add_row("bicubic", *_figures(mean(evaluation.bicubic)))

@@ -10,7 +10,7 @@ from shutil import which
 import torch
 from torch import Tensor, nn
 
-from esr.errors import EsrError
+from esr.errors import EsrError, is_out_of_memory, on_one_line
 from esr.recipes.engine import EngineSettings, OnCuda, Precision
 
 Step = Callable[[Tensor, Tensor], Tensor]
@@ -155,13 +155,13 @@ def _explained(step: Step) -> Step:
     def run(lr: Tensor, hr: Tensor) -> Tensor:
         try:
             return step(lr, hr)
-        except RuntimeError as error:
-            why = str(error).splitlines()[0]
-            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in why:
+        except (RuntimeError, MemoryError) as error:
+            why = on_one_line(error)
+            if is_out_of_memory(error):
                 shape = f"a step on {len(hr)} HR patches of {hr.shape[-1]} px"
                 raise EsrError(f"memory does not hold {shape}; choose a smaller batch or patch") from error
             if "deterministic implementation" in why:
-                raise EsrError(f"{why.split('.')[0]}; set engine.deterministic to false") from error
+                raise EsrError(f"{str(error).split('.')[0]}; set engine.deterministic to false") from error
             raise
 
     return run
