@@ -53,5 +53,9 @@ def _shrink(source: Path, target: Path, edges: Edges) -> str:
     pixels = crop_to_multiple(picture.pixels, SCALE)
     if not pixels.size:
         return f"{source} has a side below {SCALE} px"
-    write_png(target, downscale(pixels, SCALE, edges), picture.icc_profile)
+    try:
+        smaller = downscale(pixels, SCALE, edges)
+    except MemoryError:
+        return f"{source}: memory does not hold it; end other programs, or cut it into smaller images"
+    write_png(target, smaller, picture.icc_profile)
     return ""

@@ -40,6 +40,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 }
 """The deploy forms of the entries, baselines and teachers, by name."""
 
+LARGEST_COUNTED = 1_000_000  # px on a side: numbers of elements have 63 bits
+
 
 def complexities(names: list[str], height: int, width: int, network_file: Path | None = None) -> dict[str, Complexity]:
     """The complexity of networks by name or weights file (its deploy form), of all that have a name when none is given.
@@ -86,10 +88,13 @@ def lr_size(size: str | None, output_size: str | None) -> tuple[int, int]:
 
 
 def _sides(text: str) -> tuple[int, int]:
-    sides = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", text)
+    sides = re.fullmatch(r"([1-9][0-9]{0,18})x([1-9][0-9]{0,18})", text)
     if sides is None:
         raise EsrError(f"{text} is no size; write HEIGHTxWIDTH, such as 256x256")
-    return int(sides[1]), int(sides[2])
+    height, width = int(sides[1]), int(sides[2])
+    if max(height, width) > LARGEST_COUNTED:
+        raise EsrError(f"{text} is too large to count; give at most {LARGEST_COUNTED} px on a side")
+    return height, width
 
 
 def print_complexities(measured: dict[str, Complexity], as_json: bool) -> None:

@@ -200,6 +200,13 @@ class TestMemory:
         monkeypatch.setattr(images, "read_rgb_png", fails)
         refused(call(tool, photo(tmp_path / "in/large.png").parent), "large.png", "memory")
 
+    def test_of_what_is_made_smaller(self, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fails(*_: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr("esr.data.downscale.downscale", fails)
+        refused(call("downscale", photo(tmp_path / "in/large.png").parent), "large.png", "memory")
+
     def test_of_what_is_written(self, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def fails(*_: object, **__: object) -> None:
             raise MemoryError
