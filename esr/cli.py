@@ -265,6 +265,8 @@ def schema() -> None:
 def main() -> None:
     """Run a command; bad input, a file system that refuses and too little memory end in one line and exit code 2."""
     try:
+        if "" in sys.argv[1:]:  # as a path it would mean the current folder
+            raise EsrError("an argument is empty; is a variable of the shell unset?")
         try:
             app()
         finally:

@@ -103,6 +103,12 @@ class TestOddArguments:
     def test_largest_side(self, call: Call, weights: Path, photo: Path, side: int) -> None:
         refused(call("upscale", weights, photo, "out.png", "--largest-side", side), side)
 
+    @pytest.mark.parametrize("line", [["upscale", "w.safetensors", "", "out"], ["downscale", "", ""]])
+    def test_an_empty_argument(self, call: Call, weights: Path, photo: Path, line: list[str]) -> None:
+        """What a shell makes of ``"$FOLDER"`` without a FOLDER: not the current folder."""
+        refused(call(*line), "argument is empty")
+        assert sorted(path.name for path in Path.cwd().iterdir()) == ["photo.png", "w.safetensors"]
+
     def test_a_folder_for_weights(self, call: Call, tmp_path: Path, photo: Path) -> None:
         (tmp_path / "d.safetensors").mkdir()
         for command in (["upscale", "d.safetensors", photo, "out.png"], ["complexity", "d.safetensors"]):
