@@ -12,7 +12,7 @@ from types import FrameType
 import psutil
 from filelock import FileLock, Timeout
 
-from esr.errors import EsrError, Terminated
+from esr.errors import EsrError, Terminated, printable
 from esr.evidence import Evidence
 from esr.graph import Graph, read_graph
 from esr.last_words import forget_last_words, last_words
@@ -44,7 +44,7 @@ def run_everything() -> int:
         raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first") from None
     unsent = drain()
     if unsent:
-        print(unsent, file=sys.stderr)
+        print(printable(unsent), file=sys.stderr)
     if done:
         _tell_what_next(params)
     return 0 if done else 2
@@ -76,8 +76,7 @@ def _bring_up_to_date(graph: Graph) -> bool:
 def _damaged(graph: Graph) -> list[str]:
     """The stages whose outputs nobody could bring back: what they made once, they must make again."""
     evidence = Evidence(graph)
-    nodes = graph.nodes.values()
-    return [node.name for node in nodes if evidence.repairable(node) and any(evidence.outputs(node).values())]
+    return [name for name, node in graph.nodes.items() if evidence.repairable(node)]
 
 
 def _snakemake(*arguments: str) -> bool:

@@ -12,9 +12,10 @@ from typing import Any
 
 from esr.digests import Digests
 from esr.errors import EsrError
-from esr.graph import Graph, Node, read_yaml
+from esr.graph import Graph, Node
 from esr.last_words import is_held, lock_path
 from esr.receipts import Receipt, read_receipt
+from esr.yaml_file import read_yaml
 
 LOCK_FILE = Path("dvc.lock")
 NAMED_AT_MOST = 3
@@ -55,15 +56,13 @@ class Evidence:
     def repairable(self, node: Node) -> Receipt | None:
         """The record that fits all but the outputs: made again, they would be what they were.
 
-        None where the stage is current, or is to be run for another reason, or has no output at all.
+        None where the stage is current, is to be run for another reason, or has no output left at all.
         """
         outputs = self.outputs(node)
         if not any(outputs.values()):
             return None
-        for record in (read_receipt(node), self.locked(node)):
-            if record and self._same_task(node, record) and record.outs.keys() == outputs.keys():
-                return None if record.outs == outputs else record
-        return None
+        record = self._fitting(node)
+        return None if record is None or record.outs == outputs else record
 
     def made_elsewhere(self, node: Node) -> bool:
         """Whether `dvc pull` has brought what the lock file says, and no receipt tells of it yet."""
@@ -92,6 +91,16 @@ class Evidence:
         except EsrError:
             return {}
         return stages if isinstance(stages, dict) else {}
+
+    def _fitting(self, node: Node) -> Receipt | None:
+        """The record of the present parameters and inputs; the lock file, which takes seconds to read, comes last."""
+        receipt = read_receipt(node)
+        if receipt and self._same_task(node, receipt):
+            return receipt
+        locked = self.locked(node)
+        return (
+            locked if locked and self._same_task(node, locked) and locked.outs.keys() == set(node.out_paths) else None
+        )
 
     def _proves(self, node: Node, record: Receipt) -> bool:
         return self._same_task(node, record) and record.outs == self.outputs(node)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from esr.errors import EsrError, Terminated
+from esr.errors import EsrError, Terminated, printable
 from esr.files import write_text
 from esr.graph import Node
 
@@ -45,7 +45,7 @@ def leaving_last_words(node: Node) -> Iterator[None]:
 
 def _replace(place: Path, line: str) -> None:
     with suppress(EsrError):
-        write_text(place, line + "\n")
+        write_text(place, printable(line) + "\n")
 
 
 def last_words() -> list[str]:

@@ -33,7 +33,7 @@ def repair(graph: Graph, cached: Cached) -> list[str]:
         wrong = {path: md5 for path, md5 in record.outs.items() if evidence.digests.of(path) != md5}
         from_cache = all(_bring_back(Path(path), md5, cached(md5)) for path, md5 in wrong.items())
         if not from_cache:
-            if node.kind not in MADE_AGAIN or not any(evidence.outputs(node).values()):
+            if node.kind not in MADE_AGAIN:
                 continue
             _make_again(node)
         print(f"{node.name}: {'brought back from the cache of DVC' if from_cache else 'made again'}", file=sys.stderr)

@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from esr.errors import printable
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -69,12 +71,12 @@ class Watch:
 
     def say(self, text: str) -> None:
         """One line, to the terminal and to the log."""
-        print(f"{self.name}: {text}", file=sys.stderr, flush=True)
+        print(f"{self.name}: {printable(text)}", file=sys.stderr, flush=True)
         self.note(text)
 
     def note(self, text: str) -> None:
         """One line to the log alone."""
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=self._log, flush=True)
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(text)}", file=self._log, flush=True)
 
     def point(self, name: str, point: Point) -> None:
         """A point of a training curve: to the journal and to the log."""

@@ -19,6 +19,7 @@ from esr.data.manifest import (
 )
 from esr.data.packing import pack, plan
 from esr.data.store import file_sha256, index_hash, open_set
+from esr.errors import printable
 from esr.files import hash_of
 from esr.recipes.rows import Crop
 
@@ -102,7 +103,7 @@ def _say_what_is_cut(source: str, pairs: Sequence[Pair]) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def _is_done(manifest: Path, identity: str) -> bool:

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 
 from esr.errors import EsrError
 from esr.recipes.engine import EngineSettings
-from esr.recipes.network_files import misplaced_networks, wrong_networks
+from esr.recipes.network_syntax import misplaced_networks, wrong_networks
 from esr.recipes.references import wrong_references
 from esr.recipes.rows import (
     Benchmark,
