@@ -15,6 +15,7 @@ from esr.errors import EsrError
 from esr.graph import Graph, Node
 from esr.last_words import is_held, lock_path
 from esr.receipts import Receipt, read_receipt
+from esr.snakemake_record import from_the_future
 from esr.yaml_file import read_yaml
 
 LOCK_FILE = Path("dvc.lock")
@@ -125,11 +126,15 @@ def refuse_to_drive(graph: Graph) -> None:
     """Before Snakemake plans: refuse where `esr sync` comes first, because Snakemake sees times of files alone.
 
     Raises:
-        EsrError: outputs have changed since their stages made them, or `dvc pull` has brought what would be made again.
+        EsrError: outputs have changed since their stages made them, files are newer than now, or `dvc pull` has brought
+            what would be made again.
     """
     evidence = Evidence(graph)
     idle = [node for node in graph.nodes.values() if not is_held(lock_path(node))]
     refuse_spoilt(evidence, idle, MEND)
+    if future := from_the_future(idle):
+        what = f"{future[0]}{f' and {len(future) - 1} more' if future[1:] else ''} are newer than now"
+        raise EsrError(f"{what}: was the clock set back? `esr sync` gives them the present time")
     pulled = [node.name for node in idle if evidence.made_elsewhere(node)]
     if pulled:
         what = f"{len(pulled)} stages, such as {pulled[0]}, are what dvc.lock says and were not made here"

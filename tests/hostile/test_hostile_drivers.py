@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -275,3 +276,15 @@ def test_checkpoints_of_finished_stages_go_and_a_command_frees_the_rest(working:
     assert len(list(folder.rglob("latest.ckpt"))) == 1
     working.well("esr", "checkpoints", "--free")
     assert not list(folder.rglob("latest.ckpt"))
+
+
+def test_files_from_the_future_lose_nothing(working: Project) -> None:
+    """The clock was set back: Snakemake would delete what it makes of them."""
+    later = time.time() + 7200
+    for path in (RLFN_2, "params.yaml", "data/demo/sets/div2k/manifest.json"):
+        os.utime(working.folder / path, (later, later))
+    weights = working.weights()
+    assert "newer than now" in refusal(working)
+    assert "Every stage is up to date" in working.well("esr", "sync")
+    assert NOTHING_TO_DO.search(working.well("snakemake", "-n"))
+    assert working.weights() == weights
