@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from small_training import CPU, PLAN, Quiet, content
 from tiny_project import Project
+from torch import Tensor, nn
 
 from esr.data.batches import Batches
 from esr.data.bicubic import upscale
 from esr.data.store import PackedSet, open_set
 from esr.evaluation.inference import super_resolve
 from esr.evaluation.quality import psnr
-from esr.networks.slimrlfn import SlimRLFN
+from esr.networks.blocks import conv3x3
 from esr.training.checkpoints import Checkpoints
 from esr.training.loop import train
 from esr.training.losses import l1
@@ -22,7 +24,34 @@ from esr.training.objective import Objective
 from esr.training.plan import Data, Plan
 from esr.training.validation import Validation
 
-ITERATIONS = 1000
+ITERATIONS = 500
+SEED = 0
+GAINED = 0.1  # dB above bicubic that is asked; with seeds 0 to 7 each image gained 0.39 to 0.54
+
+
+class Small(nn.Module):
+    """Adds what it learns to its input enlarged by bilinear interpolation; (N, 3, H, W) to (N, 3, 4H, 4W) in [0, 1].
+
+    Its last weights are 0, so untrained it is bilinear interpolation, which scores far below bicubic.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.middle, self.last = conv3x3(3, 24), conv3x3(24, 24), conv3x3(24, 48)
+        nn.init.kaiming_normal_(self.first.weight)
+        nn.init.kaiming_normal_(self.middle.weight)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = F.leaky_relu(self.middle(F.leaky_relu(self.first(x - 0.5), 0.05)), 0.05)
+        enlarged = F.interpolate(x, scale_factor=4, mode="bilinear")
+        return enlarged + F.pixel_shuffle(self.last(features), 4)
+
+
+def small() -> Small:
+    torch.manual_seed(SEED)
+    return Small()
 
 
 def rate(iteration: int) -> float:
@@ -39,36 +68,35 @@ def photographs(made: Project) -> tuple[PackedSet, PackedSet]:
 
 def plan(photographs: tuple[PackedSet, PackedSet], iterations: int, **options: object) -> Plan:
     training, held_out = photographs
+
+    def batches(first: int, end: int) -> Batches:
+        return Batches(training, 64, 8, first_iteration=first, iterations=end, seed=SEED, device=CPU, **options)
+
     return replace(
         PLAN,
         iterations=iterations,
         rate=rate,
         ema_decay=0.99,
-        objective=Objective(l1, SlimRLFN.data_range, PLAN.engine),
-        data=Data(
-            lambda first, end: Batches(training, 64, 8, first_iteration=first, iterations=end, device=CPU, **options),
-            Validation(held_out, SlimRLFN.data_range),
-            validate_every=iterations,
-        ),
+        objective=Objective(l1, 1.0, PLAN.engine),
+        data=Data(batches, Validation(held_out, 1.0), validate_every=iterations),
     )
 
 
-def small() -> SlimRLFN:
-    torch.manual_seed(0)
-    return SlimRLFN(channels=24, blocks=2, esa_channels=6)
+def above_bicubic(network: nn.Module, images: PackedSet) -> dict[str, float]:
+    """PSNR above bicubic's, in dB, by image."""
+    pairs = {name: (images.lr(index), images.hr(index)) for index, name in enumerate(images.names)}
+    return {name: psnr(super_resolve(network, lr, 1.0), hr) - psnr(upscale(lr), hr) for name, (lr, hr) in pairs.items()}
 
 
-def test_a_small_network_beats_bicubic_on_held_out_images(
+def test_a_small_network_learns_to_beat_bicubic_on_held_out_images(
     tmp_path: Path, photographs: tuple[PackedSet, PackedSet]
 ) -> None:
     watch = Quiet()
-    network, points = train(small(), plan(photographs, ITERATIONS), Checkpoints(tmp_path), watch)
-    images = photographs[1]
-    for index, name in enumerate(images.names):
-        lr, hr = images.lr(index), images.hr(index)
-        ours, bicubic = psnr(super_resolve(network, lr, 255.0), hr), psnr(upscale(lr), hr)
-        assert ours > bicubic, f"{name}: {ours:.2f} dB, bicubic {bicubic:.2f} dB"
-    assert points[-1].loss < points[0].loss
+    network, _ = train(small(), plan(photographs, ITERATIONS), Checkpoints(tmp_path), watch)
+    before, after = above_bicubic(small(), photographs[1]), above_bicubic(network, photographs[1])
+    assert len(after) == 2
+    assert max(before.values()) < 0, before
+    assert min(after.values()) > GAINED, after
     assert watch.pictures == [ITERATIONS]
 
 
