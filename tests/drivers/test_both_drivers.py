@@ -195,18 +195,27 @@ def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
 
 
 def test_two_processes_never_run_the_same_stage_at_once(working: Project) -> None:
+    """The first stands still while the second starts, so that it is in the middle however slow the machine is."""
     working.edit(lambda params: params["scales"]["demo"]["training"]["length"].update(first=40))
-    environment = working.environment()
-    command = [sys.executable, "-m", "esr", "train", "rlfn-1"]
-    both = [
-        subprocess.Popen(command, cwd=working.folder, env=environment, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    said = [process.communicate(timeout=300)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    waited = [text for text in said if "waits for process" in text]
-    assert len(waited) == 1
-    assert "goes on from iteration 40 of 40" in waited[0]
+    owner = working.folder / ".esr/locks/demo/train-rlfn-1.json"
+    owner.unlink()
+
+    def start() -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "esr", "train", "rlfn-1"]
+        return subprocess.Popen(
+            command, cwd=working.folder, env=working.environment(), stderr=subprocess.PIPE, text=True
+        )
+
+    first = start()
+    wait_for(owner.exists, 120)
+    first.send_signal(signal.SIGSTOP)
+    second = start()
+    assert second.stderr is not None
+    assert f"waits for process {first.pid}" in second.stderr.readline()
+    first.send_signal(signal.SIGCONT)
+    assert "waits for process" not in first.communicate(timeout=300)[1]
+    assert "goes on from iteration 40 of 40" in second.communicate(timeout=300)[1]
+    assert (first.returncode, second.returncode) == (0, 0)
 
 
 def test_make_run_a_second_time_finds_nothing_to_do(working: Project) -> None:

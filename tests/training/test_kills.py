@@ -26,7 +26,6 @@ def longer(working: Project) -> Project:
         length = {"first": ITERATIONS, "later": ITERATIONS, "prune_round": ITERATIONS // 3, "prune_rounds_at_most": 3}
         params["scales"]["demo"]["training"]["length"].update(length)
         params["scales"]["demo"]["training"]["validate_every"] = 5
-        params["prune"]["slimrlfn-pruned"]["largest_psnr_loss"] = 99.0
 
     working.edit(lengthen)
     return working
