@@ -116,6 +116,7 @@ def test_a_killed_phase_is_run_again_and_so_is_what_follows(
     assert "was killed" in said or "was asked to stop" in said
     shutil.copy(settled.folder / "params.yaml", working.folder / "params.yaml")
     assert {"rlfn-3", "rlfn"} <= planned(working, "rlfn")
+    assert {"rlfn-3", "rlfn"} <= planned(working)
     for target in (METRICS, "report"):  # files and rules that Snakemake would call up to date
         assert "is missing: ask for an entry" in refusal(working, target)
     working.well("snakemake", "--cores", "all", "rlfn")

@@ -42,6 +42,20 @@ def test_a_spoilt_newest_checkpoint_gives_way_to_the_one_before(
     assert (content(trained), curve) == unkilled
 
 
+def test_where_both_checkpoints_are_damaged_it_begins_anew_and_says_so(
+    tmp_path: Path, unkilled: tuple[bytes, list[Point]]
+) -> None:
+    for stop_at in (10, 30):
+        with pytest.raises(Terminated):
+            train(network(), PLAN, Checkpoints(tmp_path), Quiet(stop_at))
+    for checkpoint in tmp_path.iterdir():
+        checkpoint.write_bytes(b"noise" + checkpoint.read_bytes()[5:])
+    watch = Quiet()
+    trained, curve = train(network(), PLAN, Checkpoints(tmp_path), watch)
+    assert watch.said == ["begins anew: its checkpoints are damaged"]
+    assert (content(trained), curve) == unkilled
+
+
 def test_a_finished_training_only_hands_on_again(tmp_path: Path, unkilled: tuple[bytes, list[Point]]) -> None:
     train(network(), PLAN, Checkpoints(tmp_path), Quiet())
     again = Quiet()
