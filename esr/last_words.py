@@ -73,4 +73,6 @@ def is_held(lock: Path) -> bool:
         FileLock(lock).acquire(timeout=0).lock.release()
     except Timeout:
         return True
+    except OSError:  # where nobody can write, nobody runs
+        return False
     return False
