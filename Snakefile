@@ -16,7 +16,7 @@ from esr.evidence import refuse_gap, refuse_to_drive
 from esr.graph import read_graph
 from esr.last_words import forget_last_words, last_words
 from esr.recipes.read import check
-from esr.snakemake_record import SYNCING, prepare_jobs
+from esr.snakemake_record import SYNCING, hush, prepare_jobs
 
 prepare_jobs()
 
@@ -24,7 +24,9 @@ try:
     graph = read_graph()
     check(graph.params)
     graph.in_order()
-    if SYNCING not in os.environ:
+    if SYNCING in os.environ:
+        hush()
+    else:
         refuse_to_drive(graph)
 except EsrError as error:
     raise WorkflowError(str(error)) from None

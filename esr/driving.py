@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
 from types import FrameType
 
 import psutil
@@ -25,15 +24,6 @@ from esr.tracking.mirror import drain
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *QUIET]
 ENTRIES_VIEW = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=entries"
 LOCK = Path(".esr/run.lock")
-CHATTER = (
-    "Assuming unrestricted shared filesystem",
-    "Building DAG of jobs",
-    "Using shell:",
-    "Select jobs to execute",
-    "Execute ",
-    "Complete log(s):",
-    "Elapsed time:",
-)
 
 
 def run_everything() -> int:
@@ -94,29 +84,16 @@ def _snakemake(*arguments: str) -> bool:
     """Run Snakemake to its end; whether it ended well."""
     environment = {**os.environ, SYNCING: "1"}
     # In a group of its own, so that Ctrl-C reaches it in the order in which it can end well.
-    process = subprocess.Popen(
-        [*SNAKEMAKE, *arguments], env=environment, process_group=0, stderr=subprocess.PIPE, text=True, errors="replace"
-    )
-    assert process.stderr is not None
-    shown = Thread(target=_show, args=(process.stderr,), daemon=True)
-    shown.start()
+    process = subprocess.Popen([*SNAKEMAKE, *arguments], env=environment, process_group=0)
     with _stopping(process) as asked:
         code = process.wait()
-    shown.join(timeout=1)  # a stage that outlives a killed Snakemake may go on talking
     if asked:
         raise Terminated("stopped; `make run` goes on from there", asked[0])
     return code == 0
 
 
-def _show(lines: Iterable[str]) -> None:
-    """Pass on what stages and Snakemake say: `--quiet all` would hide its complaints with the rest."""
-    for line in lines:
-        if not line.startswith(CHATTER):
-            print(line, end="", file=sys.stderr, flush=True)
-
-
 @contextmanager
-def _stopping(process: "subprocess.Popen[str]") -> Iterator[list[int]]:
+def _stopping(process: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
     """While ``process`` (Snakemake) runs, pass on what asks this process to stop; gives the signals that came."""
     asked: list[int] = []
 

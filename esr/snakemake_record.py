@@ -1,5 +1,6 @@
 """Snakemake's record of what was made, its lock, and how it is told what others have made."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -23,6 +24,11 @@ def prepare_jobs() -> None:
     """Set what the jobs of this Snakemake inherit: its own python first, and that they share the terminal."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     os.environ["ESR_UNDER_SNAKEMAKE"] = "1"  # lines, not bars
+
+
+def hush() -> None:
+    """Leave of what this Snakemake says its complaints: `--quiet all` would take these, too."""
+    logging.getLogger("snakemake.logging").addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
 def from_the_future(nodes: Iterable[Node]) -> list[str]:

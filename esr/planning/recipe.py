@@ -102,14 +102,15 @@ def _rate(row: Optimisation, stage: TrainingStage) -> str:
     adam = f"Adam ({row.betas[0]:g}, {row.betas[1]:g})"
     average = f", EMA {row.ema_decay:g}" if isinstance(row, Phase) and row.ema_decay else ""
     rate = _arrow(f"{row.learning_rate:g}", f"{stage.schedule.learning_rate:g}")
-    return f"{rate}{warmup},\n{_schedule(row)}\n{adam}{average}"
+    return f"{rate}{warmup},\n{_schedule(row, stage)}\n{adam}{average}"
 
 
-def _schedule(row: Optimisation) -> str:
+def _schedule(row: Optimisation, stage: TrainingStage) -> str:
     if isinstance(row, Phase) and row.schedule == "cosine":
         return f"cosine to {row.lowest_learning_rate:g}"
     if isinstance(row, Phase) and row.schedule == "multistep":
-        return "halved at " + ", ".join(f"{milestone // 1000:g}k" for milestone in row.milestones)
+        halved = "halved at " + ", ".join(f"{milestone // 1000:g}k" for milestone in row.milestones)
+        return halved if stage.schedule.milestones else f"{halved}\n{ARROW} not halved"
     return "constant"
 
 

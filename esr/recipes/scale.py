@@ -55,6 +55,10 @@ class LearningRate(Row):
         le=1e6,
         description="bound of what the floor does, in multiples of the paper's rate: some networks diverge",
     )
+    first_halved: bool = Field(
+        True,
+        description="whether teachers and first phases halve their rate at their milestones; short ones learn less",
+    )
     later_at_most: Rate | None = Field(None, description="ceiling of the rate of later phases")
     warmup: int = Field(
         0,
@@ -125,13 +129,14 @@ def shrink_phase(phase: Phase, role: Role, rule: TrainingRule, images: int) -> S
     paper = paper_iterations(phase, images)
     given = {"teacher": rule.length.teacher, "first": rule.length.first, "later": rule.length.later}[role]
     iterations = given or max(1, round(paper / rule.length.divide))
+    milestones = phase.milestones if role == "later" or rule.learning_rate.first_halved else []
     return Schedule(
         iterations=iterations,
         warmup=0 if role == "later" else min(rule.learning_rate.warmup, iterations // 2),
         patch=shrink_patch(phase, rule),
         batch=shrink_batch(phase, rule),
         learning_rate=shrink_rate(phase.learning_rate, role, rule.learning_rate),
-        milestones=[round(milestone * iterations / paper) for milestone in phase.milestones],
+        milestones=[round(milestone * iterations / paper) for milestone in milestones],
         validate_every=rule.validate_every,
     )
 

@@ -113,6 +113,13 @@ def test_the_rule_by_hand() -> None:
     }
 
 
+def test_a_scale_may_leave_out_the_milestones_of_first_phases() -> None:
+    rule = RULE.model_copy(update={"learning_rate": LearningRate(first_halved=False)})
+    assert shrink_phase(row(), "first", rule, images=800).milestones == []
+    assert shrink_phase(row(), "teacher", rule, images=800).milestones == []
+    assert shrink_phase(row(), "later", rule, images=800).milestones == [2000, 4000, 6000, 8000]
+
+
 def test_the_floor_of_the_rate_is_bounded_by_the_paper_s_own() -> None:
     rule = RULE.model_copy(update={"learning_rate": LearningRate(first_at_least=2e-3, first_at_most_times=5)})
     rates = [shrink_phase(row(learning_rate=paper), "first", rule, images=800).learning_rate for paper in (2e-4, 1e-3)]
