@@ -24,6 +24,7 @@ from esr.tracking.mirror import drain
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *QUIET]
 ENTRIES_VIEW = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=entries"
 LOCK = Path(".esr/run.lock")
+NOTHING_TO_DO = "Nothing to be done: every stage is up to date."
 
 
 def run_everything() -> int:
@@ -53,7 +54,7 @@ def run_everything() -> int:
 def _bring_up_to_date(graph: Graph) -> bool:
     """Whether everything is up to date in the end; what is not has been told."""
     if is_settled(graph):
-        print("Nothing to be done: every stage is up to date.")
+        print(NOTHING_TO_DO)
         return True
     clear_stale_lock()
     forget_last_words()
@@ -61,13 +62,13 @@ def _bring_up_to_date(graph: Graph) -> bool:
     if stale and (damaged := _damaged(graph)):
         print(f"Made again, because their outputs are damaged: {', '.join(damaged)}", file=sys.stderr)
         outputs = [path for name in damaged for path in graph.nodes[name].out_paths]
-        well = _snakemake("--forcerun", *outputs, "--", *outputs)
-        stale = sync_records() if well else stale
-    else:
-        well = True
-    if stale and well:
-        well = _snakemake()
+        _snakemake("--forcerun", *outputs, "--", *outputs)
         stale = sync_records()
+    if not stale:
+        print(NOTHING_TO_DO)
+        return True
+    well = _snakemake()
+    stale = sync_records()
     if not well or stale:
         unexplained = f"esr: not up to date: {', '.join(sorted(stale))}; `dvc status` says why"
         print(*(last_words() or [unexplained]), sep="\n", file=sys.stderr)
