@@ -289,3 +289,44 @@ def test_files_from_the_future_lose_nothing(working: Project) -> None:
     assert "Every stage is up to date" in working.well("esr", "sync")
     assert NOTHING_TO_DO.search(working.well("snakemake", "-n"))
     assert working.weights() == weights
+
+
+def mounted(*arguments: str) -> None:
+    if subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a file system")
+
+
+def one_line(project: Project, *command: str) -> str:
+    """The line with which a command refuses."""
+    done = project.run("esr", *command)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("esr: ")]
+    return line
+
+
+def test_a_project_that_cannot_be_written_is_one_line(working: Project, tmp_path: Path) -> None:
+    place = tmp_path / "read-only"
+    place.mkdir()
+    mounted("--bind", str(working.folder), str(place))
+    try:
+        mounted("-o", "remount,ro,bind", str(place))
+        for command in (["sync"], ["run"], ["fuse", "rlfn"]):
+            assert "Read-only file system" in one_line(Project(place), *command)
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_one_line(working: Project) -> None:
+    (working.folder / ".esr").rename(working.folder / "esr-before")
+    (working.folder / ".esr").mkdir()
+    mounted("-t", "tmpfs", "-o", "size=64k", "tmpfs", str(working.folder / ".esr"))
+    try:
+        with suppress(OSError), (working.folder / ".esr/filled").open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+                file.flush()
+        for command in (["sync"], ["run"], ["fuse", "rlfn"]):
+            assert "No space left on device" in one_line(working, *command)
+    finally:
+        subprocess.run(["umount", str(working.folder / ".esr")], check=True)
