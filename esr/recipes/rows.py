@@ -49,6 +49,7 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Decibels = Annotated[float, Field(gt=0, le=100)]
+Milliseconds = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class Row(BaseModel):
@@ -240,16 +241,42 @@ class Published(Row):
     """What the factsheet or the organisers printed; shown apart from what is measured."""
 
     psnr_valid: float | None = Field(None, description="dB, on the year's validation set")
+    psnr_valid_also: float | None = Field(None, description="what a second table of the same sheet prints for it")
     psnr_test: float | None = Field(None, description="dB, on the year's test set")
     ssim_valid: float | None = Field(None, description="on the year's validation set")
     ssim_test: float | None = Field(None, description="on the year's test set")
-    runtime_ms: float | None = Field(None, description="as printed, under the conditions named in runtime_on")
+    runtime_ms: Milliseconds | None = Field(None, description="as printed, under the conditions named in runtime_on")
+    runtime_valid_ms: Milliseconds | None = Field(None, description="as runtime_ms, on the year's validation set")
+    runtime_test_ms: Milliseconds | None = Field(None, description="as runtime_ms, on the year's test set")
     runtime_on: Text | None = Field(None, description="the card, and the input where it was not the challenge's")
+    baseline: Text | None = Field(None, description="the network whose times were printed for the same machine")
+    baseline_ms: Milliseconds | None = Field(None, description="its run time, on the same machine as runtime_ms")
+    baseline_valid_ms: Milliseconds | None = Field(None, description="beside runtime_valid_ms")
+    baseline_test_ms: Milliseconds | None = Field(None, description="beside runtime_test_ms")
     parameters_m: float | None = Field(None, description="millions")
     flops_g: float | None = Field(None, description="10^9 multiply-accumulates at 256x256")
     activations_m: float | None = Field(None, description="millions of values that convolutions put out at 256x256")
     memory_mb: float | None = Field(None, description="peak GPU memory, by the organisers' script")
     convs: int | None = Field(None, description="convolutions that are run")
+
+    @model_validator(mode="after")
+    def _named_baseline(self) -> "Published":
+        times = (self.baseline_ms, self.baseline_valid_ms, self.baseline_test_ms)
+        if (self.baseline is None) == any(times):
+            raise ValueError(
+                "baseline names the network of baseline_ms, baseline_valid_ms or baseline_test_ms: give both"
+            )
+        return self
+
+    @property
+    def ratios(self) -> dict[str, float | None]:
+        """Each printed run time over the baseline's on the same machine, by its name; None where either is missing."""
+        pairs = {
+            "ratio_to_baseline": (self.runtime_ms, self.baseline_ms),
+            "ratio_to_baseline_valid": (self.runtime_valid_ms, self.baseline_valid_ms),
+            "ratio_to_baseline_test": (self.runtime_test_ms, self.baseline_test_ms),
+        }
+        return {name: own / beside if own and beside else None for name, (own, beside) in pairs.items()}
 
 
 class Entry(Row):

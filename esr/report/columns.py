@@ -86,14 +86,45 @@ MEASURED = (
 PUBLISHED = (
     Column("published_on", "validation set", "", "The set that the printed validation PSNR belongs to.", str),
     Column("published_psnr_valid", "PSNR, validation", "dB", "On that set.", printed(2)),
+    Column(
+        "published_psnr_valid_also",
+        "PSNR, validation, also",
+        "dB",
+        "What a second table of the same sheet prints for it.",
+        printed(2),
+    ),
     Column("published_psnr_test", "PSNR, test", "dB", "On the test set of the year.", printed(2)),
     Column("published_ssim_valid", "SSIM, validation", "", "On the validation set.", printed(2)),
     Column("published_ssim_test", "SSIM, test", "", "On the test set of the year.", printed(2)),
-    Column("published_runtime_ms", "run time", "ms", "By the protocol of the organisers or of the team.", printed(2)),
-    Column("published_runtime_on", "on", "", "The card that the run time was printed for.", str),
     Column("published_parameters_m", "parameters", "M", "Millions of weights.", printed(3)),
     Column("published_flops_g", "FLOPs", "G", "10⁹ multiply-accumulates for an LR image of 256 by 256 px.", printed(2)),
     Column("published_activations_m", "activ.", "M", "10⁶ values put out by the convolutions.", printed(2)),
     Column("published_memory_mb", "memory", "MB", "Peak GPU memory, by the organisers' script.", printed(2)),
     Column("published_convs", "convs", "", "Convolutions that are run.", whole),
+)
+
+PUBLISHED_TIMES = (
+    Column("published_runtime_on", "on", "", "The card that the run time was printed for.", str),
+    Column("published_runtime_ms", "run time", "ms", "By the protocol of the organisers or of the team.", printed(2)),
+    Column("published_runtime_valid_ms", "on validation", "ms", "Of it, on the validation set.", printed(2)),
+    Column("published_runtime_test_ms", "on test", "ms", "Of it, on the test set of the year.", printed(2)),
+    Column("published_baseline", "baseline", "", "The network whose time was printed for the same machine.", str),
+    Column("published_baseline_ms", "its run time", "ms", "On the same machine.", printed(2)),
+    Column("published_baseline_valid_ms", "its, on validation", "ms", "Of it, on the validation set.", printed(2)),
+    Column("published_baseline_test_ms", "its, on test", "ms", "Of it, on the test set of the year.", printed(2)),
+    Column(
+        "published_ratio_to_baseline",
+        "time / baseline",
+        "",
+        "The quotient of the two printed run times; below 1 is faster.",
+        decimals(3),
+    ),
+    Column(
+        "published_ratio_to_baseline_valid", "ratio, validation", "", "The same on the validation set.", decimals(3)
+    ),
+    Column("published_ratio_to_baseline_test", "ratio, test", "", "The same on the test set of the year.", decimals(3)),
+)
+ABOUT_PUBLISHED_TIMES = (
+    "A time belongs to its machine, so only the ratio to a baseline timed on the same one says something elsewhere. "
+    "It stands where a sheet prints both."
 )

@@ -13,15 +13,16 @@ from esr.errors import EsrError
 from esr.evaluation.metrics import Metrics
 from esr.files import write_text
 from esr.recipes.rows import Benchmark, Entry, Published
-from esr.report.columns import MEASURED, PUBLISHED, UNKNOWN, Column
+from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, UNKNOWN, Column
 from esr.report.quality import ABOUT, Standing, all_sets, standings, verdict
 
 PRINTED = tuple(Published.model_fields)
+RATIOS = tuple(Published().ratios)
 COLUMNS = [
     *("entry", "scale"),
     *(column.name for column in MEASURED),
     "threshold",
-    *(f"published_{name}" for name in PRINTED),
+    *(f"published_{name}" for name in (*PRINTED, *RATIOS)),
     "published_on",
 ]
 COUNTS = ("parameters", "flops", "activations", "convs", "published_convs")
@@ -96,6 +97,7 @@ def markdown(frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], sta
         "## Published",
         "As the factsheets and the organisers' reports print them: other data, other machines.",
         _markdown_table(published, PUBLISHED, frame["entry"].tolist()),
+        *_published_times(frame),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -126,8 +128,16 @@ def print_leaderboard(csv: Path, stand_in: bool) -> None:
 
 
 def _published(entry: Entry) -> dict[str, Any]:
-    printed = {f"published_{name}": value for name, value in entry.published.model_dump(include=set(PRINTED)).items()}
-    return {**printed, "published_on": entry.validation_set}
+    values = {**entry.published.model_dump(), **entry.published.ratios}
+    return {**{f"published_{name}": value for name, value in values.items()}, "published_on": entry.validation_set}
+
+
+def _published_times(frame: pd.DataFrame) -> list[str]:
+    timed = frame.dropna(subset=[column.name for column in PUBLISHED_TIMES], how="all")
+    if timed.empty:
+        return []
+    table = _markdown_table(timed, PUBLISHED_TIMES, timed["entry"].tolist())
+    return ["## Published run times", ABOUT_PUBLISHED_TIMES, table]
 
 
 def _quality_table(keys: Sequence[str], quality: Mapping[str, Sequence[Standing]]) -> str:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from esr.evaluation.metrics import Metrics
 from esr.recipes.rows import Benchmark, Entry
-from esr.report.columns import MEASURED, PUBLISHED, Column
+from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, Column
 from esr.report.crops import CropRow
 from esr.report.figure import Point, psnr_against_time
 from esr.report.leaderboard import BELOW, NEEDS, NOT_PUBLISHED, STAND_IN
@@ -42,6 +42,7 @@ class Line:
     metrics: Metrics
     measured: list[Cell]
     published: list[Cell]
+    published_times: list[Cell]
     quality: Mapping[str, Standing]
     crops: Sequence[CropRow]
 
@@ -77,6 +78,8 @@ def render_page(
         lines=lines,
         measured=MEASURED,
         published=PUBLISHED,
+        published_times=PUBLISHED_TIMES,
+        about_published_times=ABOUT_PUBLISHED_TIMES,
         conditions=list(dict.fromkeys(_conditions(line.metrics) for line in lines)),
         below=BELOW,
         not_published=NOT_PUBLISHED,
@@ -98,6 +101,7 @@ def _line(
     crops: Sequence[CropRow],
 ) -> Line:
     key = str(line["entry"])
+    times = _cells(line, PUBLISHED_TIMES)
     return Line(
         key=key,
         name=display_name(key, row, entries),
@@ -107,6 +111,7 @@ def _line(
         metrics=metrics,
         measured=_cells(line, MEASURED),
         published=_cells(line, PUBLISHED) if pd.notna(line["published_on"]) else [],
+        published_times=times if any(cell.sorted_by for cell in times) else [],
         quality={standing.set: standing for standing in quality},
         crops=crops,
     )
