@@ -33,7 +33,7 @@ def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) ->
     )
     console.print(title)
     console.print(_table(stages) if stages else "No row of this entry trains anything.\n")
-    for line in [*_imports(params, entry), _data(params)]:
+    for line in [*_rounded_targets(stages, params), *_imports(params, entry), _data(params)]:
         console.print(Text(line))
     _print_guesses(console, entry, {f"{node.kind}/{node.key}" for node in nodes}, read_guesses(params_file))
 
@@ -123,6 +123,20 @@ def _length(row: Optimisation, stage: TrainingStage) -> str:
     says = f"{stage.paper_iterations:,} it" if stage.paper_iterations else "it by the set's size"
     epochs = f"{row.epochs} epochs, " if row.epochs else ""
     return epochs + says if says == runs else f"{epochs}{says}\n{ARROW} {runs}"
+
+
+def _rounded_targets(stages: Sequence[TrainingStage], params: Params) -> list[str]:
+    """What the table ``engine`` changes of a distillation's target, which is no matter of speed."""
+    if not any(isinstance(stage.row, Distill) for stage in stages):
+        return []
+    engine = params.engine
+    own = [("a CPU", "cpu", engine.cpu.teacher_precision), ("a GPU", "cuda", engine.cuda.teacher_precision)]
+    return [
+        f"On {device} the teacher's output, a target, is rounded to bf16 (engine.{name}.teacher_precision), "
+        "by up to half a level of 255, and so is every layer before it."
+        for device, name, precision in own
+        if precision == "bf16"
+    ]
 
 
 def _imports(params: Params, entry: str) -> list[str]:

@@ -25,7 +25,11 @@ class OnCuda(Row):
         description="of the network's convolutions: fp32; tf32, which rounds their inputs to 11 bits; bf16, to 8 bits. "
         "Weights, their average, the optimiser and the loss are fp32 in any case",
     )
-    teacher_precision: Precision = Field("fp32", description="of the teacher's forward pass")
+    teacher_precision: Precision = Field(
+        "fp32",
+        description="of the teacher's forward pass, whose output is a target; bf16 rounds it "
+        "by up to half a level of 255, and every layer before it",
+    )
     compile: bool = Field(False, description="run networks through torch.compile")
     graph: bool = Field(False, description="record a training step as one CUDA graph and replay it")
 

@@ -1,0 +1,49 @@
+"""What ``esr recipe`` says below its table of an entry's recipe."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from esr.cli import app
+from esr.graph import read_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMS = read_yaml(ROOT / "params.yaml")
+
+
+def said(params: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch, entry: str) -> str:
+    """What is printed for an entry of these params, on one line."""
+    (folder / "params.yaml").write_text(json.dumps(params))
+    (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(app, ["recipe", entry])
+    assert done.exit_code == 0
+    return " ".join(done.output.split())
+
+
+def test_a_gpu_s_teacher_is_not_rounded_to_bf16_unless_it_is_asked_for() -> None:
+    assert PARAMS["engine"]["cuda"]["teacher_precision"] == "tf32"
+
+
+@pytest.mark.parametrize("entry", ["slimrlfn", "ifadnet", "r2net"])
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+def test_a_target_in_bf16_is_shown_where_there_is_a_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str, precision: str
+) -> None:
+    params = copy.deepcopy(PARAMS)
+    params["engine"]["cuda"]["teacher_precision"] = precision
+    text = said(params, tmp_path, monkeypatch, entry)
+    shown = "On a GPU the teacher's output, a target, is rounded to bf16 (engine.cuda.teacher_precision)" in text
+    assert shown == (precision == "bf16" and entry != "r2net")
+    assert "On a CPU the teacher" not in text
+
+
+def test_a_cpu_s_target_in_bf16_is_shown_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = copy.deepcopy(PARAMS)
+    params["engine"]["cpu"]["teacher_precision"] = "bf16"
+    text = said(params, tmp_path, monkeypatch, "slimrlfn")
+    assert "On a CPU the teacher's output, a target, is rounded to bf16 (engine.cpu.teacher_precision)" in text
