@@ -12,7 +12,7 @@ from esr.graph import Graph
 from esr.planning.guesses import Guess, read_guesses
 from esr.planning.phases import Built, TrainingStage, entry_stages, training_stage
 from esr.recipes.read import Params
-from esr.recipes.rows import Distill, Finetune, Optimisation, Phase, Prune
+from esr.recipes.rows import Distill, Entry, Finetune, Optimisation, Phase, Prune
 
 WIDTH = 160  # of the table where no terminal says
 ARROW = "\N{RIGHTWARDS ARROW}"
@@ -33,7 +33,7 @@ def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) ->
     )
     console.print(title)
     console.print(_table(stages) if stages else "No row of this entry trains anything.\n")
-    for line in [*_rounded_targets(stages, params), *_imports(params, entry), _data(params)]:
+    for line in [*_rounded_targets(stages, params), *_imports(params, entry), _data(params), *_asked(about)]:
         console.print(Text(line))
     _print_guesses(console, entry, {f"{node.kind}/{node.key}" for node in nodes}, read_guesses(params_file))
 
@@ -151,6 +151,13 @@ def _data(params: Params) -> str:
     if rule.only_source:
         return f"Data at this scale: of the training sources, {rule.only_source} alone."
     return "Data at this scale: as the table says."
+
+
+def _asked(entry: Entry) -> list[str]:
+    """The PSNR that the year asked for."""
+    asked = ", ".join(f"{psnr:.2f} dB on {name}" for name, psnr in entry.thresholds.items())
+    assumed = f", an assumption: {entry.thresholds_assumed}" if entry.thresholds_assumed else ""
+    return [f"Asked for in {entry.year}: {asked}{assumed}."] if asked else []
 
 
 def _print_guesses(console: Console, entry: str, rows: set[str], guesses: Sequence[Guess]) -> None:

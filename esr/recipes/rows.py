@@ -289,4 +289,8 @@ class Entry(Row):
         default={},
         description="dB that the year asked for on a set, a key of `crop`; shown as met or not, or unmeasured",
     )
+    thresholds_assumed: Text | None = Field(
+        None,
+        description="why, where they are an assumption because the year printed none; said wherever they are shown",
+    )
     published: Published = Field(Published(), description="what was printed; shown apart from what is measured")

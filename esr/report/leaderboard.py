@@ -14,14 +14,14 @@ from esr.evaluation.metrics import Metrics
 from esr.files import write_text
 from esr.recipes.rows import Benchmark, Entry, Published
 from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, UNKNOWN, Column
-from esr.report.quality import ABOUT, Standing, all_sets, standings, verdict
+from esr.report.quality import Standing, about, all_sets, standings, verdict
 
 PRINTED = tuple(Published.model_fields)
 RATIOS = tuple(Published().ratios)
 COLUMNS = [
     *("entry", "scale"),
     *(column.name for column in MEASURED),
-    "threshold",
+    *("threshold", "threshold_assumed"),
     *(f"published_{name}" for name in (*PRINTED, *RATIOS)),
     "published_on",
 ]
@@ -48,7 +48,8 @@ def leaderboard(
     The fastest beside its baseline comes first, as run time weighs most in the challenge's score; rows below
     bicubic come after all others, as the challenge ranks only what passes its PSNR threshold. What was
     published stands in the row that bears its entry's name and in no other row of that entry: nobody printed numbers
-    for those. ``threshold`` says whether the PSNR is met that the challenge of the entry's year asked for.
+    for those. ``threshold`` says whether the PSNR is met that the challenge of the entry's year asked for,
+    ``threshold_assumed`` why that PSNR is an assumption, if it is one.
     """
     lines = [
         {
@@ -56,6 +57,7 @@ def leaderboard(
             "scale": scale,
             **metrics[key].model_dump(include={column.name for column in MEASURED}),
             "threshold": verdict(standings(entries[row.entry], metrics[key])),
+            "threshold_assumed": entries[row.entry].thresholds_assumed,
             **(_published(entries[row.entry]) if key == row.entry else {}),
         }
         for key, row in rows.items()
@@ -92,7 +94,7 @@ def markdown(frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], sta
         *([NEEDS.format(scale=scale)] if (frame["above_bicubic"] < 0).any() else []),
         "\n".join(f"* {column.head}: {column.about}" for column in MEASURED),
         "## Quality, set by set",
-        ABOUT,
+        about(quality[key] for key in frame["entry"]),
         _quality_table(frame["entry"].tolist(), quality),
         "## Published",
         "As the factsheets and the organisers' reports print them: other data, other machines.",

@@ -15,7 +15,7 @@ from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLI
 from esr.report.crops import CropRow
 from esr.report.figure import Point, psnr_against_time
 from esr.report.leaderboard import BELOW, NEEDS, NOT_PUBLISHED, STAND_IN
-from esr.report.quality import ABOUT, Standing, all_sets
+from esr.report.quality import Standing, about, all_sets
 
 TEMPLATE = "page.html.jinja"
 PLOTS = {"wide": (9.4, 4.2), "narrow": (4.6, 4.6)}  # inches, for a desk and for a phone
@@ -71,7 +71,7 @@ def render_page(
         scale=frame["scale"].iloc[0],
         sets={line.set: len(line.metrics.sets[0].images) for line in lines},
         quality_sets=all_sets(quality[line.key] for line in lines),
-        about_quality=ABOUT,
+        about_quality=about(quality[line.key] for line in lines),
         needs=NEEDS.format(scale=frame["scale"].iloc[0]),
         stand_in=STAND_IN if any(line.metrics.stand_in for line in lines) else "",
         plots={name: Markup(_plot(lines, *size)) for name, size in PLOTS.items()},

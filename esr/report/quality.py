@@ -18,11 +18,13 @@ class Standing:
         set: the set's name.
         scores: what was measured; None where the benchmark was not asked to.
         asked: the PSNR in dB that the challenge asked for on this set, if any.
+        assumed: why ``asked`` is an assumption; None where it was printed.
     """
 
     set: str
     scores: SetScores | None
     asked: float | None
+    assumed: str | None = None
 
     @property
     def verdict(self) -> str:
@@ -35,19 +37,36 @@ class Standing:
 
     @property
     def text(self) -> str:
-        """Such as ``26.914; 26.90 asked: met``."""
+        """Such as ``26.914; 26.90 asked: met``, or ``28.977; 29.00 asked (an assumption): not met``."""
         mean = self.scores.mean if self.scores else None
         stand_in = " on stand-ins" if self.scores and self.scores.stand_in else ""
         measured = f"{mean.psnr:.3f}{stand_in}" if mean else NOT_MEASURED
         if self.asked is None:
             return measured
-        return f"{measured}; {self.asked:.2f} asked" + (f": {self.verdict}" if mean else "")
+        asked = f"{self.asked:.2f} asked" + (" (an assumption)" if self.assumed else "")
+        return f"{measured}; {asked}" + (f": {self.verdict}" if mean else "")
+
+    @property
+    def assumption(self) -> str:
+        """A sentence about an assumed threshold; empty where there is none."""
+        if self.asked is None or self.assumed is None:
+            return ""
+        return f"{self.asked:.2f} dB on {self.set} is an assumption: {self.assumed}."
 
 
 def standings(entry: Entry, metrics: Metrics) -> list[Standing]:
     """The sets that were scored, in their order, then those for which something was asked all the same."""
     scores = {each.name: each for each in metrics.sets}
-    return [Standing(name, scores.get(name), entry.thresholds.get(name)) for name in {**scores, **entry.thresholds}]
+    return [
+        Standing(name, scores.get(name), entry.thresholds.get(name), entry.thresholds_assumed)
+        for name in {**scores, **entry.thresholds}
+    ]
+
+
+def about(of_entries: Iterable[Sequence[Standing]]) -> str:
+    """What to know before the table of quality is read: what it shows, and which thresholds are assumptions."""
+    assumptions = dict.fromkeys(standing.assumption for entry in of_entries for standing in entry)
+    return " ".join([ABOUT, *filter(None, assumptions)])
 
 
 def verdict(of_sets: Iterable[Standing]) -> str:

@@ -47,3 +47,12 @@ def test_a_cpu_s_target_in_bf16_is_shown_too(tmp_path: Path, monkeypatch: pytest
     params["engine"]["cpu"]["teacher_precision"] = "bf16"
     text = said(params, tmp_path, monkeypatch, "slimrlfn")
     assert "On a CPU the teacher's output, a target, is rounded to bf16 (engine.cpu.teacher_precision)" in text
+
+
+def test_what_the_year_asked_for_is_shown_and_an_assumption_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = said(PARAMS, tmp_path, monkeypatch, "edrn")
+    assert "Asked for in 2023: 29.00 dB on div2k-valid, an assumption: it is what 2022 asked for" in text
+    text = said(PARAMS, tmp_path, monkeypatch, "rlfn")
+    assert "Asked for in 2024: 26.90 dB on div2k-lsdir-valid, 26.99 dB on div2k-lsdir-test." in text

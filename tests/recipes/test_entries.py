@@ -171,3 +171,4 @@ def test_ratios_of_published_times_by_hand() -> None:
 def test_the_year_s_thresholds(entry: str) -> None:
     asked = {2023: {"div2k-valid": 29.00}, 2024: {"div2k-lsdir-valid": 26.90, "div2k-lsdir-test": 26.99}}
     assert CHECKED.entries[entry].thresholds == asked[CHECKED.entries[entry].year]
+    assert bool(CHECKED.entries[entry].thresholds_assumed) == (CHECKED.entries[entry].year == 2023)  # none is in print

@@ -12,7 +12,7 @@ from esr.report.leaderboard import print_leaderboard
 
 HEAD = (
     "entry,scale,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,parameters,flops,activations,convs,"
-    "threshold,published_psnr_valid,published_psnr_valid_also,published_psnr_test,published_ssim_valid,"
+    "threshold,threshold_assumed,published_psnr_valid,published_psnr_valid_also,published_psnr_test,published_ssim_valid,"
     "published_ssim_test,published_runtime_ms,published_runtime_valid_ms,published_runtime_test_ms,"
     "published_runtime_on,published_baseline,published_baseline_ms,published_baseline_valid_ms,"
     "published_baseline_test_ms,published_parameters_m,published_flops_g,published_activations_m,published_memory_mb,"
@@ -21,15 +21,15 @@ HEAD = (
 )
 PRUNED = (
     "slimrlfn-pruned,demo,27.625,27.5,0.125,0.78125,140.125,0.46875,197134,11991174144,74061504,51,not measured,"
-    ",,,,,,,,,,,,,,,,,,,,,"
+    ",,,,,,,,,,,,,,,,,,,,,,"
 )
 SLIM = (
     "slimrlfn,demo,27.75,27.5,0.25,0.78125,150.25,0.5,207774,11991174144,74061504,51,not measured,"
-    "26.914,,27.026,,,,,,,,,,,,,,,,,,,DIV2K_LSDIR_valid"
+    ",26.914,,27.026,,,,,,,,,,,,,,,,,,,DIV2K_LSDIR_valid"
 )
 BASE = (
     "rlfn,demo,27.25,27.5,-0.25,0.78125,300.5,0.25,317218,11991174144,74061504,51,,"
-    "26.96,,27.07,,,13.54,,,RTX 3090,,,,,0.317,19.67,,,39,,,,DIV2K_LSDIR_valid"
+    ",26.96,,27.07,,,13.54,,,RTX 3090,,,,,0.317,19.67,,,39,,,,DIV2K_LSDIR_valid"
 )
 
 

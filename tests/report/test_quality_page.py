@@ -4,8 +4,10 @@ import csv
 import io
 
 import pytest
-from made_board import UNKNOWN, Board, made_metrics, made_scores
+from made_board import ASKED, UNKNOWN, Board, made_metrics, made_scores
 from test_page import Page
+
+from esr.recipes.rows import Entry
 
 
 def board_with(board: Board, stand_in: bool, **sets: float | None) -> Board:
@@ -53,3 +55,22 @@ def test_stand_ins_are_named_where_their_score_stands(board: Board) -> None:
     expected = ["28.000 on stand-ins; 27.60 asked: not measured", "not measured; 26.90 asked"]
     assert f"| slimrlfn | {' | '.join(expected)} |" in markdown
     assert ["SlimRLFN", *expected] in Page(html).rows
+
+
+def test_an_assumed_threshold_is_called_so_wherever_it_is_shown(board: Board) -> None:
+    board.entries["slimrlfn"] = Entry(
+        title="SlimRLFN", year=2023, validation_set="x", thresholds=ASKED, thresholds_assumed="nobody printed one"
+    )
+    csv_text, markdown, html = board_with(board, False, div2k_valid=27.5).write()
+    expected = ["27.500; 27.60 asked (an assumption): not met", "not measured; 26.90 asked (an assumption)"]
+    assert f"| slimrlfn | {' | '.join(expected)} |" in markdown
+    assert ["SlimRLFN", *expected] in Page(html).rows
+    for text in (markdown, html):
+        assert text.count("27.60 dB on div2k-valid is an assumption: nobody printed one.") == 1  # of two rows
+        assert text.count("26.90 dB on valid-2024 is an assumption: nobody printed one.") == 1
+    lines = {line["entry"]: line["threshold_assumed"] for line in csv.DictReader(io.StringIO(csv_text))}
+    assert lines == {"slimrlfn": "nobody printed one", "slimrlfn-pruned": "nobody printed one", "rlfn": ""}
+
+
+def test_a_printed_threshold_is_not_called_an_assumption(board: Board) -> None:
+    assert "assum" not in "".join(board_with(board, False, div2k_valid=27.5).write()[1:])
