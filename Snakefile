@@ -11,11 +11,13 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 sys.path.insert(0, workflow.basedir)  # this folder's esr, also where another one is installed
+from esr.digests import Digests
 from esr.errors import EsrError
-from esr.evidence import refuse_gap, refuse_to_drive
+from esr.files import hash_of
 from esr.graph import read_graph
 from esr.last_words import forget_last_words, last_words
 from esr.recipes.read import check
+from esr.refusing import refuse_gap, refuse_to_drive
 from esr.snakemake_record import SYNCING, hush, prepare_jobs
 
 prepare_jobs()
@@ -26,7 +28,7 @@ try:
     graph.in_order()
     if SYNCING in os.environ:
         hush()
-    else:
+    elif workflow.is_main_process:
         refuse_to_drive(graph)
 except EsrError as error:
     raise WorkflowError(str(error)) from None
@@ -50,6 +52,14 @@ def inputs(kind, wildcards):
     except EsrError as error:
         raise WorkflowError(str(error)) from None
     return graph.inputs(graph.find(kind, wildcards.get("key", "")))
+
+
+digests = Digests()
+
+
+def sources(node):
+    """A hash of the files that no stage makes: Snakemake itself overlooks one that was edited and kept its time."""
+    return hash_of({path: digests.of(path) for path in node.deps if path not in graph.producers})
 
 
 localrules:
@@ -87,6 +97,7 @@ for kind in graph.kinds:
         params:
             command=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).command,
             tracked=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).params,
+            sources=lambda wildcards, kind=kind: sources(graph.find(kind, wildcards.get("key", ""))),
         threads: lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).threads(workflow.cores)
         resources:
             gpu=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).resources.get("gpu", 0),

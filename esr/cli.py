@@ -1,5 +1,6 @@
 """The command line: a command per kind of stage, and the tools that a person uses by hand. It parses and calls."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -277,6 +278,9 @@ def main() -> None:
         _end(str(stop), stop.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except Exception as error:
         if isinstance(error, OSError) and error.strerror:
             what = error.filename if error.filename is not None else "a file"

@@ -67,7 +67,8 @@ def _bring_up_to_date(graph: Graph) -> bool:
     if not stale:
         print(NOTHING_TO_DO)
         return True
-    well = _snakemake()
+    forced = [path for name in sorted(stale) for path in graph.nodes[name].out_paths if Path(path).exists()]
+    well = _snakemake(*(["--forcerun", *forced, "--", "all"] if forced else []))  # whatever times of files say
     stale = sync_records()
     if not well or stale:
         unexplained = f"esr: not up to date: {', '.join(sorted(stale))}; `dvc status` says why"

@@ -40,7 +40,11 @@ def open_dvc() -> Iterator["Repo"]:
     except LockError as error:
         raise EsrError("another DVC is at work in this folder; wait for it, or stop it first") from error
     except (DvcException, DatabaseError) as error:
-        raise EsrError(f"DVC refuses: {' '.join(str(error).split())}") from error
+        said = " ".join(str(error).split())
+        remedy = "; delete dvc.lock, which sync writes again from receipts, or take the last commit's" * (
+            "dvc.lock" in said
+        )
+        raise EsrError(f"DVC refuses: {said}{remedy}") from error
 
 
 def changed(repo: "Repo") -> set[str]:
@@ -48,12 +52,22 @@ def changed(repo: "Repo") -> set[str]:
     return {stage.addressing for stage in repo.index.stages if stage.status()}
 
 
-def recorded_outputs(repo: "Repo") -> dict[str, dict[str, str]]:
-    """What dvc.lock says that each stage made: stage -> path -> md5."""
+def uncached(repo: "Repo") -> set[str]:
+    """The names of the stages of which the cache lacks an output that dvc.lock says it has."""
     return {
-        stage.addressing: {out.def_path: out.hash_info.value for out in stage.outs if out.hash_info.value}
+        stage.addressing
         for stage in repo.index.stages
+        for out in stage.outs
+        if out.use_cache and out.hash_info.value and not cached(repo, out.hash_info.value).exists()
     }
+
+
+def forget(repo: "Repo", names: list[str]) -> None:
+    """Take stages out of dvc.lock, so that DVC runs them again."""
+    from dvc.dvcfile import LOCK_FILE, Lockfile
+
+    for name in names:
+        Lockfile(repo, LOCK_FILE).remove_stage(name)
 
 
 def record(repo: "Repo", names: list[str]) -> None:

@@ -13,14 +13,10 @@ from typing import Any
 from esr.digests import Digests
 from esr.errors import EsrError
 from esr.graph import Graph, Node
-from esr.last_words import is_held, lock_path
 from esr.receipts import Receipt, read_receipt
-from esr.snakemake_record import from_the_future
 from esr.yaml_file import read_yaml
 
 LOCK_FILE = Path("dvc.lock")
-NAMED_AT_MOST = 3
-MEND = "`make run` brings them back or makes them again, `esr sync` as far as nothing needs training"
 
 
 class Evidence:
@@ -65,12 +61,18 @@ class Evidence:
         record = self._fitting(node)
         return None if record is None or record.outs == outputs else record
 
-    def made_elsewhere(self, node: Node) -> bool:
-        """Whether `dvc pull` has brought what the lock file says, and no receipt tells of it yet."""
-        if read_receipt(node) is not None or not any(self.outputs(node).values()):
-            return False
+    def proven_by_lock(self, node: Node) -> bool:
+        """Whether dvc.lock says that the outputs were made from the present parameters and inputs.
+
+        DVC itself is no proof: it believes sizes and times, and reads parameters and inputs when a stage has ended.
+        """
         locked = self.locked(node)
-        return locked is not None and self._same_task(node, locked)
+        return locked is not None and self._fits_lock(node, locked) and locked.outs == self.outputs(node)
+
+    def contradicts(self, node: Node) -> bool:
+        """Whether the receipt says that what is there was made from other parameters or inputs."""
+        receipt = read_receipt(node)
+        return receipt is not None and receipt.outs == self.outputs(node) and not self._same_task(node, receipt)
 
     def inputs(self, node: Node) -> dict[str, str | None]:
         """The md5 of every input; None for one that is missing."""
@@ -81,7 +83,7 @@ class Evidence:
         return {path: self.digests.of(path) for path in node.out_paths}
 
     def locked(self, node: Node) -> Receipt | None:
-        """What dvc.lock says of the stage, in the form of a receipt; None if it says nothing, or of folders."""
+        """What dvc.lock says of the stage, in the form of a receipt, without folders; None if it says nothing."""
         return _from_lock(self._lock.get(node.name))
 
     @cached_property
@@ -100,7 +102,7 @@ class Evidence:
             return receipt
         locked = self.locked(node)
         return (
-            locked if locked and self._same_task(node, locked) and locked.outs.keys() == set(node.out_paths) else None
+            locked if locked and self._fits_lock(node, locked) and locked.outs.keys() == set(node.out_paths) else None
         )
 
     def _proves(self, node: Node, record: Receipt) -> bool:
@@ -109,53 +111,10 @@ class Evidence:
     def _same_task(self, node: Node, record: Receipt) -> bool:
         return _same_claim(node, record) and record.deps == self.inputs(node)
 
-
-def refuse_spoilt(evidence: Evidence, nodes: list[Node], remedy: str) -> None:
-    """Refuse to go on from outputs that have changed since their stages made them.
-
-    Raises:
-        EsrError: naming the files and their stages.
-    """
-    spoilt = [f"{path} (of {node.name})" for node in nodes for path in evidence.spoilt(node)]
-    if spoilt:
-        more = f" and {len(spoilt) - NAMED_AT_MOST} more" if len(spoilt) > NAMED_AT_MOST else ""
-        raise EsrError(f"changed since their stages made them: {', '.join(spoilt[:NAMED_AT_MOST])}{more}; {remedy}")
-
-
-def refuse_to_drive(graph: Graph) -> None:
-    """Before Snakemake plans: refuse where `esr sync` comes first, because Snakemake sees times of files alone.
-
-    Raises:
-        EsrError: outputs have changed since their stages made them, files are newer than now, or `dvc pull` has brought
-            what would be made again.
-    """
-    evidence = Evidence(graph)
-    idle = [node for node in graph.nodes.values() if not is_held(lock_path(node))]
-    refuse_spoilt(evidence, idle, MEND)
-    if future := from_the_future(idle):
-        what = f"{future[0]}{f' and {len(future) - 1} more' if future[1:] else ''} are newer than now"
-        raise EsrError(f"{what}: was the clock set back? `esr sync` gives them the present time")
-    pulled = [node.name for node in idle if evidence.made_elsewhere(node)]
-    if pulled:
-        what = f"{len(pulled)} stages, such as {pulled[0]}, are what dvc.lock says and were not made here"
-        raise EsrError(f"{what}; type `esr sync` first, which takes them for current")
-
-
-def refuse_gap(graph: Graph, target: str) -> None:
-    """Refuse a target (a file, or a rule without a table) that Snakemake would call made while something is missing.
-
-    It looks no further up than to a file that is there. The rules of entries and rows ask for all they are made from.
-
-    Raises:
-        EsrError: the target is there, and what it was made from is not.
-    """
-    node = graph.producers.get(target) or graph.nodes.get(target)
-    if node is None or not all(Path(path).exists() for path in node.out_paths):
-        return
-    for earlier in graph.ancestors(node):
-        for path in earlier.out_paths:
-            if not Path(path).exists():
-                raise EsrError(f"{target} was made from {path}, which is missing: ask for an entry or a row")
+    def _fits_lock(self, node: Node, locked: Receipt) -> bool:
+        """As ``_same_task``; what lies in a folder that the stage depends on is proven by the stages that made it."""
+        inputs = self.inputs(node)
+        return _same_claim(node, locked) and locked.deps == {path: inputs[path] for path in node.deps if path in inputs}
 
 
 def _same_claim(node: Node, record: Receipt) -> bool:
@@ -174,12 +133,9 @@ def _from_lock(stage: Any) -> Receipt | None:
             deps=_md5s(stage.get("deps", [])),
             outs=_md5s(stage["outs"]),
         )
-    except (AttributeError, KeyError, TypeError, ValueError):  # damaged, or a folder's
+    except (AttributeError, KeyError, TypeError, ValueError):  # damaged
         return None
 
 
 def _md5s(files: Any) -> dict[str, str]:
-    md5s = {file["path"]: file["md5"] for file in files}
-    if any(md5.endswith(".dir") for md5 in md5s.values()):
-        raise ValueError("a folder's hash is not its files'")
-    return md5s
+    return {file["path"]: file["md5"] for file in files if not file["md5"].endswith(".dir")}

@@ -44,12 +44,13 @@ def repair(graph: Graph, cached: Cached) -> list[str]:
 
 
 def _bring_back(path: Path, md5: str, copy: Path) -> bool:
-    """Copy the content with this md5 to ``path``; False where the cache has it not, or not as it was."""
+    """Copy the content with this md5 to ``path``; False where the cache has it not. What is damaged there goes."""
     with suppress(OSError):
         if copy.is_file() and md5_of(copy) == md5:
             with whole_file(path) as temporary:
                 shutil.copyfile(copy, temporary)
             return True
+        copy.unlink(missing_ok=True)
     return False
 
 

@@ -21,13 +21,14 @@ from filelock import FileLock, Timeout
 
 from esr.devices import own_gpus
 from esr.errors import EsrError, Terminated
-from esr.evidence import MEND, Evidence, refuse_spoilt
+from esr.evidence import Evidence
 from esr.files import read_json, write_json
 from esr.graph import Graph, Node, read_graph
 from esr.last_words import leaving_last_words, lock_path
 from esr.provenance import head_of
 from esr.receipts import identity_of, write_receipt
 from esr.recipes.read import Params, check
+from esr.refusing import MEND, refuse_spoilt
 from esr.tracking.journal import Journal, journal_path
 from esr.tracking.mirror import ensure_mirror
 from esr.watch import Watch, duration

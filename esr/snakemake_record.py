@@ -1,5 +1,6 @@
 """Snakemake's record of what was made, its lock, and how it is told what others have made."""
 
+import json
 import logging
 import os
 import subprocess
@@ -16,6 +17,7 @@ from esr.graph import Node
 
 LOCKS = Path(".snakemake/locks")
 METADATA = Path(".snakemake/metadata")
+CLOCK = 1.0  # seconds that two clocks, such as a file server's, may differ
 QUIET = ("--quiet", "host", "progress", "reason", "rules")  # what is left are Snakemake's complaints
 SYNCING = "ESR_SYNCING"  # set for a Snakemake that `esr` starts and syncs after: its own handlers stay quiet
 
@@ -31,13 +33,32 @@ def hush() -> None:
     logging.getLogger("snakemake.logging").addFilter(lambda record: record.levelno >= logging.WARNING)
 
 
+def knows(node: Node) -> bool:
+    """Whether Snakemake's record is of the outputs that are there: it can be read, and is not older than they are."""
+    return all(_is_of(path) for path in node.out_paths if os.path.exists(path))
+
+
+def _is_of(path: str) -> bool:
+    record = _record_of(path)
+    try:
+        json.loads(record.read_bytes())
+        return record.stat().st_mtime > os.path.getmtime(path) - CLOCK
+    except (OSError, ValueError):
+        return False
+
+
+def _record_of(path: str) -> Path:
+    """Where Snakemake keeps what it knows of an output."""
+    return METADATA / urlsafe_b64encode(path.encode()).decode()
+
+
 def from_the_future(nodes: Iterable[Node]) -> list[str]:
     """The files of these stages that are newer than now, as after a clock was set back.
 
     Snakemake deletes what it makes of them, because by their times it would be older.
     """
     files = {path for node in nodes for path in (*node.deps, *node.out_paths)}
-    now = time.time() + 1
+    now = time.time() + CLOCK
     return sorted(path for path in files if os.path.exists(path) and os.path.getmtime(path) > now)
 
 
@@ -56,8 +77,10 @@ def tell_snakemake(nodes: Iterable[Node]) -> None:
     if not targets:
         return
     clear_stale_lock()
-    unknown = [path for path in targets if not (METADATA / urlsafe_b64encode(path.encode()).decode()).exists()]
+    unknown = [path for node in nodes if not knows(node) for path in node.out_paths]
     if unknown:  # without a record of its parameters a stage would be taken for current whatever becomes of them
+        for path in unknown:
+            _record_of(path).unlink(missing_ok=True)  # Snakemake falls over one that cannot be read
         _touch(["--force", "--", *unknown])
     _touch(["--", *targets])
 

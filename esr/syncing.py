@@ -17,6 +17,7 @@ from esr.files import hash_of, read_json, write_json
 from esr.graph import GRAPH_FILE, PARAMS_FILE, Graph, Node, read_graph
 from esr.receipts import read_receipt, receipt_path, write_receipt
 from esr.recipes.read import check
+from esr.refusing import refuse_folders
 from esr.repairing import repair
 from esr.running import checkpoints_of
 from esr.snakemake_record import tell_snakemake
@@ -40,6 +41,7 @@ def sync_records(only_dvc: bool = False) -> set[str]:
     """
     graph = read_graph()
     check(graph.params)
+    refuse_folders(graph)
     with dvc_record.open_dvc() as repo:
         stale = _settle(graph, repo)
         repaired = [] if only_dvc else repair(graph, partial(dvc_record.cached, repo))
@@ -79,29 +81,22 @@ def _settle(graph: Graph, repo: "Repo") -> set[str]:
     """Bring receipts and DVC's record together; gives the stages that neither proves to be current."""
     evidence = Evidence(graph)
     stale = dvc_record.changed(repo)
-    proven = [name for name, node in graph.nodes.items() if name in stale and evidence.holds(node)]
-    dvc_record.record(repo, proven)
-    stale -= set(proven)
-    recorded = dvc_record.recorded_outputs(repo)
-    for name in graph.nodes.keys() - stale:
-        node = graph.nodes[name]
-        if not evidence.holds(node) and not _note(node, evidence, recorded[name]):
-            stale.add(name)
-        elif receipt := read_receipt(node):  # DVC has the outputs: nobody needs to go on from a checkpoint
-            shutil.rmtree(checkpoints_of(node, receipt.identity), ignore_errors=True)
-    return stale
+    proven = {name for name, node in graph.nodes.items() if evidence.holds(node)}
+    dvc_record.record(repo, sorted(proven & (stale | dvc_record.uncached(repo))))
+    believed = {name for name in graph.nodes.keys() - stale - proven if not evidence.contradicts(graph.nodes[name])}
+    dvc_record.forget(repo, sorted(graph.nodes.keys() - stale - proven - believed))
+    for node in (graph.nodes[name] for name in believed):
+        if evidence.proven_by_lock(node):
+            write_receipt(node, _known(evidence.inputs(node)), _known(evidence.outputs(node)))
+            proven.add(node.name)
+    for name in proven:
+        if receipt := read_receipt(graph.nodes[name]):  # DVC has the outputs: nobody goes on from a checkpoint
+            shutil.rmtree(checkpoints_of(graph.nodes[name], receipt.identity), ignore_errors=True)
+    return graph.nodes.keys() - proven
 
 
-def _note(node: Node, evidence: Evidence, recorded: dict[str, str]) -> bool:
-    """Write the receipt of a stage that DVC holds as current; False where its outputs are not those of dvc.lock.
-
-    DVC believes sizes and times of files, so an output may have been changed behind its back.
-    """
-    deps, outs = evidence.inputs(node), evidence.outputs(node)
-    if outs != recorded:
-        return False
-    write_receipt(node, {path: md5 for path, md5 in deps.items() if md5}, recorded)
-    return True
+def _known(digests: dict[str, str | None]) -> dict[str, str]:
+    return {path: md5 for path, md5 in digests.items() if md5 is not None}
 
 
 def _state(graph: Graph) -> dict[str, str | None]:
