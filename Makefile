@@ -3,13 +3,16 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run test lint clean
+.PHONY: run test test-slow lint clean
 
 run: .venv/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m esr run
 
 test: .venv/installed lint
 	$(BIN)/python -m pytest
+
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -m slow
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -66,8 +66,9 @@ def forget(repo: "Repo", names: list[str]) -> None:
     """Take stages out of dvc.lock, so that DVC runs them again."""
     from dvc.dvcfile import LOCK_FILE, Lockfile
 
-    for name in names:
-        Lockfile(repo, LOCK_FILE).remove_stage(name)
+    for stage in repo.index.stages:
+        if stage.addressing in names:
+            Lockfile(repo, LOCK_FILE).remove_stage(stage)
 
 
 def record(repo: "Repo", names: list[str]) -> None:
