@@ -41,9 +41,7 @@ def open_dvc() -> Iterator["Repo"]:
         raise EsrError("another DVC is at work in this folder; wait for it, or stop it first") from error
     except (DvcException, DatabaseError) as error:
         said = " ".join(str(error).split())
-        remedy = "; delete dvc.lock, which sync writes again from receipts, or take the last commit's" * (
-            "dvc.lock" in said
-        )
+        remedy = "; delete dvc.lock, which sync writes again from receipts" if "dvc.lock" in said else ""
         raise EsrError(f"DVC refuses: {said}{remedy}") from error
 
 
@@ -72,13 +70,17 @@ def forget(repo: "Repo", names: list[str]) -> None:
 
 
 def record(repo: "Repo", names: list[str]) -> None:
-    """What `dvc commit --force NAME ...` does, but for all at once: that one rewrites dvc.lock for each name."""
+    """What `dvc commit --force NAME ...` does, but for all at once: that one rewrites dvc.lock for each name.
+
+    The outputs stay as they are: DVC would put copies in their places, which are newer than Snakemake's record of them.
+    """
     from dvc.dvcfile import LOCK_FILE, Lockfile
 
     stages = {stage.addressing: stage for stage in repo.index.stages}
     for name in names:
         stages[name].save()
-        stages[name].commit()
+        for out in stages[name].outs:
+            out.commit(relink=False)
     Lockfile(repo, LOCK_FILE).dump_stages([stages[name] for name in names])
 
 

@@ -91,7 +91,9 @@ def test_a_damaged_lock_file_is_named_with_the_remedy(working: Project, content:
     lock.write_text(content)
     done = working.run("esr", "sync")
     assert done.returncode == 2
-    assert re.fullmatch(r"esr: DVC refuses: .*dvc\.lock.*; delete dvc\.lock: sync .*", done.stderr.strip())
+    assert re.fullmatch(
+        r"esr: DVC refuses: .*dvc\.lock.*; delete dvc\.lock, which sync writes again .*", done.stderr.strip()
+    )
     lock.unlink()
     up_to_date(working)
 
@@ -112,12 +114,10 @@ def test_a_damaged_object_in_dvc_s_cache_is_replaced(working: Project) -> None:
 
 def test_what_is_no_file_in_an_output_s_place(working: Project) -> None:
     path = working.folder / "runs/demo/fuse/rlfn/weights.safetensors"
-    before = path.read_bytes()
     path.unlink()
     path.symlink_to("nowhere")
-    assert "fuse@rlfn: brought back" in working.well("esr", "sync")
-    assert path.read_bytes() == before and not path.is_symlink()
-    path.unlink()
+    assert "fuse@rlfn" in working.well("esr", "sync")
+    assert not path.is_symlink()
     path.mkdir()
     for command in (["esr", "sync"], ["esr", "run"], ["snakemake", "-n"]):
         done = working.run(*command)
