@@ -8,7 +8,7 @@ from tiny_project import Project, keep_only
 
 PUBLISHED = {"r2net": "26.9042", "slimrlfn": "26.914", "ifadnet": "26.9", "edrn": "28.98", "rlfn": "26.96"}
 
-
+pytestmark = pytest.mark.slow
 OTHERS = {"r2net", "ifadnet", "ripfdn", "edrn", "rfdn"}
 
 

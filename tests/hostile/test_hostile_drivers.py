@@ -101,7 +101,7 @@ def longer(project: Project, kind: str, row: str) -> None:
     project.edit(change)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_killed_phase_is_run_again_and_so_is_what_follows(
     working: Project, start: Start, number: signal.Signals
 ) -> None:
@@ -130,7 +130,11 @@ def test_a_killed_phase_is_run_again_and_so_is_what_follows(
 
 @pytest.mark.parametrize(
     "damaged",
-    [RLFN_2, "data/demo/sets/div2k/images.store", "data/demo/sets/div2k/manifest.json", METRICS],
+    [
+        RLFN_2,
+        "data/demo/sets/div2k/images.store",
+        *(pytest.param(path, marks=pytest.mark.slow) for path in ("data/demo/sets/div2k/manifest.json", METRICS)),
+    ],
 )
 def test_one_flipped_byte_is_refused_by_name_and_brought_back(working: Project, damaged: str) -> None:
     before = flip_a_byte(working.folder / damaged)
@@ -159,6 +163,7 @@ def test_what_no_cache_has_is_made_again_by_make_run(working: Project) -> None:
     assert NOTHING_TO_DO.search(working.well("snakemake", "-n"))
 
 
+@pytest.mark.slow
 def test_equal_size_and_time_do_not_hide_damage(working: Project) -> None:
     """DVC looks at size and time alone; weights are small enough to be read at every look."""
     path = working.folder / RLFN_2
@@ -193,6 +198,7 @@ def test_a_second_clone_uses_what_was_pulled(working: Project, tmp_path: Path) -
     assert {"div2k", "rlfn-1", "rlfn-3"} <= planned(clone)  # Snakemake knows with which parameters it was made
 
 
+@pytest.mark.slow
 def test_a_killed_stage_is_named_last(working: Project, start: Start) -> None:
     longer(working, "finetune", "rlfn-3")
     running = start(working, "esr", "run")
@@ -206,7 +212,7 @@ def everything_below(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_stopping_make_run_stops_snakemake_and_saves_the_stages(
     working: Project, start: Start, number: signal.Signals
 ) -> None:
@@ -258,6 +264,7 @@ def test_a_damaged_receipt_proves_nothing(working: Project, spoil: Callable[[Pat
     assert receipt.read_text() == before
 
 
+@pytest.mark.slow
 def test_checkpoints_of_finished_stages_go_and_a_command_frees_the_rest(working: Project, start: Start) -> None:
     folder = working.folder / ".esr/checkpoints/demo"
     assert not list(folder.rglob("*.ckpt"))

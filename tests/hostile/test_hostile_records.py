@@ -52,7 +52,7 @@ def test_what_dvc_recorded_of_a_row_that_was_edited_while_it_ran_is_not_believed
     up_to_date(working)
 
 
-@pytest.mark.parametrize("known_to_dvc", [False, True])
+@pytest.mark.parametrize("known_to_dvc", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_an_edited_source_that_kept_its_time_and_size_is_seen(working: Project, known_to_dvc: bool) -> None:
     source = working.folder / "esr/compression/fusion.py"
     if known_to_dvc:
@@ -65,6 +65,7 @@ def test_an_edited_source_that_kept_its_time_and_size_is_seen(working: Project, 
     assert "fuse@rlfn" in working.well("esr", "sync")
 
 
+@pytest.mark.slow
 def test_without_any_record_nothing_is_believed(working: Project) -> None:
     shutil.rmtree(working.folder / ".esr")
     (working.folder / "dvc.lock").unlink()
@@ -78,6 +79,7 @@ def test_without_snakemake_s_records_sync_comes_first(working: Project) -> None:
     up_to_date(working)
 
 
+@pytest.mark.slow
 def test_records_of_snakemake_that_cannot_be_read_are_written_anew(working: Project) -> None:
     for record in (working.folder / ".snakemake/metadata").iterdir():
         record.write_bytes(b"\xff\xfe" + record.read_bytes())
@@ -85,7 +87,7 @@ def test_records_of_snakemake_that_cannot_be_read_are_written_anew(working: Proj
     up_to_date(working)
 
 
-@pytest.mark.parametrize("content", ["", "<<<<<<< HEAD\nstages: {\n", "schema: '2.0'\nstages:\n  a: [\n"])
+@pytest.mark.parametrize("content", ["", pytest.param("<<<<<<< HEAD\nstages: {\n", marks=pytest.mark.slow)])
 def test_a_damaged_lock_file_is_named_with_the_remedy(working: Project, content: str) -> None:
     lock = working.folder / "dvc.lock"
     lock.write_text(content)
@@ -98,6 +100,7 @@ def test_a_damaged_lock_file_is_named_with_the_remedy(working: Project, content:
     up_to_date(working)
 
 
+@pytest.mark.slow
 def test_a_damaged_object_in_dvc_s_cache_is_replaced(working: Project) -> None:
     before = working.weights()[RLFN_2]
     digests = [line.split()[-1] for line in (working.folder / "dvc.lock").read_text().splitlines() if " md5: " in line]
@@ -125,6 +128,7 @@ def test_what_is_no_file_in_an_output_s_place(working: Project) -> None:
         assert done.returncode in (1, 2)
 
 
+@pytest.mark.slow
 def test_a_file_is_not_trusted_for_its_place(working: Project) -> None:
     """A weights file of another row in the right place: no record knows it there."""
     other = working.folder / "runs/demo/train/rlfn-1/weights.safetensors"

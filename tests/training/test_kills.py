@@ -9,7 +9,10 @@ import interrupted_stage
 import pytest
 from tiny_project import Project
 
-STAGES = ["distill/slimrlfn-distill", "finetune/slimrlfn-640", "prune/slimrlfn-pruned"]
+STAGES = [
+    "finetune/slimrlfn-640",
+    *(pytest.param(stage, marks=pytest.mark.slow) for stage in ("distill/slimrlfn-distill", "prune/slimrlfn-pruned")),
+]
 ITERATIONS = 18  # of each: a phase, or three rounds of six
 CODES = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 143, "exception": 1, "": 0}
 
