@@ -52,6 +52,7 @@ def test_the_page_s_commands_run_it_through_the_graph(followed: tuple[Project, l
     assert {Path(path).parts[-2] for path in project.weights()} == {"tinynet-1", "tinynet"}
 
 
+@pytest.mark.slow
 def test_an_edit_of_the_network_runs_its_own_stages_again_and_no_others(followed: tuple[Project, list[str]]) -> None:
     project, _ = followed
     project.well("dvc", "repro", "benchmark@tinynet")

@@ -155,7 +155,7 @@ def test_what_was_finished_before_a_failure_stays_finished_for_both(working: Pro
     assert "finetune@rlfn-2" in listed(working)
 
 
-@pytest.mark.parametrize("driver", ["snakemake", "dvc"])
+@pytest.mark.parametrize("driver", ["snakemake", pytest.param("dvc", marks=pytest.mark.slow)])
 def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
     made: Project, working: Project, driver: str
 ) -> None:

@@ -131,9 +131,11 @@ def test_a_killed_phase_is_run_again_and_so_is_what_follows(
 @pytest.mark.parametrize(
     "damaged",
     [
-        RLFN_2,
         "data/demo/sets/div2k/images.store",
-        *(pytest.param(path, marks=pytest.mark.slow) for path in ("data/demo/sets/div2k/manifest.json", METRICS)),
+        *(
+            pytest.param(path, marks=pytest.mark.slow)
+            for path in (RLFN_2, "data/demo/sets/div2k/manifest.json", METRICS)
+        ),
     ],
 )
 def test_one_flipped_byte_is_refused_by_name_and_brought_back(working: Project, damaged: str) -> None:
