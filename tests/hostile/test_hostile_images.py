@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from refusals import Outcome, refused
 
 from esr.cli import main
 from esr.data import images
@@ -18,12 +19,12 @@ from esr.errors import EsrError, printable
 from esr.files import write_text
 from esr.weights import WeightsInfo, build_network, save_weights
 
-Call = Callable[..., tuple[int, str, str]]
+Call = Callable[..., Outcome]
 TOOLS = ["upscale", "downscale", "evaluate"]
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+def call(call: Call, tmp_path: Path) -> Call:
     """Run one of the tools on a folder; gives exit code, standard output and standard error."""
     torch.manual_seed(0)
     arguments = {"channels": 8, "blocks": 1, "esa_channels": 4}
@@ -33,27 +34,15 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         weights, network.state_dict(), WeightsInfo("esr/networks/slimrlfn.py", arguments, True, 255.0, "made", {})
     )
 
-    def run(tool: str, folder: Path, *more: object) -> tuple[int, str, str]:
+    def run(tool: str, folder: Path, *more: object) -> Outcome:
         line = {
             "upscale": [weights, folder, tmp_path / "out"],
             "downscale": [folder, tmp_path / "out"],
             "evaluate": [weights, "--hr", folder],
         }[tool]
-        monkeypatch.setattr("sys.argv", ["esr", tool, *map(str, line), *map(str, more)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
+        return call(tool, *line, *more)
 
     return run
-
-
-def refused(outcome: tuple[int, str, str], *told: object) -> None:
-    code, out, err = outcome
-    assert (code, out) == (2, "")
-    assert err.startswith("esr: ") and err.count("\n") == 1
-    assert err[:-1].isprintable()
-    for part in told:
-        assert str(part) in err
 
 
 def photo(path: Path, side: int = 64) -> Path:

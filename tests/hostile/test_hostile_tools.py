@@ -12,26 +12,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from refusals import Outcome, refused
 
 from esr import cli
 from esr.networks.rlfn import RLFN
 from esr.weights import WeightsInfo, save_weights
 
-Call = Callable[..., tuple[int, str, str]]
+Call = Callable[..., Outcome]
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Run the command line in an empty folder; gives exit code, standard output and standard error."""
+def call(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    """The command line in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["esr", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
+    return call
 
 
 @pytest.fixture
@@ -49,14 +43,6 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     Image.fromarray(np.full((20, 24, 3), 100, np.uint8)).save(path)
     return path
-
-
-def refused(outcome: tuple[int, str, str], *told: object) -> None:
-    code, out, err = outcome
-    assert (code, out) == (2, "")
-    assert err.startswith("esr: ") and err.count("\n") == 1
-    for part in told:
-        assert str(part) in err
 
 
 class TestImport:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from refusals import Outcome, refused
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from esr.cli import main
 from esr.errors import EsrError
 from esr.release.checkpoints import import_checkpoint
 from esr.training.validation import Validation
@@ -44,7 +44,7 @@ class Nearest(nn.Module):
 NETWORK = Nearest
 """
 
-Call = Callable[..., tuple[int, str, str]]
+Call = Callable[..., Outcome]
 
 
 def network_file(
@@ -79,31 +79,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line; gives exit code, standard output and standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["esr", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
-
-
-@pytest.fixture
 def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     Image.fromarray(np.full((20, 24, 3), 100, np.uint8)).save(path)
     return path
-
-
-def refused(outcome: tuple[int, str, str], *told: object) -> None:
-    code, out, err = outcome
-    assert (code, out) == (2, "")
-    assert err.startswith("esr: ") and err.count("\n") == 1
-    for part in told:
-        assert str(part) in err
 
 
 class TestSomeoneElsesCode:
