@@ -61,7 +61,7 @@ def learn(
         betas=(0.9, 0.999),
         clip_gradients=None,
         ema_decay=0.99,
-        objective=Objective(l1, 255.0, ENGINE, teacher),
+        objectives=[(0, Objective(l1, 255.0, ENGINE, teacher))],
         data=Data(
             lambda first, end: Batches(
                 sets["training"], PATCH, BATCH, first_iteration=first, iterations=end, seed=seed, device="cpu"

@@ -98,7 +98,7 @@ def ours(
         betas=BETAS,
         clip_gradients=None,
         ema_decay=EMA,
-        objective=Objective(l1, data_range_of(network), engine, teacher),
+        objectives=[(0, Objective(l1, data_range_of(network), engine, teacher))],
         data=Data(batches, lambda network: Validated(0.0, np.zeros((1, 1, 3), np.uint8)), validate_every=10**9),
         engine=engine,
     )

@@ -21,10 +21,8 @@ from esr.recipes.rows import Prune
 from esr.recipes.scale import TrainingRule, shrink_round
 from esr.training.checkpoints import Checkpoints
 from esr.training.loop import train
-from esr.training.losses import loss_of
-from esr.training.objective import Objective
 from esr.training.plan import Plan
-from esr.training.stage import data_of, start_engine
+from esr.training.stage import data_of, objectives_of, start_engine
 from esr.weights import WeightsInfo, build_network, load_network, load_strictly, save_weights
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ def prune(
         betas=row.betas,
         clip_gradients=row.clip_gradients,
         ema_decay=None,
-        objective=Objective(loss_of(row), info.data_range, engine),
+        objectives=objectives_of(row, schedule, info.data_range, engine),
         data=data_of(row, schedule, training_set, validation_set, info.data_range, engine),
         engine=engine,
         seed=row.seed,

@@ -140,7 +140,7 @@ def _timed(
         betas=row.betas,
         clip_gradients=row.clip_gradients,
         ema_decay=row.ema_decay if isinstance(row, Phase) else None,
-        objective=Objective(loss_of(row), data_range, engine, _teacher(row, stage.teacher, engine)),
+        objectives=[(0, Objective(loss_of(row, row.loss), data_range, engine, _teacher(row, stage.teacher, engine)))],
         data=Data(batches, Validation(images, data_range), validate_every=10**9),
         engine=engine,
     )

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from esr.graph import Graph
+from esr.graph import Graph, Node
 from esr.planning.guesses import Guess, read_guesses
 from esr.planning.phases import Built, TrainingStage, entry_stages, training_stage
 from esr.recipes.read import Params
@@ -35,7 +35,7 @@ def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) ->
     console.print(_table(stages) if stages else "No row of this entry trains anything.\n")
     for line in [*_rounded_targets(stages, params), *_imports(params, entry), _data(params), *_asked(about)]:
         console.print(Text(line))
-    _print_guesses(console, entry, {f"{node.kind}/{node.key}" for node in nodes}, read_guesses(params_file))
+    _print_guesses(console, about, _named_guesses(entry, nodes, read_guesses(params_file)), len(stages))
 
 
 def _table(stages: Sequence[TrainingStage]) -> Table:
@@ -61,7 +61,7 @@ def _cells(stage: TrainingStage) -> list[str]:
         row.data,
         _arrow(row.patch, runs.patch),
         _arrow(row.batch, runs.batch),
-        _loss(row),
+        _loss(row, stage),
         _rate(row, stage),
         _length(row, stage),
     ]
@@ -90,11 +90,11 @@ def _short(reference: str, row: Optimisation) -> str:
     return kind if short == kind else f"{kind} {short}"
 
 
-def _loss(row: Optimisation) -> str:
+def _loss(row: Optimisation, stage: TrainingStage) -> str:
     loss = f"{row.loss}, eps {row.charbonnier_eps:g}" if row.loss == "charbonnier" else row.loss
     fourier = f" + {row.fourier_weight:g} x Fourier L1" if row.fourier_weight else ""
     teacher = f"\nto HR,\n+ {row.teacher_weight:g} x to the teacher" if isinstance(row, Distill) else ""
-    return loss + fourier + teacher
+    return loss + fourier + teacher + _changes(row, "loss", stage.schedule.losses[1:])
 
 
 def _rate(row: Optimisation, stage: TrainingStage) -> str:
@@ -111,7 +111,21 @@ def _schedule(row: Optimisation, stage: TrainingStage) -> str:
     if isinstance(row, Phase) and row.schedule == "multistep":
         halved = "halved at " + ", ".join(f"{milestone // 1000:g}k" for milestone in row.milestones)
         return halved if stage.schedule.milestones else f"{halved}\n{ARROW} not halved"
-    return "constant"
+    return "constant" + _changes(row, "learning_rate", stage.schedule.rates)
+
+
+def _changes(row: Optimisation, key: str, runs: Sequence[tuple[int, object]]) -> str:
+    """What becomes of a key in the middle of a phase: where the row says, and after which iteration that is here."""
+    changed = [change for change in row.changes if getattr(change, key)] if isinstance(row, Phase) else []
+    return "".join(
+        f",\nthen {_plain(getattr(change, key))} after {'epoch' if change.after_epoch else 'iteration'} "
+        f"{change.place:,}\n{ARROW} {_plain(value)} after iteration {begin:,}"
+        for change, (begin, value) in zip(changed, runs, strict=True)
+    )
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def _length(row: Optimisation, stage: TrainingStage) -> str:
@@ -160,21 +174,34 @@ def _asked(entry: Entry) -> list[str]:
     return [f"Asked for in {entry.year}: {asked}{assumed}."] if asked else []
 
 
-def _print_guesses(console: Console, entry: str, rows: set[str], guesses: Sequence[Guess]) -> None:
-    """What no factsheet says, each value and reason once, with the rows that it stands in.
+def _named_guesses(entry: str, nodes: Sequence[Node], guesses: Sequence[Guess]) -> dict[tuple[str, str], list[str]]:
+    """What no factsheet says: each value and its reason once, with the rows that it stands in.
 
     A row without a mark may be a factsheet's to the letter, or of an entry that has no factsheet.
     """
-    places: dict[tuple[str, str, str], list[str]] = {}
+    rows = {f"{node.kind}/{node.key}" for node in nodes}
+    places: dict[tuple[str, str], list[str]] = {}
     for guess in guesses:
         if guess.row in rows:
-            key = guess.key or "the whole row"
-            value = "" if guess.value is None else f" {guess.value}"
-            place = guess.row.split("/")[1].removeprefix(f"{entry}-")
-            places.setdefault((key, value, guess.reason), []).append(place)
-    if not places:
+            what = f"{guess.key} {_as_written(guess.value)}" if guess.key else "the whole row"
+            places.setdefault((what, guess.reason), []).append(guess.row.split("/")[1].removeprefix(f"{entry}-"))
+    return places
+
+
+def _as_written(value: object) -> str:
+    """A value as params.yaml has it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
+def _print_guesses(console: Console, entry: Entry, guesses: dict[tuple[str, str], list[str]], trained: int) -> None:
+    if not guesses and not entry.guesses:
         console.print(Text("\nNo value in these rows is marked [G], as one that is not in the factsheet."))
         return
     console.print("\nNot in the factsheet, this project's defaults:")
-    for (key, value, reason), found in places.items():
-        console.print(Text(f"  {key}{value} ({', '.join(found)}): {reason}"))
+    for (what, reason), found in guesses.items():
+        where = "everywhere" if len(found) == trained > 1 else ", ".join(found)
+        console.print(Text(f"  {what} ({where}): {reason}"))
+    for sentence in entry.guesses.values():
+        console.print(Text(f"  {sentence}"))

@@ -41,6 +41,9 @@ class Params(Row):
     download: dict[Name, Download] = Field(min_length=1, description="sources of images")
     crop: dict[Name, Crop] = Field(min_length=1, description="sets: sources cut to multiples of 4 and packed")
     join: dict[Name, Join] = Field(description="sets made of two sets")
+    shared: dict[Name, dict[str, Any]] = Field(
+        default={}, description="what rows have in common: they take it up by `<<: *name`; nothing else reads it"
+    )
     entries: dict[Name, Entry] = Field(
         min_length=1, description="entries of the challenge: what was published about them"
     )

@@ -49,6 +49,7 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Decibels = Annotated[float, Field(gt=0, le=100)]
+LossName = Literal["charbonnier", "l1", "l2"]
 Milliseconds = Annotated[float, Field(gt=0, le=1e6)]
 
 
@@ -130,7 +131,7 @@ class Optimisation(StageRow):
     validation: Name = Field(description="set whose PSNR is watched while training")
     patch: int = Field(ge=4, le=8192, multiple_of=4, description="side of a training patch, in HR pixels")
     batch: int = Field(ge=1, le=65_536, description="patches per iteration, over all devices")
-    loss: Literal["charbonnier", "l1", "l2"] = Field(description="distance to the HR patch, of values in [0, 1]")
+    loss: LossName = Field(description="distance to the HR patch, of values in [0, 1]")
     charbonnier_eps: float = Field(1e-3, gt=0, le=1, description="eps of sqrt(d^2 + eps^2)")
     fourier_weight: Weight = Field(
         0.0, description="weight of the L1 distance of the patches' Fourier transforms, which the loss adds"
@@ -148,6 +149,28 @@ class Optimisation(StageRow):
     seed: int = Field(0, ge=0, le=2**64 - 1, description="of crops, flips and first weights")
 
 
+class Change(Row):
+    """What becomes different in the middle of a phase, and from where on."""
+
+    after_epoch: int | None = Field(None, ge=1, le=1_000_000, description="the last epoch before it, from 1")
+    after_iteration: Iterations | None = Field(None, description="the last iteration before it, from 1")
+    learning_rate: Rate | None = Field(None, description="the rate from there on")
+    loss: LossName | None = Field(None, description="the loss from there on")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Change":
+        if (self.after_epoch is None) == (self.after_iteration is None):
+            raise ValueError("say from where on: give either after_epoch or after_iteration")
+        if self.learning_rate is None and self.loss is None:
+            raise ValueError("say what changes: give learning_rate, loss or both")
+        return self
+
+    @property
+    def place(self) -> int:
+        """The last epoch or iteration before it."""
+        return self.after_epoch or self.after_iteration or 0
+
+
 class Phase(Optimisation):
     """A phase of training: a row of `teacher`, `distill`, `train` or `finetune`."""
 
@@ -159,6 +182,9 @@ class Phase(Optimisation):
     epochs: int | None = Field(None, gt=0, le=1_000_000, description="length; an epoch uses each image of the set once")
     images_per_epoch: Images | None = Field(None, description="what an epoch counts, if not the images of the set")
     iterations: Iterations | None = Field(None, description="length, if not in epochs")
+    changes: list[Change] = Field(
+        default=[], max_length=1000, description="what becomes different in the middle, in order; Adam's state stays"
+    )
     ema_decay: float | None = Field(
         None,
         gt=0,
@@ -182,6 +208,19 @@ class Phase(Optimisation):
             )
         if self.epochs is not None and self.epochs * (self.images_per_epoch or 1) / self.batch > MOST_ITERATIONS:
             raise ValueError(f"epochs x images_per_epoch / batch is more than {MOST_ITERATIONS:,} iterations")
+        return self
+
+    @model_validator(mode="after")
+    def _changes_in_order(self) -> "Phase":
+        length = self.epochs or self.iterations or 0
+        places = [change.place for change in self.changes]
+        if any((change.after_epoch is None) == (self.iterations is None) for change in self.changes):
+            unit = "after_iteration" if self.epochs is None else "after_epoch"
+            raise ValueError(f"changes: give {unit}, the unit of the phase's length")
+        if places != sorted(set(places)) or (places and places[-1] >= length):
+            raise ValueError(f"changes: give them in order, each place once, all before the phase's end at {length}")
+        if self.schedule != "constant" and any(change.learning_rate for change in self.changes):
+            raise ValueError(f"changes: a learning_rate that changes belongs to schedule constant, not {self.schedule}")
         return self
 
 
@@ -292,5 +331,8 @@ class Entry(Row):
     thresholds_assumed: Text | None = Field(
         None,
         description="why, where they are an assumption because the year printed none; said wherever they are shown",
+    )
+    guesses: dict[Name, Text] = Field(
+        default={}, description="what the code does that neither a factsheet nor a key says, a sentence each"
     )
     published: Published = Field(Published(), description="what was printed; shown apart from what is measured")

@@ -9,7 +9,19 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from esr.recipes.rows import MOST_ITERATIONS, Argument, Iterations, Name, Optimisation, Phase, Prune, Rate, Row
+from esr.recipes.rows import (
+    MOST_ITERATIONS,
+    Argument,
+    Change,
+    Iterations,
+    LossName,
+    Name,
+    Optimisation,
+    Phase,
+    Prune,
+    Rate,
+    Row,
+)
 
 Role = Literal["teacher", "first", "later"]
 THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most", "blocks": "blocks_at_most"}
@@ -113,6 +125,8 @@ class Schedule(BaseModel):
     batch: int
     learning_rate: float
     milestones: list[int]
+    rates: list[tuple[int, float]]  # from which iteration on, where the row changes its rate
+    losses: list[tuple[int, LossName]]  # from which iteration on, the first from 0
     validate_every: int
 
 
@@ -130,13 +144,26 @@ def shrink_phase(phase: Phase, role: Role, rule: TrainingRule, images: int) -> S
     given = {"teacher": rule.length.teacher, "first": rule.length.first, "later": rule.length.later}[role]
     iterations = given or max(1, round(paper / rule.length.divide))
     milestones = phase.milestones if role == "later" or rule.learning_rate.first_halved else []
+    rate = shrink_rate(phase.learning_rate, role, rule.learning_rate)
+
+    def begin(change: Change) -> int:
+        length = phase.iterations or phase.epochs
+        assert length is not None
+        return round(change.place * iterations / length)
+
     return Schedule(
         iterations=iterations,
         warmup=0 if role == "later" else min(rule.learning_rate.warmup, iterations // 2),
         patch=shrink_patch(phase, rule),
         batch=shrink_batch(phase, rule),
-        learning_rate=shrink_rate(phase.learning_rate, role, rule.learning_rate),
+        learning_rate=rate,
         milestones=[round(milestone * iterations / paper) for milestone in milestones],
+        rates=[
+            (begin(change), change.learning_rate * rate / phase.learning_rate)
+            for change in phase.changes
+            if change.learning_rate is not None
+        ],
+        losses=[(0, phase.loss), *((begin(change), change.loss) for change in phase.changes if change.loss)],
         validate_every=rule.validate_every,
     )
 
@@ -150,6 +177,8 @@ def shrink_round(row: Prune, rule: TrainingRule) -> Schedule:
         batch=shrink_batch(row, rule),
         learning_rate=row.learning_rate,
         milestones=[],
+        rates=[],
+        losses=[(0, row.loss)],
         validate_every=rule.validate_every,
     )
 

@@ -29,7 +29,9 @@ class Point:
 class Curve:
     """The losses since the last point, kept on the device so that nothing waits for them, and the points."""
 
-    def __init__(self, iterations: int, device: torch.device) -> None:
+    def __init__(self, iterations: int, device: torch.device, changes: Sequence[int] = ()) -> None:
+        """Prepare for a training of ``iterations``, whose loss becomes another one at the iterations ``changes``."""
+        self.changes = changes
         self.points: list[Point] = []
         self.interval = max(1, min(LONGEST_INTERVAL, iterations // 10))
         self._losses = torch.zeros(self.interval, device=device)
@@ -49,12 +51,14 @@ class Curve:
 
         A loss that is not finite is always wrong. Above ten times its lowest level so far it has diverged; levels are
         means over 100 iterations, so phases under a thousand iterations, whose intervals are shorter, are not judged.
+        Only levels of one and the same loss are compared.
         """
         noted = self._losses[: self._noted(done)]
         finite = torch.isfinite(noted)
         if not bool(finite.all()):
             return done - len(noted) + int((~finite).nonzero()[0]) + 1, "is not finite"
-        levels = [point.loss for point in self.points]
+        changed = max((change for change in self.changes if change < done), default=0)
+        levels = [point.loss for point in self.points if point.iteration - self.interval >= changed]
         if self.interval == len(noted) == LONGEST_INTERVAL and levels:
             level, lowest = float(noted.mean()), min(levels)
             if level > DIVERGED * lowest:

@@ -32,13 +32,13 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch
     rate = torch.zeros((), device=engine.device)  # the learning rate, which every iteration sets
     optimiser = torch.optim.Adam(parameters, lr=rate, betas=plan.betas, fused=True, capturable=engine.graph)
     average = Average(network, plan.ema_decay)
-    curve = Curve(plan.iterations, engine.device)
+    curve = Curve(plan.iterations, engine.device, [begin for begin, _ in plan.objectives])
     forward = plan.ranks.shared(engine.compiled(network))
 
     def step(lr: Tensor, hr: Tensor) -> Tensor:
         """What happens to a batch; gives its loss. A GPU may record it once and replay it: ``Engine.recorded``."""
         optimiser.zero_grad()
-        loss = plan.objective(forward, lr, hr)
+        loss = objective(forward, lr, hr)
         loss.backward()  # type: ignore[no-untyped-call]
         if plan.clip_gradients is not None:
             nn.utils.clip_grad_norm_(parameters, plan.clip_gradients, foreach=True)
@@ -69,8 +69,12 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch
     elif checkpoints.spoilt:
         watch.say("begins anew: its checkpoints are damaged")
 
+    objective = plan.objective(done)
     run_step = engine.recorded(step)
     for lr, hr in data.batches(done, plan.iterations):
+        if plan.objective(done) is not objective:
+            objective = plan.objective(done)
+            run_step = engine.recorded(step)  # what was recorded computes the former loss
         # What changes from step to step goes through tensors, so that a recorded step sees it; a generator's seed is
         # such a tensor, too, which a CUDA graph reads when it is replayed.
         rate.fill_(plan.rate(done))

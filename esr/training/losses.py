@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from esr.recipes.rows import Optimisation
+from esr.recipes.rows import LossName, Optimisation
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -34,15 +34,15 @@ def fourier_l1(a: Tensor, b: Tensor) -> Tensor:
     return torch.view_as_real(torch.fft.rfft2((a - b).float())).abs().mean()
 
 
-def loss_of(row: Optimisation) -> Loss:
-    """The loss that a row names, with the Fourier term where the row weighs it."""
-    distance = _distance(row)
+def loss_of(row: Optimisation, name: LossName) -> Loss:
+    """The loss ``name`` as the row parameterises it, with the Fourier term where the row weighs it."""
+    distance = _distance(row, name)
     if row.fourier_weight == 0:
         return distance
     return lambda a, b: distance(a, b) + row.fourier_weight * fourier_l1(a, b)
 
 
-def _distance(row: Optimisation) -> Loss:
-    if row.loss == "charbonnier":
+def _distance(row: Optimisation, name: LossName) -> Loss:
+    if name == "charbonnier":
         return lambda a, b: charbonnier(a, b, row.charbonnier_eps)
-    return {"l1": l1, "l2": l2}[row.loss]
+    return {"l1": l1, "l2": l2}[name]

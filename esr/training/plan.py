@@ -1,6 +1,7 @@
 """What a training does, as plain values and functions: everything that the loop needs to know."""
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +15,9 @@ from esr.training.ranks import ALONE, Ranks
 from esr.training.validation import Validated
 
 Forward = Callable[[Tensor], Tensor]
+Goal = Callable[[Forward, Tensor, Tensor], Tensor]
+"""(forward, lr, hr) -> scalar loss; lr and hr are (N, 3, h, w) and (N, 3, 4h, 4w) in [0, 1], forward is the network or
+its compiled form."""
 
 
 class Watch(Protocol):
@@ -60,8 +64,7 @@ class Plan:
         betas: Adam's.
         clip_gradients: largest norm of all gradients together; None leaves them as they are.
         ema_decay: of the averaged weights; None hands on the last weights.
-        objective: (forward, lr, hr) -> scalar loss; lr and hr are (N, 3, h, w) and (N, 3, 4h, 4w) in [0, 1], forward
-            is the network or its compiled form.
+        objectives: what is made small, and from which iteration on: the first from 0, in order.
         data: batches and validation.
         engine: device, precision and kernels.
         ranks: this process and the others that share every batch.
@@ -75,9 +78,13 @@ class Plan:
     betas: tuple[float, float]
     clip_gradients: float | None
     ema_decay: float | None
-    objective: Callable[[Forward, Tensor, Tensor], Tensor]
+    objectives: Sequence[tuple[int, Goal]]
     data: Data
     engine: Engine
     ranks: Ranks = ALONE
     seed: int = 0
     before: int = 0
+
+    def objective(self, iteration: int) -> Goal:
+        """What an iteration makes small."""
+        return self.objectives[bisect_right([begin for begin, _ in self.objectives], iteration) - 1][1]

@@ -23,7 +23,7 @@ from esr.training.helping import OnlyRead, Silence, helping
 from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective, Teacher
-from esr.training.plan import Data, Plan
+from esr.training.plan import Data, Goal, Plan
 from esr.training.ranks import ALONE, Ranks, join, together
 from esr.training.schedules import learning_rate
 from esr.training.validation import Validation
@@ -75,7 +75,7 @@ def _plan(row: Phase, rule: TrainingRule, engine: Engine, node: Node, data_range
         betas=row.betas,
         clip_gradients=row.clip_gradients,
         ema_decay=row.ema_decay,
-        objective=Objective(loss_of(row), data_range, engine, _teacher(row, node, engine)),
+        objectives=objectives_of(row, schedule, data_range, engine, _teacher(row, node, engine)),
         data=data_of(row, schedule, training_set, validation_set, data_range, engine, ranks),
         engine=engine,
         ranks=ranks,
@@ -122,6 +122,13 @@ def first_network(row: Phase, rule: TrainingRule, node: Node) -> tuple[nn.Module
         )
     data = {"data": md5_of(node.set(row.data))}
     return network, WeightsInfo(row.network, arguments, False, data_range_of(network), node.name, data)
+
+
+def objectives_of(
+    row: Optimisation, schedule: Schedule, data_range: float, engine: Engine, teacher: Teacher | None = None
+) -> list[tuple[int, Goal]]:
+    """What a row makes small, and from which iteration on."""
+    return [(begin, Objective(loss_of(row, name), data_range, engine, teacher)) for begin, name in schedule.losses]
 
 
 def _teacher(row: Phase, node: Node, engine: Engine) -> Teacher | None:

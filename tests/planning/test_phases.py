@@ -40,7 +40,7 @@ def test_pixels_follow_from_the_rows() -> None:
 
 
 def test_networks_are_followed_back_to_where_they_were_built() -> None:
-    assert built(PARAMS, "finetune/edrn-3", PAPER) == Built("esr/networks/edrn.py", {"reading": "as_drawn"})
+    assert built(PARAMS, "train/edrn-1", PAPER) == Built("esr/networks/edrn.py", {"reading": "as_drawn"})
     assert built(PARAMS, "teacher/ifadnet-teacher", PAPER).arguments == {"channels": 128, "blocks": 16}
     assert built(PARAMS, "teacher/ifadnet-teacher", DEMO).arguments == {"channels": 32, "blocks": 4}
     assert built(PARAMS, "fuse/slimrlfn", DEMO) == Built("esr/networks/slimrlfn.py", {}, deploy=True)

@@ -75,7 +75,7 @@ PLAN = Plan(
     betas=(0.9, 0.999),
     clip_gradients=None,
     ema_decay=0.9,
-    objective=objective,
+    objectives=[(0, objective)],
     data=Data(random_batches(), lambda network: Validated(30.0, PICTURE), validate_every=20),
     engine=Engine(EngineSettings(), CPU),
 )

@@ -117,7 +117,9 @@ def test_gradients_are_clipped_to_their_norm(tmp_path: Path) -> None:
     """A step of Adam is as long whatever the gradient; the first moment it keeps is not: (1 - 0.9) x the gradient."""
 
     def moments(clip: float | None, folder: str) -> float:
-        plan = replace(PLAN, iterations=1, clip_gradients=clip, objective=lambda f, lr, hr: 1e3 * objective(f, lr, hr))
+        plan = replace(
+            PLAN, iterations=1, clip_gradients=clip, objectives=[(0, lambda f, lr, hr: 1e3 * objective(f, lr, hr))]
+        )
         train(network(), plan, Checkpoints(tmp_path / folder), Quiet())
         state = Checkpoints(tmp_path / folder).load()
         assert state is not None
@@ -147,7 +149,7 @@ def test_what_a_user_can_mend_is_one_line(tmp_path: Path, failure: RuntimeError,
         raise failure
 
     with pytest.raises(EsrError, match=line):
-        train(network(), replace(PLAN, objective=fails), Checkpoints(tmp_path), Quiet())
+        train(network(), replace(PLAN, objectives=[(0, fails)]), Checkpoints(tmp_path), Quiet())
 
 
 def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ def test_a_diverging_loss_names_iteration_rate_and_last_good_checkpoint(tmp_path
         calls += 1
         return objective(forward, lr, hr) * (100.0 if calls > 500 else 1.0)  # type: ignore[arg-type]
 
-    plan = replace(PLAN, iterations=1000, rate=lambda iteration: 1e-3, objective=worse)
+    plan = replace(PLAN, iterations=1000, rate=lambda iteration: 1e-3, objectives=[(0, worse)])
     message = r"has diverged: \S+ on average, after \S+ at iteration 600 \(learning rate 0.001\)"
     with pytest.raises(EsrError, match=message):
         train(network(), plan, Checkpoints(tmp_path), Quiet())

@@ -77,7 +77,7 @@ def plan(photographs: tuple[PackedSet, PackedSet], iterations: int, **options: o
         iterations=iterations,
         rate=rate,
         ema_decay=0.99,
-        objective=Objective(l1, 1.0, PLAN.engine),
+        objectives=[(0, Objective(l1, 1.0, PLAN.engine))],
         data=Data(batches, Validation(held_out, 1.0), validate_every=iterations),
     )
 

@@ -1,6 +1,7 @@
 """Losses, learning rates and the EMA against numbers worked out by hand."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -42,7 +43,7 @@ def test_the_fourier_loss_against_the_transforms_definition() -> None:
 
 def test_a_row_adds_its_fourier_term_to_its_loss() -> None:
     a, b = torch.tensor([[[[0.25, 0.0]]]]), torch.tensor([[[[0.0, 0.75]]]])
-    loss = loss_of(phase(loss="l1", fourier_weight=0.05))
+    loss = loss_of(phase(fourier_weight=0.05), "l1")
     assert loss(a, b).item() == pytest.approx(0.5 + 0.05 * 0.375)
 
 
@@ -62,7 +63,7 @@ def phase(**values: object) -> FreshPhase:
     return FreshPhase.model_validate({**row, **values})
 
 
-def plan(warmup: int = 0, milestones: tuple[int, ...] = ()) -> Schedule:
+def plan(warmup: int = 0, milestones: tuple[int, ...] = (), rates: Sequence[tuple[int, float]] = ()) -> Schedule:
     return Schedule(
         iterations=100,
         warmup=warmup,
@@ -70,6 +71,8 @@ def plan(warmup: int = 0, milestones: tuple[int, ...] = ()) -> Schedule:
         batch=1,
         learning_rate=1.0,
         milestones=list(milestones),
+        rates=list(rates),
+        losses=[(0, "l1")],
         validate_every=100,
     )
 
@@ -86,6 +89,11 @@ def test_multistep_halves_after_each_milestone() -> None:
     row = phase(schedule="multistep", milestones=[1])
     rates = [learning_rate(row, plan(milestones=(10, 20)), n) for n in (0, 9, 10, 19, 20, 99)]
     assert rates == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+
+
+def test_a_constant_rate_is_the_last_one_that_the_row_has_changed_to() -> None:
+    rates = [learning_rate(phase(), plan(rates=[(10, 0.2), (20, 0.1)]), n) for n in (0, 9, 10, 19, 20, 99)]
+    assert rates == [1.0, 1.0, 0.2, 0.2, 0.1, 0.1]
 
 
 def test_warmup_rises_in_a_straight_line() -> None:

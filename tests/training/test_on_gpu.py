@@ -16,7 +16,7 @@ from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Point
 from esr.training.engine import Engine
 from esr.training.loop import train
-from esr.training.losses import charbonnier
+from esr.training.losses import charbonnier, l2
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Forward, Plan
 
@@ -31,7 +31,7 @@ def plan(deterministic: bool = True, **own: Any) -> Plan:
         iterations=24,
         rate=lambda iteration: 1e-3 / (1 + iteration),
         clip_gradients=1.0,
-        objective=Objective(charbonnier, 255.0, engine),
+        objectives=[(0, Objective(charbonnier, 255.0, engine))],
         data=replace(PLAN.data, batches=random_batches(device, count=4, side=24)),
         engine=engine,
     )
@@ -64,9 +64,18 @@ def test_a_teacher_is_recorded_too(tmp_path: Path) -> None:
         taught = plan(teacher_precision="bf16", **own)
         teacher = Teacher.of(SlimRLFN(blocks=1), 255.0, 1.0, taught.engine)
         goal = Objective(charbonnier, 255.0, taught.engine, teacher)
-        return trained(replace(taught, objective=goal), tmp_path / folder)
+        return trained(replace(taught, objectives=[(0, goal)]), tmp_path / folder)
 
     assert distilled("recorded", graph=True) == distilled("eager")
+
+
+def test_a_loss_that_changes_is_recorded_anew(tmp_path: Path) -> None:
+    def changing(folder: str, **own: Any) -> tuple[bytes, list[Point]]:
+        before = plan(**own)
+        after = Objective(l2, 255.0, before.engine)
+        return trained(replace(before, objectives=[*before.objectives, (12, after)]), tmp_path / folder)
+
+    assert changing("recorded", graph=True) == changing("eager")
 
 
 @pytest.mark.parametrize(
@@ -84,4 +93,4 @@ def test_a_step_that_cannot_be_recorded_says_so(tmp_path: Path) -> None:
         return loss * 2 if loss.item() > 1 else loss
 
     with pytest.raises(EsrError, match=r"cannot be recorded .* set engine.cuda.graph to false"):
-        trained(replace(plan(graph=True), objective=reads_back), tmp_path)
+        trained(replace(plan(graph=True), objectives=[(0, reads_back)]), tmp_path)
