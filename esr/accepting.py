@@ -1,7 +1,8 @@
-"""Accept an edit of the code that changes no result, so that a docstring does not cost a week of training.
+"""Accept an edit of the code that changes no result, so that a renamed variable does not cost a week of training.
 
-Both drivers take any edited source file for a reason to run again, and they are right. A person who knows better says
-so by name and with a reason; it is recorded in a file that is committed with the edit.
+Comments and docstrings cost nothing, but both drivers take any other edit of what a stage uses for a reason to run it
+again, and they are right. A person who knows better says so by name and with a reason; it is recorded in a file that is
+committed with the edit.
 """
 
 import json
@@ -9,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from esr.code_digests import sources_of
 from esr.errors import EsrError
 from esr.evidence import Evidence
 from esr.files import write_text
@@ -50,12 +52,13 @@ def _accept(node: Node, evidence: Evidence, reason: str) -> bool:
     now = {path: md5 for path, md5 in evidence.inputs(node).items() if md5 is not None}
     if receipt is None or now == receipt.deps:
         return False
-    edited = sorted(path for path in now if now[path] != receipt.deps.get(path))
+    sources = sources_of(now)
+    edited = sorted(path for path in {**receipt.sources, **sources} if sources.get(path) != receipt.sources.get(path))
     who = subprocess.run(["git", "config", "user.email"], capture_output=True, text=True, check=False).stdout.strip()
     line = {
         "stage": node.name,
         "scale": node.scale,
-        "files": {path: {"from": receipt.deps.get(path), "to": now[path]} for path in edited},
+        "files": {path: {"from": receipt.sources.get(path), "to": sources.get(path)} for path in edited},
         "who": who or "unknown",
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "reason": reason,

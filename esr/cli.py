@@ -50,6 +50,14 @@ _stage("benchmark", "Measure complexity, quality and run time.")
 
 
 @app.command(rich_help_panel=STAGES)
+def code() -> None:
+    """Write what the stages depend on of the code: digests that comments do not change."""
+    from esr.code_digests import write_code_digests
+
+    write_code_digests()
+
+
+@app.command(rich_help_panel=STAGES)
 def report() -> None:
     """Write the leaderboard: CSV, Markdown and a page."""
     from esr.running import run_stage

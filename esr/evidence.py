@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from esr.code_digests import is_code, write_code_digests
 from esr.digests import Digests
 from esr.errors import EsrError
 from esr.graph import Graph, Node
@@ -23,6 +24,7 @@ class Evidence:
     """One look at the files of a graph and at what is recorded of them; every file is read once."""
 
     def __init__(self, graph: Graph) -> None:
+        write_code_digests()
         self.graph = graph
         self.digests = Digests()
 
@@ -32,12 +34,12 @@ class Evidence:
         return receipt is not None and self._proves(node, receipt)
 
     def same_but_code(self, node: Node) -> bool:
-        """Whether nothing but source files has changed since the stage ran: same parameters, data and outputs."""
+        """Whether nothing but code has changed since the stage ran: same parameters, data and outputs."""
         receipt = read_receipt(node)
         if receipt is None or not _same_claim(node, receipt):
             return False
-        recorded = {path: md5 for path, md5 in receipt.deps.items() if not _is_code(path)}
-        present = {path: md5 for path, md5 in self.inputs(node).items() if not _is_code(path)}
+        recorded = {path: md5 for path, md5 in receipt.deps.items() if not is_code(path)}
+        present = {path: md5 for path, md5 in self.inputs(node).items() if not is_code(path)}
         return recorded == present and receipt.outs == self.outputs(node)
 
     def spoilt(self, node: Node) -> list[str]:
@@ -119,10 +121,6 @@ class Evidence:
 
 def _same_claim(node: Node, record: Receipt) -> bool:
     return record.command == node.command and record.params == dict(node.params)
-
-
-def _is_code(path: str) -> bool:
-    return path.endswith((".py", ".jinja"))
 
 
 def _from_lock(stage: Any) -> Receipt | None:

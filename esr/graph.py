@@ -4,6 +4,9 @@ dvc.yaml declares every stage once. DVC reads it by itself; Snakemake's rules, t
 ``esr sync`` read it through this module. Only the templating that our dvc.yaml uses is understood:
 ``foreach: ${table}``, ``${key}``, ``${item.column}`` and ``${top.level.value}``. A test holds the
 result against DVC's own resolution.
+
+The stage ``code`` is DVC's alone: it writes what all others see of the sources, which for everybody else
+:mod:`esr.code_digests` does before it looks.
 """
 
 import re
@@ -19,6 +22,7 @@ from esr.yaml_file import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 GRAPH_FILE = Path("dvc.yaml")
+CODE_STAGE = "code"
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,12 @@ class Node:
 
 
 class Graph:
-    """All stages of dvc.yaml at the scale that params.yaml names."""
+    """All stages of dvc.yaml at the scale that params.yaml names, but for ``code``."""
 
     def __init__(self, params: dict[str, Any], stages: dict[str, Any]) -> None:
         self.params = params
         self.scale: str = params.get("scale", "")
-        self.templates = stages
+        self.templates = {kind: template for kind, template in stages.items() if kind != CODE_STAGE}
 
     @cached_property
     def nodes(self) -> dict[str, Node]:

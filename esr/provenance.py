@@ -7,7 +7,7 @@ from typing import Any
 
 from esr.files import hash_of
 from esr.graph import Graph, Node
-from esr.recipes.references import TABLES
+from esr.recipes.kinds import OF_ENTRIES
 from esr.tracking.journal import Head
 
 
@@ -42,7 +42,7 @@ def _rows_of(graph: Graph, entry: str) -> dict[str, Any]:
     """The rows that belong to an entry; for "data" the tables of the sources and sets."""
     if entry == "data":
         return {table: graph.params[table] for table in ("download", "crop", "join") if table in graph.params}
-    tables = {table: graph.params.get(table, {}) for table in TABLES}
+    tables = {table: graph.params.get(table, {}) for table in OF_ENTRIES}
     return {
         table: own
         for table, all_rows in tables.items()

@@ -10,13 +10,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from esr.code_digests import sources_of
 from esr.errors import EsrError
 from esr.files import hash_of, read_json, write_json
 from esr.graph import Node
 
 
 class Receipt(BaseModel):
-    """What a stage made: its command and parameters, and the md5 of every input and output by path."""
+    """What a stage made: its command and parameters, and the md5 of every input and output by path.
+
+    ``sources`` are the source files that the inputs below runs/.code stand for, each with its digest.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,6 +28,7 @@ class Receipt(BaseModel):
     params: dict[str, Any]
     deps: dict[str, str]
     outs: dict[str, str]
+    sources: dict[str, str] = {}
 
     @property
     def identity(self) -> str:
@@ -51,5 +56,7 @@ def read_receipt(node: Node) -> Receipt | None:
 
 def write_receipt(node: Node, deps: Mapping[str, str], outs: Mapping[str, str]) -> None:
     """Record what the stage made of ``deps``; both map a path to its md5."""
-    receipt = Receipt(command=node.command, params=dict(node.params), deps=dict(deps), outs=dict(outs))
+    receipt = Receipt(
+        command=node.command, params=dict(node.params), deps=dict(deps), outs=dict(outs), sources=sources_of(deps)
+    )
     write_json(receipt_path(node), receipt.model_dump())

@@ -14,7 +14,7 @@ from esr import dvc_record
 from esr.errors import EsrError
 from esr.evidence import LOCK_FILE, Evidence
 from esr.files import hash_of, read_json, write_json
-from esr.graph import GRAPH_FILE, PARAMS_FILE, Graph, Node, read_graph
+from esr.graph import CODE_STAGE, GRAPH_FILE, PARAMS_FILE, Graph, Node, read_graph
 from esr.receipts import read_receipt, receipt_path, write_receipt
 from esr.recipes.read import check
 from esr.refusing import refuse_folders
@@ -80,7 +80,9 @@ def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
 def _settle(graph: Graph, repo: "Repo") -> set[str]:
     """Bring receipts and DVC's record together; gives the stages that neither proves to be current."""
     evidence = Evidence(graph)
-    stale = dvc_record.changed(repo)
+    changed = dvc_record.changed(repo)
+    dvc_record.record(repo, sorted(changed & {CODE_STAGE}))  # written anew when the evidence was looked at
+    stale = changed - {CODE_STAGE}
     proven = {name for name, node in graph.nodes.items() if evidence.holds(node)}
     dvc_record.record(repo, sorted(proven & (stale | dvc_record.uncached(repo))))
     believed = {name for name in graph.nodes.keys() - stale - proven if not evidence.contradicts(graph.nodes[name])}

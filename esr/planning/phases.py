@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from esr.errors import EsrError
 from esr.graph import Graph, Node, read_graph
 from esr.planning.sets import images_of
+from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
 from esr.recipes.rows import Argument, Distill, Finetune, FreshPhase, Import, Optimisation, Phase, Prune
-from esr.recipes.scale import Role, Scale, Schedule, paper_iterations, shrink_phase, shrink_round, thin_teacher
+from esr.recipes.scale import Scale, Schedule, paper_iterations, shrink_phase, shrink_round, thin_teacher
 from esr.recipes.telling import short, some
-
-ROLES: Mapping[str, Role] = {"teacher": "teacher", "distill": "first", "train": "first", "finetune": "later"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def training_stage(params: Params, node: Node, scale: Scale) -> TrainingStage | 
     return TrainingStage(
         node=node,
         row=row,
-        schedule=shrink_phase(row, ROLES[node.kind], scale.training, images_of(params, row.data, scale) or 1),
+        schedule=shrink_phase(row, PHASES[node.kind], scale.training, images_of(params, row.data, scale) or 1),
         rounds=1,
         paper_iterations=paper_iterations(row, images or 1) if known else None,
         network=built(params, f"{node.kind}/{node.key}", scale),

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from esr.recipes.references import TABLES
+from esr.recipes.kinds import OF_ENTRIES
 from esr.recipes.rows import Prune, StageRow
 from esr.recipes.telling import short
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from esr.recipes.read import Params
 
 PROJECT = Path(__file__).resolve().parents[2]
+NETWORKS = ("esr/networks", "networks")
+"""Folders of network files: esr's own, and the project's. dvc.yaml names them."""
 FILES = ("network", "teacher_network", "baseline")
 
 
@@ -86,11 +88,13 @@ def _bound(node: ast.AST) -> Iterator[str]:
 
 
 def misplaced_networks(params: Params) -> Iterator[str]:
-    """Complaints about paths that drivers and imports might read differently, or that lie outside of the project."""
+    """Complaints about paths that drivers and imports might read differently, or whose edits no driver would see."""
     for place, file, _ in _files(params):
         path = PurePosixPath(file)
         if path.is_absolute() or ".." in path.parts or str(path) != file:
-            yield f"{place}: {short(file)}: write the path from the project's folder, without .., as mine/net.py"
+            yield f"{place}: {short(file)}: write the path from the project's folder, without .., as networks/mine.py"
+        elif not any(path.is_relative_to(folder) for folder in NETWORKS):
+            yield f"{place}: {short(file)}: the drivers watch {' and '.join(NETWORKS)} for edits; put the file there"
 
 
 def wrong_networks(params: Params) -> Iterator[str]:
@@ -106,7 +110,7 @@ def wrong_networks(params: Params) -> Iterator[str]:
 
 def _files(params: Params) -> Iterator[tuple[str, str, StageRow]]:
     """Each network file that a row names: its place, its path, the row."""
-    for kind in TABLES:
+    for kind in OF_ENTRIES:
         for key, row in params.table(kind).items():
             for column in FILES:
                 if hasattr(row, column):

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from esr.recipes.kinds import DEPLOYED, HAND_ON_WEIGHTS, KINDS, OF_ENTRIES
 from esr.recipes.rows import Benchmark, Distill, StageRow
 from esr.recipes.telling import missing
 
 if TYPE_CHECKING:
     from esr.recipes.read import Params
 
-HAND_ON_WEIGHTS = ("import", "teacher", "distill", "train", "finetune", "prune", "fuse")
-TABLES = (*HAND_ON_WEIGHTS, "benchmark")
-DEPLOYED = ("fuse", "prune", "import")
-"""Whose weights are in deploy form: what is benchmarked."""
-TARGETS = ("all", "download", "crop", "join", *TABLES, "report")
+TARGETS = ("all", *KINDS)
 """Of `snakemake`, beside the entries and the rows of `benchmark`."""
 
 
@@ -32,7 +29,7 @@ def wrong_references(params: Params) -> Iterator[str]:
             if key in TARGETS:
                 yield f"{table}.{key}: `snakemake {key}` means something else already; rename the row"
     yield from _wrong_sets(params)
-    stages = {f"{kind}/{key}": row for kind in TABLES for key, row in params.table(kind).items()}
+    stages = {f"{kind}/{key}": row for kind in OF_ENTRIES for key, row in params.table(kind).items()}
     for reference, row in stages.items():
         yield from _wrong_in_stage(reference.replace("/", "."), row, params, stages)
 
@@ -73,7 +70,7 @@ def _wrong_origin(
 ) -> Iterator[str]:
     """What is wrong with a reference to weights, and with the network that a row gives to them."""
     kind = reference.split("/")[0]
-    if kind in TABLES and kind not in kinds:
+    if kind in OF_ENTRIES and kind not in kinds:
         told = "is not in deploy form" if kind in HAND_ON_WEIGHTS else "hands on no weights"
         yield f"{place}: {reference} {told}; name a row of {', '.join(kinds)}"
     elif reference not in stages:

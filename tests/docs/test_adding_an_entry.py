@@ -43,7 +43,7 @@ def test_the_page_s_commands_run_it_through_the_graph(followed: tuple[Project, l
     project, commands = followed
     assert commands[-1] == "snakemake --cores all tinynet"
     said = {command: project.well(*command.removeprefix("python -m ").split()) for command in commands}
-    assert "1 passed" in said["python -m pytest -q mine"]
+    assert "1 passed" in said["python -m pytest -q networks"]
     assert "200,000 it" in said["python -m esr recipe tinynet"]
     assert "train tinynet-1" in said["python -m esr plan --entry tinynet"]
     metrics = json.loads((project.folder / "runs/demo/benchmark/tinynet/metrics.json").read_text())
@@ -58,8 +58,9 @@ def test_an_edit_of_the_network_runs_its_own_stages_again_and_no_others(followed
     project.well("dvc", "repro", "benchmark@tinynet")
     status = json.loads(project.run("dvc", "status", "--json", "benchmark@tinynet", "train@tinynet-1").stdout)
     assert status == {}
-    with (project.folder / "mine/tinynet.py").open("a") as file:
-        file.write("# edited\n")
+    with (project.folder / "networks/tinynet.py").open("a") as file:
+        file.write("EDITED = 1\n")
+    project.well("esr", "code")
     changed = set(json.loads(project.run("dvc", "status", "--json").stdout))
     assert {name for name in changed if "tinynet" in name} == {"train@tinynet-1", "fuse@tinynet", "benchmark@tinynet"}
     assert "download@div2k" not in changed

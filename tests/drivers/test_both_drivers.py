@@ -68,27 +68,51 @@ def test_one_edited_row_reruns_itself_and_its_followers_in_both(working: Project
     assert working.weights() == other.weights()
 
 
+def append(project: Project, file: str, text: str) -> None:
+    with (project.folder / file).open("a") as source:
+        source.write(text)
+
+
+def test_an_edited_comment_runs_nothing_in_either_driver(working: Project) -> None:
+    """In code that everything uses, and in a network; DVC looks at the sources once more and finds nothing new."""
+    for file in ("esr/errors.py", "esr/networks/rlfn.py"):
+        append(working, file, '\n# a better comment\n"""And a text that nobody reads."""\n')
+    other = working.copy(working.folder.parent / "by-dvc")
+    assert listed(working) == set()
+    assert reproduced(other) == {"code"}
+    assert stale(other) == set()
+    working.well("esr", "sync")
+    assert stale(working) == set()
+
+
 def test_an_edit_of_the_pruning_code_does_not_train_again(working: Project) -> None:
-    with (working.folder / "esr/compression/prune.py").open("a") as file:
-        file.write("# edited\n")
+    append(working, "esr/compression/prune.py", "EDITED = 1\n")
+    assert stale(working) == {"code"}  # DVC sees more only when this has run
     assert listed(working) == {"prune@slimrlfn-pruned", "fuse@slimrlfn-pruned", "benchmark@slimrlfn-pruned", "report"}
-    assert stale(working) == {"prune@slimrlfn-pruned"}
+    assert stale(working) == {"code", "prune@slimrlfn-pruned"}
+
+
+def test_an_edited_network_runs_its_own_stages_again_and_no_others(working: Project) -> None:
+    append(working, "esr/networks/slimrlfn.py", "EDITED = 1\n")
+    assert {name for name in listed(working) if "rlfn-" in name and "slim" not in name} == set()
+    assert {"distill@slimrlfn-distill", "prune@slimrlfn-pruned", "benchmark@slimrlfn"} <= listed(working)
+    assert "teacher@slimrlfn-teacher" not in listed(working)
 
 
 def test_an_edit_that_changes_no_result_is_accepted_by_name_and_recorded(working: Project) -> None:
-    with (working.folder / "esr/training/losses.py").open("a") as file:
-        file.write("# a better comment\n")
+    append(working, "esr/training/losses.py", "HALF = 0.5\n")
+    working.well("esr", "code")
     assert "teacher@slimrlfn-teacher" in stale(working)
     weights = working.weights()
     assert working.run("esr", "accept").returncode == 2  # a reason is asked for
-    working.well("esr", "accept", "--because", "only a comment")
+    working.well("esr", "accept", "--because", "a constant that nobody uses")
     assert stale(working) == set()
     assert listed(working) == set()
     assert working.weights() == weights
     record = [json.loads(line) for line in (working.folder / "accepted.jsonl").read_text().splitlines()]
     assert {"teacher@slimrlfn-teacher", "prune@slimrlfn-pruned"} <= {line["stage"] for line in record}
     assert all(list(line["files"]) == ["esr/training/losses.py"] for line in record)
-    assert all(line["reason"] == "only a comment" for line in record)
+    assert all(line["reason"] == "a constant that nobody uses" for line in record)
     working.edit(lambda params: params["train"]["rlfn-1"].update(seed=3))
     done = working.run("esr", "accept", "train@rlfn-1", "--because", "no")
     assert done.returncode == 2 and "more than code has changed" in done.stderr

@@ -243,13 +243,13 @@ def test_ctrl_c_saves_a_stage_and_says_how_to_go_on(working: Project, start: Sta
 
 
 def test_a_network_file_that_ends_the_process_is_a_failure(working: Project) -> None:
-    file = working.folder / "leaves.py"
+    file = working.folder / "networks/leaves.py"
     file.write_text((working.folder / "esr/networks/rlfn.py").read_text() + "\n\nraise SystemExit(0)\n")
 
     def use(params: dict) -> None:
         for table, key in (("train", "rlfn-1"), ("finetune", "rlfn-2"), ("finetune", "rlfn-3"), ("fuse", "rlfn")):
-            params[table][key]["network"] = "leaves.py"
-        params["benchmark"]["rlfn"]["network"] = "leaves.py"
+            params[table][key]["network"] = "networks/leaves.py"
+        params["benchmark"]["rlfn"]["network"] = "networks/leaves.py"
 
     working.edit(use)
     done = working.run("esr", "train", "rlfn-1")

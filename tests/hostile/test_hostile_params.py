@@ -267,8 +267,8 @@ def test_where_there_are_many_names_the_closest_are_told() -> None:
         ),
         ("finetune.rlfn-2.from", "benchmark/rlfn", "hands on no weights"),
         ("distill.slimrlfn-distill.teacher", "benchmark/rlfn", "hands on no weights"),
-        ("benchmark.rlfn.from", "benchmark/edrn", "hands on no weights; name a row of fuse, prune, import"),
-        ("benchmark.rlfn.from", "finetune/rlfn-3", "is not in deploy form; name a row of fuse, prune, import"),
+        ("benchmark.rlfn.from", "benchmark/edrn", "hands on no weights; name a row of import, prune, fuse"),
+        ("benchmark.rlfn.from", "finetune/rlfn-3", "is not in deploy form; name a row of import, prune, fuse"),
         ("benchmark.rlfn.from", "crop/div2k", "names nothing"),
         ("prune.slimrlfn-pruned.from", "report/x", "names nothing"),
     ],
@@ -305,7 +305,16 @@ def test_a_teacher_may_be_any_stage_that_hands_on_weights(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/net.py", "../net.py", "mine/../../net.py", "./net.py", "mine//net.py", "a\n.py"]
+    "path",
+    [
+        "/etc/net.py",
+        "../net.py",
+        "networks/../../net.py",
+        "./networks/net.py",
+        "networks//net.py",
+        "networks/a\n.py",
+        "net.py",
+    ],
 )
 @pytest.mark.parametrize("place", ["train.rlfn-1.network", "benchmark.rlfn.baseline"])
 def test_a_network_file_lies_in_the_project(place: str, path: str) -> None:
@@ -331,25 +340,26 @@ def test_a_file_that_holds_no_network(
     column: str, content: str | bytes | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("networks").mkdir()
     if content is not None:
-        Path("net.py").write_bytes(content if isinstance(content, bytes) else content.encode())
+        Path("networks/net.py").write_bytes(content if isinstance(content, bytes) else content.encode())
 
     def change(params: dict[str, Any]) -> None:
         params["import"]["rlfn"] = dict(IMPORTED)
         params["benchmark"]["rlfn"]["from"] = "import/rlfn"
-        params["benchmark"]["rlfn"][column] = "net.py"
+        params["benchmark"]["rlfn"][column] = "networks/net.py"
         params["import"]["rlfn"]["network"] = params["benchmark"]["rlfn"]["network"]
 
     message = refusal(change)
-    assert message.startswith(f"{'import' if column == 'network' else 'benchmark'}.rlfn.{column}: net.py: {told}"), (
-        message
-    )
+    assert message.startswith(
+        f"{'import' if column == 'network' else 'benchmark'}.rlfn.{column}: networks/net.py: {told}"
+    ), message
 
 
 def test_a_folder_in_the_place_of_a_network_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("net.py").mkdir()
-    assert "benchmark.rlfn.baseline: net.py" in refusal(at("benchmark.rlfn.baseline", "net.py"))
+    Path("networks/net.py").mkdir(parents=True)
+    assert "benchmark.rlfn.baseline: networks/net.py" in refusal(at("benchmark.rlfn.baseline", "networks/net.py"))
 
 
 PRUNABLE = "    def prunable(self): ..."
@@ -380,16 +390,17 @@ def test_a_network_that_cannot_be_pruned(
 ) -> None:
     """``prunable()`` and ``widths`` are what pruning asks of a class (docs/networks.md)."""
     monkeypatch.chdir(tmp_path)
-    Path("net.py").write_text(source)
+    Path("networks").mkdir()
+    Path("networks/net.py").write_text(source)
 
     def change(params: dict[str, Any]) -> None:
-        params["import"]["rlfn"] = {**IMPORTED, "network": "net.py"}
-        params["prune"]["slimrlfn-pruned"].update(network="net.py", **{"from": "import/rlfn"})
-        params["fuse"]["slimrlfn-pruned"]["network"] = "net.py"
-        params["benchmark"]["slimrlfn-pruned"]["network"] = "net.py"
+        params["import"]["rlfn"] = {**IMPORTED, "network": "networks/net.py"}
+        params["prune"]["slimrlfn-pruned"].update(network="networks/net.py", **{"from": "import/rlfn"})
+        params["fuse"]["slimrlfn-pruned"]["network"] = "networks/net.py"
+        params["benchmark"]["slimrlfn-pruned"]["network"] = "networks/net.py"
 
     if refused:
-        assert refusal(change).startswith("prune.slimrlfn-pruned.network: net.py cannot be pruned")
+        assert refusal(change).startswith("prune.slimrlfn-pruned.network: networks/net.py cannot be pruned")
     else:
         accepted(change)
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from esr.cli import app
 from esr.graph import read_yaml
 from esr.planning.guesses import read_guesses
-from esr.planning.phases import ROLES
+from esr.recipes.kinds import PHASES as ROLES
 from esr.recipes.read import check
 from esr.recipes.rows import Optimisation, Phase, Prune
 from esr.recipes.scale import shrink_phase

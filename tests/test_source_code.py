@@ -1,0 +1,116 @@
+"""What counts as a change of the code, and what a stage's code is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from esr.recipes.kinds import KINDS
+from esr.source_code import Sources
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = '''
+"""A module."""
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    import fractions
+
+class Row(Model):
+    """A row."""
+    patch: int = Field(4, ge=4, description="side of a patch")
+
+def double(x: float) -> float:
+    """Twice x."""
+    y: float = 2 * x  # twice
+    return y
+'''
+
+
+def digest(folder: Path, code: str) -> str:
+    (folder / "a.py").write_text(code)
+    return Sources(folder).closure("a.py")["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # twice", "  # two times"),
+        ('"""A module."""', '"""The module, better told."""'),
+        ('"""A row."""', ""),
+        ('    """Twice x."""\n', ""),
+        ("x: float) -> float", "x)"),
+        ("y: float = 2 * x", "y = (\n        2\n        * x\n    )"),
+        ("import fractions", "import decimal"),
+        ("side of a patch", "side, in pixels"),
+        ("\n\ndef", "\n\n\n\n\ndef"),
+    ],
+)
+def test_an_edit_that_does_nothing_does_not_count(tmp_path: Path, old: str, new: str) -> None:
+    assert CODE.count(old) == 1
+    assert digest(tmp_path, CODE.replace(old, new)) == digest(tmp_path, CODE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("2 * x", "3 * x"),
+        ("patch: int", "patch: float"),
+        ("Field(4", "Field(8"),
+        ("ge=4", "gt=4"),
+        ("class Row(Model)", "class Row(Other)"),
+        ("def double", "def triple"),
+        ("return y", "return -y"),
+        ("(x: float)", "(x: float = 1.0)"),
+        ("def double", "@cache\ndef double"),
+        ('    """Twice x."""\n', '    raise ValueError("Twice x.")\n'),
+    ],
+)
+def test_an_edit_that_does_something_counts(tmp_path: Path, old: str, new: str) -> None:
+    assert old in CODE
+    assert digest(tmp_path, CODE.replace(old, new)) != digest(tmp_path, CODE)
+
+
+def test_a_closure_holds_what_is_imported_anywhere_and_nothing_else(tmp_path: Path) -> None:
+    files = {
+        "p/__init__.py": "",
+        "p/start.py": "from p import by_name\nfrom p.sub.deep import thing\ndef f():\n    import p.lazy\n",
+        "p/by_name.py": "from . import beside\n",
+        "p/beside.py": "from .sub import deep\nimport os, numpy\n",
+        "p/sub/__init__.py": "import p.of_the_package\n",
+        "p/sub/deep.py": "thing = 1\n",
+        "p/of_the_package.py": "",
+        "p/lazy.py": "import p.start\n",
+        "p/for_types.py": "",
+        "p/unused.py": "import p.start\n",
+    }
+    files["p/sub/deep.py"] += "import typing\nif typing.TYPE_CHECKING:\n    import p.for_types\n"
+    for name, code in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(code)
+    assert set(Sources(tmp_path).closure("p/start.py")) == set(files) - {"p/for_types.py", "p/unused.py"}
+
+
+def test_what_is_no_python_counts_by_its_bytes(tmp_path: Path) -> None:
+    assert digest(tmp_path, "def f(:  # a") != digest(tmp_path, "def f(:  # b")
+
+
+@pytest.mark.parametrize("file", sorted({kind.code for kind in KINDS.values()}))
+def test_a_kind_s_code_holds_every_module_that_python_imports_for_it(file: str) -> None:
+    """Python itself is asked which modules of esr there are when the kind's module has been imported."""
+    listing = "print(*(getattr(m, '__file__', None) or '' for m in sys.modules.values()), sep='\\n')"
+    code = f"import sys, {file.removesuffix('.py').replace('/', '.')}; {listing}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    imported = {str(Path(f).relative_to(ROOT)) for f in done.stdout.split() if f.startswith(f"{ROOT}/esr/")}
+    closure = set(Sources(ROOT).closure(file))
+    assert file in imported
+    assert imported - closure == set()
+
+
+def test_no_kind_s_code_is_larger_than_what_it_does() -> None:
+    closures = {name: set(Sources(ROOT).closure(kind.code)) for name, kind in KINDS.items()}
+    assert "esr/data/bicubic.py" in closures["crop"]  # which makes LR images
+    assert "esr/data/bicubic.py" not in closures["download"]
+    assert "esr/compression/prune.py" in closures["prune"]
+    assert not any("compression" in file or "evaluation/runtime" in file for file in closures["train"])
+    assert not any("training" in file for name in ("download", "crop", "join", "benchmark") for file in closures[name])
