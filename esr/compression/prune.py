@@ -20,9 +20,11 @@ from esr.recipes.engine import EngineSettings
 from esr.recipes.rows import Prune
 from esr.recipes.scale import TrainingRule, shrink_round
 from esr.training.checkpoints import Checkpoints
+from esr.training.generators import seed_of_stage
 from esr.training.loop import train
-from esr.training.plan import Plan
-from esr.training.stage import data_of, objectives_of, start_engine
+from esr.training.plan import Data, Plan
+from esr.training.stage import batches_of, objectives_of, start_engine
+from esr.training.validation import Validation
 from esr.weights import WeightsInfo, build_network, load_network, load_strictly, save_weights
 
 if TYPE_CHECKING:
@@ -67,9 +69,13 @@ def prune(
         clip_gradients=row.clip_gradients,
         ema_decay=None,
         objectives=objectives_of(row, schedule, info.data_range, engine),
-        data=data_of(row, schedule, training_set, validation_set, info.data_range, engine),
+        data=Data(
+            batches_of(row, node, schedule, training_set, engine),
+            Validation(validation_set, info.data_range),
+            schedule.validate_every,
+        ),
         engine=engine,
-        seed=row.seed,
+        seed=seed_of_stage(row.seed, node.kind, node.key),
     )
     unpruned = plan.data.validate(network).psnr
     rounds = [Round(0, sum(widths_of(network, layers)), count_parameters(network), unpruned, 0.0, kept=True)]

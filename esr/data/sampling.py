@@ -1,7 +1,7 @@
 """Which image, which crop, which flips: drawn from (seed, number of the sample) and nothing else.
 
 Philox (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) turns a key and a counter into
-random bits directly, without a state that would have to be carried along: the key is the seed, the counter is
+random bits directly, without a state that would have to be carried along: the key is the phase's seed, the counter is
 the sample's number. So sample 1,000,000 is the same whether a run reached it in one go, in three, with four
 workers or on eight devices. Only raw bits are used, which NumPy keeps the same from version to version.
 """

@@ -146,7 +146,9 @@ class Optimisation(StageRow):
     rotations: bool = Field(
         True, description="turn half of the patches by 90 degrees; with both flips, all eight symmetries of a square"
     )
-    seed: int = Field(0, ge=0, le=2**64 - 1, description="of crops, flips and first weights")
+    seed: int = Field(
+        0, ge=0, le=2**64 - 1, description="of first weights, and with the row's name of order, crops and flips"
+    )
 
 
 class Change(Row):

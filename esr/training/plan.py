@@ -68,7 +68,7 @@ class Plan:
         data: batches and validation.
         engine: device, precision and kernels.
         ranks: this process and the others that share every batch.
-        seed: of what the network draws in a step, as dropout does.
+        seed: the stage's, of what the network draws in a step, as dropout does.
         before: iterations of the stage that came before: those of earlier pruning rounds.
     """
 

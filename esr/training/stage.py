@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from esr.recipes.scale import Role, Schedule, TrainingRule, shrink_phase, thin_t
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import write_curve
 from esr.training.engine import Engine
+from esr.training.generators import seed_of_stage
 from esr.training.helping import OnlyRead, Silence, helping
 from esr.training.loop import train
 from esr.training.losses import loss_of
@@ -76,10 +78,14 @@ def _plan(row: Phase, rule: TrainingRule, engine: Engine, node: Node, data_range
         clip_gradients=row.clip_gradients,
         ema_decay=row.ema_decay,
         objectives=objectives_of(row, schedule, data_range, engine, _teacher(row, node, engine)),
-        data=data_of(row, schedule, training_set, validation_set, data_range, engine, ranks),
+        data=Data(
+            batches_of(row, node, schedule, training_set, engine, ranks),
+            Validation(validation_set, data_range),
+            schedule.validate_every,
+        ),
         engine=engine,
         ranks=ranks,
-        seed=row.seed,
+        seed=seed_of_stage(row.seed, node.kind, node.key),
     )
 
 
@@ -138,23 +144,23 @@ def _teacher(row: Phase, node: Node, engine: Engine) -> Teacher | None:
     return Teacher.of(network, info.data_range, row.teacher_weight, engine)
 
 
-def data_of(
+def batches_of(
     row: Optimisation,
+    node: Node,
     schedule: Schedule,
     training_set: PackedSet,
-    validation_set: PackedSet,
-    data_range: float,
     engine: Engine,
     ranks: Ranks = ALONE,
-) -> Data:
-    """Batches of a training set, of each the rank's share, and the PSNR on a validation set."""
+) -> Callable[[int, int], Batches]:
+    """The stage's own stream of batches, of each the rank's share: (first iteration, end) -> batches."""
+    seed = seed_of_stage(row.seed, node.kind, node.key)
 
     def batches(first: int, end: int) -> Batches:
         return Batches(
             training_set,
             patch=schedule.patch,
             batch=schedule.batch,
-            seed=row.seed,
+            seed=seed,
             horizontal_flips=row.horizontal_flips,
             vertical_flips=row.vertical_flips,
             rotations=row.rotations,
@@ -166,7 +172,7 @@ def data_of(
             data_range=1.0,
         )
 
-    return Data(batches, Validation(validation_set, data_range), schedule.validate_every)
+    return batches
 
 
 if __name__ == "__main__":

@@ -1,0 +1,157 @@
+"""Each phase of an entry sees the images in an order of its own, with corners and flips of its own."""
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from packed_sets import coded_set
+from small_training import Quiet
+
+from esr.compression import prune
+from esr.data.store import open_set
+from esr.graph import Graph, Node, read_yaml
+from esr.planning.phases import built
+from esr.recipes.read import Params, check
+from esr.recipes.rows import Prune
+from esr.recipes.scale import Schedule, Shrunk, ShrunkPatch, TrainingRule
+from esr.training import stage as training
+from esr.training.generators import seed_of_stage, seed_of_step
+from esr.training.plan import Plan
+from esr.training.ranks import Ranks
+from esr.training.stage import batches_of, start_engine
+from esr.weights import WeightsInfo, build_network, data_range_of, save_weights
+
+ROOT = Path(__file__).resolve().parents[2]
+RAW = {**read_yaml(ROOT / "params.yaml"), "scale": "demo"}
+GRAPH = Graph(RAW, read_yaml(ROOT / "dvc.yaml")["stages"])
+KINDS = ("teacher", "distill", "train", "finetune", "prune")
+IMAGES, SIDE, PATCH, BATCH = 6, 128, 64, 8
+SETS = Path("data/demo/sets")
+
+
+class Drawn(NamedTuple):
+    """What samples are, one after the other."""
+
+    images: list[int]
+    corners: list[tuple[int, int]]
+    flips: list[tuple[bool, bool, bool]]
+
+
+class _Begun(Exception):
+    """Ends a stage where it would begin to train."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a packed set of coded images."""
+    return coded_set(tmp_path_factory.mktemp("coded"), [(SIDE, SIDE)] * IMAGES).manifest.parent
+
+
+@pytest.fixture
+def project(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    """A folder in which every set is the coded one, and the shipped rows, with patches and batches of one size."""
+    monkeypatch.chdir(tmp_path)
+    params = check(RAW)
+    SETS.mkdir(parents=True)
+    for name in [*params.crop, *params.join]:
+        (SETS / name).symlink_to(packed)
+    return params
+
+
+def rule_of(params: Params) -> TrainingRule:
+    """The demo's rule with patches of 64 and batches of 8 whatever the row says, so that corners can be compared."""
+    same = {"patch": ShrunkPatch(divide=1e9, at_least=PATCH), "batch": Shrunk(divide=1e9, at_least=BATCH)}
+    return params.rule.training.model_copy(update=same)
+
+
+def begun(params: Params, node: Node, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """The plan with which the stage begins to train; what it starts from has random weights."""
+
+    def caught(network: object, plan: Plan, *rest: object) -> None:
+        raise _Begun(plan)
+
+    row, rule = params.row(node.kind, node.key), rule_of(params)
+    for reference in (getattr(row, "from_", None), getattr(row, "teacher", None)):
+        if reference is not None:
+            network = built(params, reference, params.rule)
+            made = build_network(network.file, dict(network.arguments), network.deploy)
+            info = WeightsInfo(network.file, dict(network.arguments), network.deploy, data_range_of(made), "made", {})
+            path = node.weights(reference)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_weights(path, made.state_dict(), info)
+    monkeypatch.setattr(training, "train", caught)
+    monkeypatch.setattr(prune, "train", caught)
+    run: Callable[..., None] = prune.prune if isinstance(row, Prune) else training.run_phase
+    with pytest.raises(_Begun) as stopped:
+        run(row, rule, params.engine, node, Path("checkpoints"), Quiet())
+    return stopped.value.plan
+
+
+def drawn(batches: Any) -> Drawn:
+    """What the samples of coded batches are: which image, from where, how flipped and turned."""
+    found = Drawn([], [], [])
+    for lr, _ in batches:
+        for pixels in (lr * 255).round().permute(0, 2, 3, 1).numpy().astype(int):
+            columns, rows = pixels[..., 0], pixels[..., 1]
+            found.images.append(int(pixels[0, 0, 2]))
+            found.corners.append((int(rows.min()), int(columns.min())))
+            turned = columns[0, 0] == columns[0, 1]
+            found.flips.append((bool(turned), columns[0, 0] > columns[-1, -1], rows[0, 0] > rows[-1, -1]))
+    return found
+
+
+def phases(entry: str) -> Iterator[Node]:
+    for node in GRAPH.nodes.values():
+        if node.kind in KINDS and GRAPH.params[node.kind][node.key]["entry"] == entry:
+            yield node
+
+
+@pytest.mark.parametrize("entry", list(RAW["entries"]))
+def test_no_two_phases_of_an_entry_draw_alike(entry: str, project: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty-four samples of each, and the generators of a hundred steps, by what the stages themselves begin with."""
+    plans = {node.name: begun(project, node, monkeypatch) for node in phases(entry)}
+    samples = {name: drawn(plan.data.batches(0, 8)) for name, plan in plans.items()}
+    steps = {name: {seed_of_step(plan.seed, step) for step in range(100)} for name, plan in plans.items()}
+    assert plans
+    for one, other in combinations(plans, 2):
+        for what in Drawn._fields:
+            assert getattr(samples[one], what) != getattr(samples[other], what), (one, other, what)
+        assert steps[one].isdisjoint(steps[other]), (one, other)
+
+
+def test_a_stage_draws_the_same_again_from_any_iteration_and_on_any_number_of_ranks(
+    project: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = GRAPH.find("finetune", "rlfn-2")
+    whole = list(begun(project, node, monkeypatch).data.batches(0, 6))
+    again = list(begun(project, node, monkeypatch).data.batches(2, 6))
+    assert all(torch.equal(hr, other) for (_, hr), (_, other) in zip(whole[2:], again, strict=True))
+
+    row, images, engine = project.finetune["rlfn-2"], open_set(node.set("df2k")), start_engine(project.engine)
+    schedule = Schedule(
+        iterations=6, warmup=0, patch=PATCH, batch=BATCH, learning_rate=1, milestones=[], validate_every=1
+    )
+    shares = [batches_of(row, node, schedule, images, engine, Ranks(rank, 4))(0, 6) for rank in range(4)]
+    for (_, hr), *parts in zip(whole, *shares, strict=True):
+        assert torch.equal(torch.cat([part for _, part in parts]), hr)
+
+
+def test_first_weights_are_of_the_row_s_seed_alone(project: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rows of one network, whatever they are called, start from the same weights."""
+    row, rule = project.train["rlfn-1"], project.rule.training
+    renamed = Node("train", "other", "demo", "", GRAPH.find("train", "rlfn-1").deps, (), {})
+    networks = [training.first_network(row, rule, node)[0] for node in (GRAPH.find("train", "rlfn-1"), renamed)]
+    one, other = (network.state_dict() for network in networks)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_a_stage_draws_by_stays_the_same_from_version_to_version() -> None:
+    """The first 8 bytes that `printf '0 finetune/slimrlfn-640' | sha256sum` gives."""
+    assert seed_of_stage(0, "finetune", "slimrlfn-640") == 0x5AA3B6C6F123DA98
+    assert seed_of_stage(1, "finetune", "slimrlfn-640") != seed_of_stage(0, "finetune", "slimrlfn-640")
