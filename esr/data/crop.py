@@ -49,13 +49,16 @@ def crop(row: Crop, source_manifest: Path, manifest: Path, store: Path) -> None:
 
 
 def _chosen(row: Crop, source: SourceManifest) -> list[Pair]:
-    """The images of the source that the set is made of; says once how many are left out for their size."""
-    smallest = row.smallest_side or 1
-    chosen = [pair for pair in source.images if min(pair.hr.height, pair.hr.width) >= smallest]
-    if len(chosen) < len(source.images):
-        left_out = len(source.images) - len(chosen)
-        _say(f"{source.source}: {left_out} of {len(source.images)} images have a side below {smallest} px: left out")
-    return chosen[: row.first]
+    """The images of the source that the set is made of; says once how many are left out for their size.
+
+    The first images are counted before any is left out: a recipe's "first 10,000 images" are those of the source.
+    """
+    first, smallest = source.images[: row.first], row.smallest_side or 1
+    chosen = [pair for pair in first if min(pair.hr.height, pair.hr.width) >= smallest]
+    if len(chosen) < len(first):
+        left_out = len(first) - len(chosen)
+        _say(f"{source.source}: {left_out} of {len(first)} images have a side below {smallest} px: left out")
+    return chosen
 
 
 def _pack(source: SourceManifest, folder: Path, pairs: Sequence[Pair], store: Path, identity: str) -> list[PackedImage]:

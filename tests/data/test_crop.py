@@ -65,7 +65,14 @@ def test_a_set_may_be_a_part_of_its_source(folder):
     source = source_of(folder)
     assert open_set(packed(source, folder / "first", first=2)).names == ["0000", "0001"]
     assert open_set(packed(source, folder / "large", smallest_side=44)).names == ["0002"]
-    assert open_set(packed(source, folder / "both", smallest_side=40, first=1)).names == ["0000"]
+
+
+def test_the_first_images_are_counted_before_any_is_left_out(tmp_path, capfd):
+    """IFADNet trains on the first 10,000 of LSDIR: those of them that are large enough, and no others."""
+    coded_pairs(tmp_path, [(40, 48), (64, 44), (44, 44), (48, 48)])
+    images = open_set(packed(source_of(tmp_path), tmp_path / "both", smallest_side=44, first=3))
+    assert images.names == ["0001", "0002"]
+    assert capfd.readouterr().err.count("1 of 3 images have a side below 44 px: left out") == 1
 
 
 def test_images_that_are_left_out_are_counted_once(folder, capfd):
@@ -179,7 +186,7 @@ packed(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
 def killed(source: Path, folder: Path) -> None:
-    code = KILLED_AT_THE_SECOND_IMAGE.format(tests=str(Path(__file__).parent))
+    code = KILLED_AT_THE_SECOND_IMAGE.format(tests=str(Path(__file__).parents[1]))
     done = subprocess.run([sys.executable, "-c", code, str(source), str(folder)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (folder / "manifest.json").exists()
