@@ -70,7 +70,7 @@ def prune(
         ema_decay=None,
         objectives=objectives_of(row, schedule, info.data_range, engine),
         data=Data(
-            batches_of(row, node, schedule, training_set, engine),
+            batches_of(row, node, schedule, training_set, engine, watch),
             Validation(validation_set, info.data_range),
             schedule.validate_every,
         ),

@@ -18,7 +18,7 @@ from esr.data.cropping import crop_batch
 from esr.data.gather import gather
 from esr.data.layout import SCALE
 from esr.data.resident import fits, resident
-from esr.data.sampling import Sampler, Samples
+from esr.data.sampling import Sampler, Samples, fitting
 from esr.data.store import PackedSet
 from esr.errors import EsrError
 
@@ -26,14 +26,14 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 WORKERS_BESIDE_A_GPU = 2
 _AHEAD = 2  # batches under way on the GPU: the one that is asked for and the one after it
-_NAMED = 10  # images that a complaint names
 
 
 class Batches:
     """The batches of a phase from ``first_iteration`` on, as pairs (LR, HR) on the device.
 
     Batch ``i`` holds the samples ``i * batch`` to ``(i + 1) * batch - 1`` of the phase; what a sample is follows
-    from its number and the seed alone (see :mod:`esr.data.sampling`). Each iteration over it begins anew.
+    from its number and the seed alone (see :mod:`esr.data.sampling`). Images that the patch does not fit into are left
+    out. Each iteration over it begins anew.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Batches:
             ranks: how many shares there are.
 
         Raises:
-            EsrError: the set is empty or has images smaller than the patch, or the batch cannot be shared out.
+            EsrError: the patch fits into no image of the set, or the batch cannot be shared out.
         """
         _check(packed_set, patch)
         if batch % ranks:
@@ -193,12 +193,8 @@ def _ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
 def _check(packed_set: PackedSet, patch: int) -> None:
     if not len(packed_set):
         raise EsrError(f"{packed_set.manifest} holds no images at this scale; choose another set or scale")
-    sizes = packed_set.sizes
-    small = (sizes.min(axis=1) < patch).nonzero()[0].tolist()
-    if small:
-        named = ", ".join(f"{packed_set.names[i]} ({sizes[i, 1]}x{sizes[i, 0]} px)" for i in small[:_NAMED])
-        more = f" and {len(small) - _NAMED} more" if len(small) > _NAMED else ""
+    if not len(fitting(packed_set.sizes, patch)):
         raise EsrError(
-            f"{packed_set.manifest}: smaller than the patch of {patch}: {named}{more}; "
-            f"choose a smaller patch, or leave them out by smallest_side in the set's row of crop"
+            f"{packed_set.manifest}: a patch of {patch} px fits into none of its {len(packed_set)} images; "
+            f"choose a smaller patch, or a set of larger images"
         )

@@ -46,11 +46,12 @@ class Sampler:
         """Prepare to draw.
 
         Args:
-            sizes: (images, 2) height and width of each HR image, none below ``patch``.
+            sizes: (images, 2) height and width of each HR image; those that the patch does not fit into are not used.
             patch: side of an HR patch, a multiple of 4.
             seed: of everything that is drawn.
             augment: whether there are flips left to right, flips top to bottom, turns.
         """
+        self._fitting = fitting(sizes, patch)
         self._corners = (sizes - patch) // SCALE + 1
         self._seed = seed
         self._augment = np.array(augment, np.bool_)
@@ -58,8 +59,8 @@ class Sampler:
     def draw(self, first: int, count: int) -> Samples:
         """Draw the samples ``first`` to ``first + count - 1`` of the phase.
 
-        An epoch is as many samples as there are images; it uses each image once, in an order of its own. Every
-        position of a crop within its image is equally likely (to within 2^-32 of the number of positions).
+        An epoch is as many samples as there are images that the patch fits into; it uses each once, in an order of its
+        own. Every position of a crop within its image is equally likely (to within 2^-32 of the number of positions).
         """
         image = self._images(first, count)
         words = _raw(self._seed, _OF_SAMPLES, [first, 0, 0, 0], count * _WORDS).reshape(count, _WORDS)
@@ -73,17 +74,22 @@ class Sampler:
         )
 
     def _images(self, first: int, count: int) -> Integers:
-        epochs, places = np.divmod(np.arange(first, first + count, dtype=np.int64), len(self._corners))
+        epochs, places = np.divmod(np.arange(first, first + count, dtype=np.int64), len(self._fitting))
         image = np.empty(count, np.int64)
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             here = epochs == epoch
-            image[here] = _order(self._seed, epoch, len(self._corners))[places[here]]
-        return image
+            image[here] = _order(self._seed, epoch, len(self._fitting))[places[here]]
+        return self._fitting[image]
+
+
+def fitting(sizes: Integers, patch: int) -> Integers:
+    """The images, by their numbers, that a patch fits into; ``sizes`` are (images, 2) heights and widths."""
+    return np.flatnonzero((sizes >= patch).all(axis=1))
 
 
 @lru_cache(maxsize=16)
 def _order(seed: int, epoch: int, images: int) -> Integers:
-    """The order in which an epoch uses the images: a permutation of ``range(images)``."""
+    """The order in which an epoch uses so many images: a permutation of ``range(images)``."""
     return np.argsort(_raw(seed, _OF_EPOCHS, [0, epoch, 0, 0], images), kind="stable").astype(np.int64)
 
 

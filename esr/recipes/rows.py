@@ -98,7 +98,9 @@ class Crop(Row):
     """A set: one source cut to multiples of 4 and packed (a row of `crop`)."""
 
     source: Name = Field(description="a key of `download`")
-    first: Images | None = Field(None, description="only the first images of the source, in order of name")
+    first: Images | None = Field(
+        None, description="only the first images of the source, in order of name, counted before any is left out"
+    )
     smallest_side: int | None = Field(
         None, gt=0, le=100_000, description="images with a shorter side are left out, in HR pixels"
     )
@@ -129,7 +131,9 @@ class Optimisation(StageRow):
 
     data: Name = Field(description="training set: a key of `crop` or `join`")
     validation: Name = Field(description="set whose PSNR is watched while training")
-    patch: int = Field(ge=4, le=8192, multiple_of=4, description="side of a training patch, in HR pixels")
+    patch: int = Field(
+        ge=4, le=8192, multiple_of=4, description="side of a training patch, in HR pixels; smaller images are left out"
+    )
     batch: int = Field(ge=1, le=65_536, description="patches per iteration, over all devices")
     loss: LossName = Field(description="distance to the HR patch, of values in [0, 1]")
     charbonnier_eps: float = Field(1e-3, gt=0, le=1, description="eps of sqrt(d^2 + eps^2)")

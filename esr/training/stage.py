@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from esr.data.batches import Batches
+from esr.data.sampling import fitting
 from esr.data.store import PackedSet, open_set
 from esr.errors import EsrError
 from esr.files import md5_of
@@ -25,7 +26,7 @@ from esr.training.helping import OnlyRead, Silence, helping
 from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective, Teacher
-from esr.training.plan import Data, Goal, Plan
+from esr.training.plan import Data, Goal, Plan, Watch
 from esr.training.ranks import ALONE, Ranks, join, together
 from esr.training.schedules import learning_rate
 from esr.training.validation import Validation
@@ -33,7 +34,6 @@ from esr.weights import WeightsInfo, build_network, data_range_of, load_network,
 
 if TYPE_CHECKING:
     from esr.graph import Node
-    from esr.watch import Watch
 
 
 def run_phase(
@@ -44,8 +44,8 @@ def run_phase(
     with together(ranks_of(row), helper) as ranks:
         engine = start_engine(settings, ranks)
         network, info = first_network(row, rule, node)
-        plan = _plan(row, rule, engine, node, info.data_range, ranks)
         watch.say(f"computes on {engine}")
+        plan = _plan(row, rule, engine, node, info.data_range, watch, ranks)
         trained, points = train(network, plan, Checkpoints(checkpoints), watch)
     write_curve(node.output("curve.csv"), points)
     save_weights(node.output("weights.safetensors"), trained.state_dict(), info)
@@ -63,11 +63,19 @@ def help_phase(kind: str, key: str, checkpoints: Path) -> None:
     row = params.row(kind, key)
     engine = start_engine(params.engine, ranks)
     network, info = first_network(row, params.rule.training, node)
-    plan = _plan(row, params.rule.training, engine, node, info.data_range, ranks)
+    plan = _plan(row, params.rule.training, engine, node, info.data_range, Silence(), ranks)
     train(network, helping(plan), OnlyRead(checkpoints), Silence())
 
 
-def _plan(row: Phase, rule: TrainingRule, engine: Engine, node: Node, data_range: float, ranks: Ranks) -> Plan:
+def _plan(
+    row: Phase,
+    rule: TrainingRule,
+    engine: Engine,
+    node: Node,
+    data_range: float,
+    watch: Watch,
+    ranks: Ranks,
+) -> Plan:
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
     schedule = shrink_phase(row, role_of(node.kind), rule, len(training_set))
     return Plan(
@@ -79,7 +87,7 @@ def _plan(row: Phase, rule: TrainingRule, engine: Engine, node: Node, data_range
         ema_decay=row.ema_decay,
         objectives=objectives_of(row, schedule, data_range, engine, _teacher(row, node, engine)),
         data=Data(
-            batches_of(row, node, schedule, training_set, engine, ranks),
+            batches_of(row, node, schedule, training_set, engine, watch, ranks),
             Validation(validation_set, data_range),
             schedule.validate_every,
         ),
@@ -150,9 +158,17 @@ def batches_of(
     schedule: Schedule,
     training_set: PackedSet,
     engine: Engine,
+    watch: Watch,
     ranks: Ranks = ALONE,
 ) -> Callable[[int, int], Batches]:
-    """The stage's own stream of batches, of each the rank's share: (first iteration, end) -> batches."""
+    """The stage's own stream of batches, of each the rank's share: (first iteration, end) -> batches.
+
+    ``watch`` is told how many images are left out because the patch does not fit into them.
+    """
+    left_out = len(training_set) - len(fitting(training_set.sizes, schedule.patch))
+    if left_out:
+        told = f"leaves out {left_out:,} of {len(training_set):,} images of {row.data}"
+        watch.say(f"{told}, which a patch of {schedule.patch} px does not fit into")
     seed = seed_of_stage(row.seed, node.kind, node.key)
 
     def batches(first: int, end: int) -> Batches:

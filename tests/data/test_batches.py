@@ -179,9 +179,22 @@ def test_a_join_is_drawn_from_evenly(images, tmp_path):
     assert equal(Batches(both, 32, 6, iterations=4, resident=True), Batches(both, 32, 6, iterations=4))
 
 
-def test_images_smaller_than_the_patch_are_named_with_the_remedy(images):
-    with pytest.raises(EsrError, match=r"smaller than the patch of 68: 0000 \(96x64 px\), 0001 .*smallest_side"):
-        Batches(images, 68, 4, iterations=1)
+@pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
+def test_images_that_the_patch_does_not_fit_into_are_left_out_and_an_epoch_is_the_others(images, way):
+    """Of 64x96, 100x64, 80x84, 64x64 and 200x68 a patch of 68 fits into the third and the fifth."""
+    numbers = [int(lr[0, 0, 2]) for lr, _ in samples(Batches(images, 68, 4, **CODED, **way))]
+    assert (np.sort(np.array(numbers).reshape(-1, 2), axis=1) == [2, 4]).all()
+
+
+def test_leaving_images_out_gives_the_batches_of_a_set_without_them(images, tmp_path):
+    large = coded_set(tmp_path, [SIZES[2], SIZES[4]])
+    for (lr, _), (other, _) in zip(Batches(images, 68, 4, **CODED), Batches(large, 68, 4, **CODED), strict=True):
+        assert torch.equal(lr[:, :2], other[:, :2])  # rows and columns; the third channel numbers the images
+
+
+def test_a_patch_that_fits_into_no_image_is_told_with_the_remedy(images):
+    with pytest.raises(EsrError, match=r"a patch of 84 px fits into none of its 5 images; choose a smaller patch"):
+        Batches(images, 84, 4, iterations=1)
 
 
 def test_a_set_without_images_is_told(tmp_path: Path):

@@ -57,7 +57,11 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     """A folder in which every set is the coded one, and the shipped rows, with patches and batches of one size."""
     monkeypatch.chdir(tmp_path)
-    params = check(RAW)
+    return lay_sets(check(RAW), packed)
+
+
+def lay_sets(params: Params, packed: Path) -> Params:
+    """Have every set of the rows be the one that is packed in this folder."""
     SETS.mkdir(parents=True)
     for name in [*params.crop, *params.join]:
         (SETS / name).symlink_to(packed)
@@ -70,13 +74,15 @@ def rule_of(params: Params) -> TrainingRule:
     return params.rule.training.model_copy(update=same)
 
 
-def begun(params: Params, node: Node, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    """The plan with which the stage begins to train; what it starts from has random weights."""
+def begun(
+    params: Params, node: Node, monkeypatch: pytest.MonkeyPatch, watch: Quiet | None = None, **columns: object
+) -> Plan:
+    """The plan with which the stage, of a row with these columns, begins to train from random weights."""
 
     def caught(network: object, plan: Plan, *rest: object) -> None:
         raise _Begun(plan)
 
-    row, rule = params.row(node.kind, node.key), rule_of(params)
+    row, rule = params.row(node.kind, node.key).model_copy(update=columns), rule_of(params)
     for reference in (getattr(row, "from_", None), getattr(row, "teacher", None)):
         if reference is not None:
             network = built(params, reference, params.rule)
@@ -89,7 +95,7 @@ def begun(params: Params, node: Node, monkeypatch: pytest.MonkeyPatch) -> Plan:
     monkeypatch.setattr(prune, "train", caught)
     run: Callable[..., None] = prune.prune if isinstance(row, Prune) else training.run_phase
     with pytest.raises(_Begun) as stopped:
-        run(row, rule, params.engine, node, Path("checkpoints"), Quiet())
+        run(row, rule, params.engine, node, Path("checkpoints"), watch or Quiet())
     return stopped.value.plan
 
 
@@ -137,7 +143,7 @@ def test_a_stage_draws_the_same_again_from_any_iteration_and_on_any_number_of_ra
     schedule = Schedule(
         iterations=6, warmup=0, patch=PATCH, batch=BATCH, learning_rate=1, milestones=[], validate_every=1
     )
-    shares = [batches_of(row, node, schedule, images, engine, Ranks(rank, 4))(0, 6) for rank in range(4)]
+    shares = [batches_of(row, node, schedule, images, engine, Quiet(), Ranks(rank, 4))(0, 6) for rank in range(4)]
     for (_, hr), *parts in zip(whole, *shares, strict=True):
         assert torch.equal(torch.cat([part for _, part in parts]), hr)
 
@@ -155,3 +161,45 @@ def test_what_a_stage_draws_by_stays_the_same_from_version_to_version() -> None:
     """The first 8 bytes that `printf '0 finetune/slimrlfn-640' | sha256sum` gives."""
     assert seed_of_stage(0, "finetune", "slimrlfn-640") == 0x5AA3B6C6F123DA98
     assert seed_of_stage(1, "finetune", "slimrlfn-640") != seed_of_stage(0, "finetune", "slimrlfn-640")
+
+
+@pytest.mark.parametrize(("kind", "key"), [("train", "rlfn-1"), ("prune", "slimrlfn-pruned")])
+def test_a_phase_says_once_how_many_images_its_patch_does_not_fit_into(
+    kind: str, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images = coded_set(tmp_path / "made", [(64, 64), (60, 128), (128, 128), (128, 60), (64, 80)])
+    params, watch = lay_sets(check(RAW), images.manifest.parent), Quiet()
+    plan = begun(params, GRAPH.find(kind, key), monkeypatch, watch)
+    assert set(drawn(plan.data.batches(0, 6)).images) == {0, 2, 4}
+    told = [line for line in watch.said if "leaves out" in line]
+    assert len(told) == 1 and told[0].startswith("leaves out 2 of 5 images of df2k")
+
+
+def test_an_epoch_of_a_row_counts_the_images_that_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """32 epochs of the set's 5 images in batches of 8 are 20 iterations, though a patch fits into 3 of them only."""
+    monkeypatch.chdir(tmp_path)
+    images = coded_set(tmp_path / "made", [(64, 64), (60, 128), (128, 128), (128, 60), (64, 80)])
+    params = lay_sets(check({**RAW, "scale": "paper"}), images.manifest.parent)
+    columns = {"epochs": 32, "images_per_epoch": None, "iterations": None, "milestones": [], "schedule": "constant"}
+    graph = Graph({**RAW, "scale": "paper"}, GRAPH.templates)
+    Path("data/demo").rename("data/paper")
+    node = graph.find("train", "rlfn-1")
+    plan = begun(params, node, monkeypatch, batch=8, **columns)
+    assert plan.iterations == 20
+
+
+def test_a_helper_on_another_gpu_leaves_that_to_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lay_sets(check(RAW), coded_set(tmp_path / "made", [(64, 64), (32, 64)]).manifest.parent)
+    for name in ("params.yaml", "dvc.yaml"):
+        Path(name).write_text((ROOT / name).read_text())
+    capfd.readouterr()
+    monkeypatch.setattr(training, "join", lambda: Ranks(1, 2))
+    plans = list[Plan]()
+    monkeypatch.setattr(training, "train", lambda network, plan, *rest: plans.append(plan))
+    training.help_phase("teacher", "slimrlfn-teacher", Path("checkpoints"))
+    assert set(drawn(plans[0].data.batches(0, 2)).images) == {0}
+    assert capfd.readouterr() == ("", "")
