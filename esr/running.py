@@ -55,9 +55,17 @@ def run_stage(kind: str, key: str) -> None:
             summary = " by the process that was waited for"
         else:
             deps = _inputs(evidence, node)
+            _refuse_patches(evidence, params, node)
             with own_gpus(node.resources.get("gpu", 0)):
                 summary = _run(graph, params, node, deps)
     print(f"{node.name}: done in {duration(time.monotonic() - begun)}{summary}", file=sys.stderr, flush=True)
+
+
+def _refuse_patches(evidence: Evidence, params: Params, node: Node) -> None:
+    """The import is here because it brings numpy, which reads the thread count once."""
+    from esr.planning.patches import refuse_patches
+
+    refuse_patches(evidence, params, node)
 
 
 def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:

@@ -167,13 +167,16 @@ def test_sync_records_what_was_made_before_a_kill(working: Project) -> None:
 def test_what_was_finished_before_a_failure_stays_finished_for_both(working: Project) -> None:
     def spoil(params: dict) -> None:
         params["train"]["rlfn-1"]["seed"] = 8
-        params["finetune"]["rlfn-2"]["patch"] = 4096  # larger than every photograph, even after the scale's rule
 
     working.edit(spoil)
+    checkpoints = working.folder / ".esr/checkpoints/demo/finetune/rlfn-2"
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    checkpoints.parent.mkdir(parents=True, exist_ok=True)
+    checkpoints.write_text("a file in the place of a folder, which the stage finds out when its turn has come")
     done = working.run("snakemake", "--cores", "all")
     assert done.returncode == 1
     last = (done.stdout + done.stderr).strip().splitlines()[-1]
-    assert last.startswith("esr: ") and "smaller than the patch" in last
+    assert last.startswith("esr: ") and "rlfn-2" in last
     assert "train@rlfn-1" not in stale(working)
     assert "train@rlfn-1" not in listed(working)
     assert "finetune@rlfn-2" in listed(working)
