@@ -1,6 +1,7 @@
 """Small images whose pixels are known by construction, as files and in archives."""
 
 import io
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def zip_bytes(members: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w") as file:
         for name, content in members.items():
             file.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), content)
+    return buffer.getvalue()
+
+
+def tar_bytes(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as file:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
 
 

@@ -79,13 +79,22 @@ def _download(params: Params, node: Node, row: Download, machine: Machine) -> Es
     if params.rule.data.stand_in or images == 0 or row.folder:
         return _plain(node, machine.stage_cost)
     pixels = (images or 0) * (row.megapixels or 0.0) * 1e6
+    sizes = _sizes(row)
     return _plain(
         node,
         machine.stage_cost + pixels * machine.packing,  # every image is read and hashed
         disk=2 * pixels * PNG,  # the archives and what they unpack to
-        download=float(sum(archive.bytes or 0 for archive in row.archives)),
-        unsaid=sum(archive.bytes is None for archive in row.archives) if row.archives else 1,
+        download=float(sum(size or 0 for size in sizes)),
+        unsaid=sizes.count(None) if sizes else 1,
     )
+
+
+def _sizes(row: Download) -> list[int | None]:
+    """Bytes of each archive to download, None where the row does not say; one with HR and LR in it is named twice."""
+    sizes: dict[str, int | None] = {}
+    for archive in row.archives:
+        sizes[archive.url] = archive.bytes or sizes.get(archive.url)
+    return list(sizes.values())
 
 
 def _training(params: Params, training: TrainingStage, machine: Machine, pace: Pace) -> Estimate:

@@ -93,6 +93,17 @@ class Download(Row):
         False, description="a source that one can do without: with no folder or archives, and at demo, it has no images"
     )
 
+    @model_validator(mode="after")
+    def _each_once(self) -> "Download":
+        named = [(archive.url, archive.holds) for archive in self.archives]
+        for url, holds in named:
+            if named.count((url, holds)) > 1:
+                raise ValueError(
+                    f"archives: {url} is named twice for {holds} images; where it holds LR images as well, "
+                    "let one of the two say `holds: lr`"
+                )
+        return self
+
 
 class Crop(Row):
     """A set: one source cut to multiples of 4 and packed (a row of `crop`)."""

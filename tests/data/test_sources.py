@@ -9,13 +9,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from small_images import coded_image, png_bytes, write_image, zip_bytes
+from pydantic import ValidationError
+from small_images import coded_image, png_bytes, tar_bytes, write_image, zip_bytes
 
 from esr.data.sources import bring_back, download
 from esr.errors import EsrError
+from esr.graph import read_yaml
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
 
+ROOT = Path(__file__).resolve().parents[2]
 REAL = DataRule(stand_in=False, only_source=None)
 STAND_IN = DataRule(stand_in=True, only_source=None)
 
@@ -259,6 +262,76 @@ def test_a_new_archive_replaces_the_images_of_the_old_one(archives, server):
     new = Archive(url=server.url("/hr.zip"), sha256=hashlib.sha256(content).hexdigest())
     Path("data/archives/source/hr.zip").unlink()
     assert names(manifest_of(Download(use="training", archives=[new]), REAL)) == ["0", "1", "2"]
+
+
+# One archive with HR and LR in it: Flickr2K's
+
+
+def flickr2k(server, cuts: int | None = None) -> Download:
+    """The row of params.yaml, with an archive of two images that is laid out like the real one."""
+    members = {}
+    for i in (1, 2):
+        members[f"Flickr2K/Flickr2K_HR/{i:06}.png"] = coded_image(i, 24, 32, 4)
+        for degraded in ("bicubic", "unknown"):
+            for scale in (2, 3, 4):
+                place = f"Flickr2K/Flickr2K_LR_{degraded}/X{scale}/{i:06}x{scale}.png"
+                members[place] = coded_image(100 * (degraded == "unknown") + i, 24 // scale, 32 // scale, 1)
+    server.files["/Flickr2K.tar"] = tar_bytes({name: png_bytes(image) for name, image in members.items()})
+    server.faults["/Flickr2K.tar"] = [("cuts", cuts)] if cuts else []
+    row = dict(read_yaml(ROOT / "params.yaml")["download"]["flickr2k"])
+    archives = [{**archive, "url": server.url("/Flickr2K.tar")} for archive in row["archives"]]
+    return Download(**{**row, "images": 2, "archives": archives})
+
+
+def test_flickr2k_comes_with_its_own_bicubic_lr_images_in_one_download(server):
+    manifest = manifest_of(flickr2k(server), REAL)
+    assert names(manifest) == ["000001", "000002"]
+    for number, image in enumerate(manifest["images"], 1):
+        assert image["lr"]["path"].endswith(f"Flickr2K_LR_bicubic/X4/{number:06}x4.png")
+        assert Path("data/source/lr", image["lr"]["path"]).read_bytes() == png_bytes(coded_image(number, 6, 8, 1))
+    assert server.ranges() == [""]
+
+
+def test_flickr2k_s_download_goes_on_where_it_was_cut(server):
+    row = flickr2k(server, cuts=5000)
+    assert len(manifest_of(row, REAL)["images"]) == 2
+    assert server.ranges() == ["", "bytes=5000-"]
+    assert server.sent == len(server.files["/Flickr2K.tar"])
+
+
+def test_flickr2k_s_archive_is_not_needed_once_hr_and_lr_are_unpacked(server):
+    row = flickr2k(server)
+    first = manifest_of(row, REAL, folder="data/pilot")
+    Path("data/archives/source/Flickr2K.tar").unlink()
+    server.requests.clear()
+    assert manifest_of(row, REAL, folder="data/paper") == first
+    assert server.requests == []
+
+
+def test_flickr2k_s_lr_images_can_be_had_of_the_archive_after_hr_was_unpacked(server):
+    """As where an earlier run was ended between the two, or took HR alone."""
+    row = flickr2k(server)
+    hr_alone = row.model_copy(update={"archives": row.archives[:1]})
+    assert manifest_of(hr_alone, REAL)["images"][0]["lr"] is None
+    assert manifest_of(row, REAL)["images"][0]["lr"] is not None
+    assert len(server.requests) == 1
+
+
+def test_another_archive_than_the_recorded_one_is_refused_for_both(server):
+    row = flickr2k(server)
+    manifest_of(row, REAL)
+    Path("data/archives/source/Flickr2K.tar").write_bytes(b"another")
+    shutil.rmtree("data/archives/source/lr")
+    with pytest.raises(EsrError, match=r"Flickr2K\.tar has 7 bytes instead of"):
+        manifest_of(row, REAL)
+
+
+def test_an_archive_that_is_named_twice_for_the_same_images_is_refused(server):
+    """The second would take the place of the first."""
+    url = server.url("/both.tar")
+    twice = [Archive(url=url, only="*/HR/*"), Archive(url=url, only="*/X4/*")]
+    with pytest.raises(ValidationError, match=r"both\.tar is named twice for hr images; .*holds: lr"):
+        Download(use="training", archives=twice)
 
 
 def test_an_archive_may_be_an_image_by_itself(server, monkeypatch):

@@ -61,6 +61,16 @@ def test_a_download_counts_bytes_that_rows_know_and_archives_that_they_do_not() 
     assert (estimated("download", "lsdir").download, estimated("download", "lsdir").unsaid) == (0, 1)
 
 
+def test_an_archive_with_hr_and_lr_in_it_is_downloaded_once() -> None:
+    made = estimated("download", "flickr2k")
+    assert (made.download, made.unsaid) == (0, 1)
+    raw = copy.deepcopy(RAW)
+    for archive, length in zip(raw["download"]["flickr2k"]["archives"], (20_000_000_000, None), strict=True):
+        archive["bytes"] = length
+    made = estimated("download", "flickr2k", raw=raw)
+    assert (made.download, made.unsaid) == (2e10, 0)
+
+
 def test_images_that_the_user_has_are_not_downloaded() -> None:
     raw = copy.deepcopy(RAW)
     raw["download"]["div2k"]["folder"] = "/images"
