@@ -27,6 +27,7 @@ from esr.graph import Graph, Node, read_graph
 from esr.last_words import leaving_last_words, lock_path
 from esr.provenance import head_of
 from esr.receipts import identity_of, write_receipt
+from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
 from esr.refusing import MEND, refuse_spoilt
 from esr.tracking.journal import Journal, journal_path
@@ -121,10 +122,11 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
         case "teacher" | "distill" | "train" | "finetune":
             watch.catch_stops()
             from esr.planning.ahead import work_ahead
-            from esr.training.stage import run_phase
+            from esr.training.stage import Task, run_phase
 
             watch.ahead = cache(lambda: work_ahead(graph, params, node))
-            run_phase(row, params.rule.training, params.engine, node, checkpoints, watch)
+            task = Task(row, PHASES[node.kind], params.rule.training, params.engine, node, checkpoints)
+            run_phase(task, watch)
         case "prune":
             watch.catch_stops()
             from esr.compression.prune import prune

@@ -8,6 +8,7 @@ the loopback interface: nothing listens on a network.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -66,8 +67,10 @@ ALONE = Ranks()
 
 
 @contextmanager
-def together(count: int, helper: Sequence[str]) -> Iterator[Ranks]:
-    """Rank 0 of ``count``; the others run the command ``helper``, which calls ``join`` first.
+def together(count: int, helper: Sequence[str], task: object) -> Iterator[Ranks]:
+    """Rank 0 of ``count``; the others run the command ``helper``, which calls ``join`` first, then ``handed_over``.
+
+    The helpers get ``task`` as it is, so that they cannot read other parameters than rank 0 has.
 
     Raises:
         EsrError: a helper has died.
@@ -78,6 +81,7 @@ def together(count: int, helper: Sequence[str]) -> Iterator[Ranks]:
     over = threading.Event()
     with TemporaryDirectory() as folder:
         meeting = Path(folder, "meeting")
+        _task_beside(meeting).write_bytes(pickle.dumps(task))
         helpers = [_start(helper, rank, count, meeting) for rank in range(1, count)]
         for process in helpers:
             threading.Thread(target=_die_with, args=(process, over), daemon=True).start()
@@ -103,6 +107,16 @@ def join() -> Ranks:
         signal.signal(name, signal.SIG_IGN)
     threading.Thread(target=_end_with_rank_0, daemon=True).start()
     return _meet(int(os.environ["LOCAL_RANK"]), int(os.environ["ESR_RANKS"]), Path(os.environ["ESR_MEETING"]))
+
+
+def handed_over() -> object:
+    """In a helper: the task that rank 0 has."""
+    task: object = pickle.loads(_task_beside(Path(os.environ["ESR_MEETING"])).read_bytes())
+    return task
+
+
+def _task_beside(meeting: Path) -> Path:
+    return meeting.with_name("task")
 
 
 def _start(command: Sequence[str], rank: int, count: int, meeting: Path) -> subprocess.Popen[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Data, Goal, Plan, Watch
-from esr.training.ranks import ALONE, Ranks, join, together
+from esr.training.ranks import ALONE, Ranks, together
 from esr.training.schedules import learning_rate
 from esr.training.validation import Validation
 from esr.weights import WeightsInfo, build_network, data_range_of, load_network, save_weights, try_network
@@ -36,71 +37,68 @@ if TYPE_CHECKING:
     from esr.graph import Node
 
 
-def run_phase(
-    row: Phase, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: Watch
-) -> None:
-    """Train one phase: a row of `teacher`, `distill`, `train` or `finetune`."""
-    helper = [sys.executable, "-m", "esr.training.stage", node.kind, node.key, str(checkpoints)]
-    with together(ranks_of(row), helper) as ranks:
-        engine = start_engine(settings, ranks)
-        network, info = first_network(row, rule, node)
-        watch.say(f"computes on {engine}")
-        plan = _plan(row, rule, engine, node, info.data_range, watch, ranks)
-        trained, points = train(network, plan, Checkpoints(checkpoints), watch)
-    write_curve(node.output("curve.csv"), points)
-    save_weights(node.output("weights.safetensors"), trained.state_dict(), info)
+@dataclass(frozen=True)
+class Task:
+    """A phase to train: everything that decides what comes out.
+
+    Attributes:
+        row: a row of `teacher`, `distill`, `train` or `finetune`.
+        role: what the scale's rule takes the phase for.
+        rule: the scale's.
+        settings: how to compute.
+        node: the stage, with its files.
+        checkpoints: folder of the states to go on from.
+    """
+
+    row: Phase
+    role: Role
+    rule: TrainingRule
+    settings: EngineSettings
+    node: Node
+    checkpoints: Path
 
 
-def help_phase(kind: str, key: str, checkpoints: Path) -> None:
+def run_phase(task: Task, watch: Watch) -> None:
+    """Train one phase, with a helper for every GPU but the first, and write its weights and its curve."""
+    helper = [sys.executable, "-m", "esr.training.helper"]
+    with together(ranks_of(task.row), helper, task) as ranks:
+        network, info, plan = _prepared(task, watch, ranks)
+        watch.say(f"computes on {plan.engine}")
+        trained, points = train(network, plan, Checkpoints(task.checkpoints), watch)
+    write_curve(task.node.output("curve.csv"), points)
+    save_weights(task.node.output("weights.safetensors"), trained.state_dict(), info)
+
+
+def help_phase(task: Task, ranks: Ranks) -> None:
     """Train a share of every batch of the phase that rank 0 runs, silently, and write nothing."""
-    from esr.graph import read_graph
-    from esr.recipes.read import check
-
-    ranks = join()
-    graph = read_graph()
-    params = check(graph.params)
-    node = graph.find(kind, key)
-    row = params.row(kind, key)
-    engine = start_engine(params.engine, ranks)
-    network, info = first_network(row, params.rule.training, node)
-    plan = _plan(row, params.rule.training, engine, node, info.data_range, Silence(), ranks)
-    train(network, helping(plan), OnlyRead(checkpoints), Silence())
+    network, _, plan = _prepared(task, Silence(), ranks)
+    train(network, helping(plan), OnlyRead(task.checkpoints), Silence())
 
 
-def _plan(
-    row: Phase,
-    rule: TrainingRule,
-    engine: Engine,
-    node: Node,
-    data_range: float,
-    watch: Watch,
-    ranks: Ranks,
-) -> Plan:
+def _prepared(task: Task, watch: Watch, ranks: Ranks) -> tuple[nn.Module, WeightsInfo, Plan]:
+    row, node = task.row, task.node
+    engine = start_engine(task.settings, ranks)
+    network, info = first_network(row, task.rule, node)
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
-    schedule = shrink_phase(row, role_of(node.kind), rule, len(training_set))
-    return Plan(
+    schedule = shrink_phase(row, task.role, task.rule, len(training_set))
+    plan = Plan(
         name=f"{node.kind} {node.key}",
         iterations=schedule.iterations,
         rate=lambda iteration: learning_rate(row, schedule, iteration),
         betas=row.betas,
         clip_gradients=row.clip_gradients,
         ema_decay=row.ema_decay,
-        objectives=objectives_of(row, schedule, data_range, engine, _teacher(row, node, engine)),
+        objectives=objectives_of(row, schedule, info.data_range, engine, _teacher(row, node, engine)),
         data=Data(
             batches_of(row, node, schedule, training_set, engine, watch, ranks),
-            Validation(validation_set, data_range),
+            Validation(validation_set, info.data_range),
             schedule.validate_every,
         ),
         engine=engine,
         ranks=ranks,
         seed=seed_of_stage(row.seed, node.kind, node.key),
     )
-
-
-def role_of(kind: str) -> Role:
-    """What the scale's rule takes a phase of this kind for."""
-    roles: dict[str, Role] = {"teacher": "teacher", "distill": "first", "train": "first", "finetune": "later"}
-    return roles[kind]
+    return network, info, plan
 
 
 def ranks_of(row: Phase) -> int:
@@ -189,7 +187,3 @@ def batches_of(
         )
 
     return batches
-
-
-if __name__ == "__main__":
-    help_phase(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

@@ -1,6 +1,6 @@
 """Each phase of an entry sees the images in an order of its own, with corners and flips of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from esr.compression import prune
 from esr.data.store import open_set
 from esr.graph import Graph, Node, read_yaml
 from esr.planning.phases import built
+from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
 from esr.recipes.rows import Prune
 from esr.recipes.scale import Schedule, Shrunk, ShrunkPatch, TrainingRule
@@ -93,9 +94,12 @@ def begun(
             save_weights(path, made.state_dict(), info)
     monkeypatch.setattr(training, "train", caught)
     monkeypatch.setattr(prune, "train", caught)
-    run: Callable[..., None] = prune.prune if isinstance(row, Prune) else training.run_phase
     with pytest.raises(_Begun) as stopped:
-        run(row, rule, params.engine, node, Path("checkpoints"), watch or Quiet())
+        if isinstance(row, Prune):
+            prune.prune(row, rule, params.engine, node, Path("checkpoints"), watch or Quiet())
+        else:
+            task = training.Task(row, PHASES[node.kind], rule, params.engine, node, Path("checkpoints"))
+            training.run_phase(task, watch or Quiet())
     return stopped.value.plan
 
 
