@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import torch
 import torch_pruning as tp
-from torch import Tensor, nn
+from torch import nn
+
+from esr.recipes.rows import Comparison
 
 EXAMPLE_SIZE = 32  # LR pixels of the image that the dependency graph is traced with
 FEWEST_CHANNELS = 4  # of a layer that is pruned
 
 
-def remove_channels(network: nn.Module, layers: list[str], count: int) -> int:
+def remove_channels(network: nn.Module, layers: list[str], count: int, comparison: Comparison) -> int:
     """Remove the ``count`` weakest output channels over all ``layers``, in place.
 
-    The importance of a channel is the L2 norm of everything that goes with it (its filter, its bias and the slices of
-    the convolutions that read it), as torch-pruning's dependency graph groups them (Fang et al., "DepGraph", CVPR
-    2023), relative to the mean of its layer so that layers compare.
+    A channel is as important as the L2 norm of its kernels is large: the root of the sum of the squared weights that
+    make this output channel. Its bias does not count, as in Li et al., "Pruning Filters for Efficient ConvNets" (ICLR
+    2017), nor do the weights that read the channel. torch-pruning's dependency graph (Fang et al., "DepGraph", CVPR
+    2023) finds what goes with a channel, and removes it.
 
     Args:
         network: deploy form: plain convolutions.
         layers: names of the convolutions whose output channels may go.
         count: channels to remove.
+        comparison: how channels of several layers compare: by the norm over the mean norm of their layer
+            (``layer_mean``), or by the norm as it is (``raw``).
 
     Returns:
         how many were removed: fewer than ``count`` where every layer has come down to 4 channels.
     """
     modules = dict(network.named_modules())
-    ranked = _ranked_channels(network, {name: _conv(modules[name]) for name in layers})
+    ranked = _weakest_first({name: _conv(modules[name]) for name in layers}, comparison)
     removed: dict[str, list[int]] = {name: [] for name in layers}
     total = 0
     for _, name, channel in ranked:
@@ -48,14 +53,14 @@ def widths_of(network: nn.Module, layers: list[str]) -> list[int]:
     return [_conv(modules[name]).out_channels for name in layers]
 
 
-def _ranked_channels(network: nn.Module, layers: dict[str, nn.Conv2d]) -> list[tuple[float, str, int]]:
-    graph = _dependencies(network)
-    importance = tp.importance.MagnitudeImportance(p=2, normalizer="mean")
+def _weakest_first(layers: dict[str, nn.Conv2d], comparison: Comparison) -> list[tuple[float, str, int]]:
+    """Importance, layer and index of every output channel."""
     ranked: list[tuple[float, str, int]] = []
     for name, layer in layers.items():
-        group = graph.get_pruning_group(layer, tp.prune_conv_out_channels, idxs=list(range(layer.out_channels)))
-        scores: Tensor = importance(group)
-        ranked += [(float(score), name, channel) for channel, score in enumerate(scores)]
+        norms = layer.weight.detach().double().flatten(1).norm(dim=1)
+        if comparison == "layer_mean":
+            norms = norms / norms.mean().clamp(min=torch.finfo(norms.dtype).tiny)  # a layer of zeros stays at 0
+        ranked += [(norm, name, channel) for channel, norm in enumerate(norms.tolist())]
     return sorted(ranked)
 
 

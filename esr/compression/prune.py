@@ -81,7 +81,7 @@ def prune(
     rounds = [Round(0, sum(widths_of(network, layers)), count_parameters(network), unpruned, 0.0, kept=True)]
     good = copy.deepcopy(network)
     for number in range(1, min(row.most_rounds, rule.length.prune_rounds_at_most or row.most_rounds) + 1):
-        if remove_channels(network, layers, row.channels_per_round) == 0:
+        if remove_channels(network, layers, row.channels_per_round, row.comparison) == 0:
             watch.say("every layer has come down to its fewest channels")
             break
         folder = Checkpoints(checkpoints / f"round-{number:03d}")

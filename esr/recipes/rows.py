@@ -48,6 +48,7 @@ Images = Annotated[int, Field(ge=1, le=MOST_IMAGES)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Comparison = Literal["layer_mean", "raw"]
 Decibels = Annotated[float, Field(gt=0, le=100)]
 LossName = Literal["charbonnier", "l1", "l2"]
 Milliseconds = Annotated[float, Field(gt=0, le=1e6)]
@@ -273,6 +274,9 @@ class Prune(Optimisation):
     from_: Reference = Field(alias="from", description="the stage whose weights are pruned")
     channels_per_round: int = Field(
         ge=1, le=100_000, description="channels removed, over all layers, before each fine-tuning"
+    )
+    comparison: Comparison = Field(
+        description="of layers: the L2 norm of a channel's kernels over the mean of its layer, or as it is"
     )
     iterations_per_round: Iterations = Field(description="of fine-tuning after each removal, at a constant rate")
     largest_psnr_loss: Decibels = Field(description="dB below the unpruned model at which pruning stops")
