@@ -44,7 +44,7 @@ _stage("teacher", "Train a teacher.")
 _stage("distill", "Train an entry's first phase under a teacher.")
 _stage("train", "Train an entry's first phase.")
 _stage("finetune", "Train a further phase from the weights of the one before.")
-_stage("prune", "Remove channels and fine-tune, until the PSNR loss passes the row's limit.")
+_stage("prune", "Remove channels and fine-tune, until the PSNR passes a limit of the row.")
 _stage("fuse", "Turn re-parameterisable convolutions into plain ones.")
 _stage("benchmark", "Measure complexity, quality and run time.")
 

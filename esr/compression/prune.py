@@ -1,11 +1,11 @@
-"""The prune stage: remove channels, fine-tune, measure, repeat, until the PSNR loss passes the row's limit."""
+"""The prune stage: remove channels, fine-tune, measure, repeat, until a limit of the row is passed."""
 
 from __future__ import annotations
 
 import copy
 import csv
 import io
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from torch import nn
 
 from esr.compression.channels import remove_channels, widths_of
 from esr.compression.fusion import fuse
+from esr.compression.limits import limits_of
 from esr.data.store import open_set
 from esr.errors import EsrError
 from esr.files import md5_of, write_text
@@ -32,26 +33,53 @@ if TYPE_CHECKING:
     from esr.watch import Watch
 
 
+DIGITS = 9  # of a difference in dB: without its last bits, 26.9136 - 26.9016 is 0.012
+
+
 @dataclass(frozen=True)
 class Round:
-    """A round of pruning: what was removed and what it cost."""
+    """A round of pruning: what was left and what that cost.
+
+    Attributes:
+        round: 0 is the unpruned network.
+        channels: of all layers that may shrink.
+        parameters: of the whole network.
+        psnr: in dB, over the row's validation set.
+        psnr_loss: below the unpruned network's.
+        psnrs: on each set that has a limit of its own, in dB.
+        passed: the row's limit that is passed, so that the round before is handed on; empty where none is.
+    """
 
     round: int
     channels: int
     parameters: int
     psnr: float
     psnr_loss: float
-    kept: bool
+    psnrs: dict[str, float]
+    passed: str
+
+    def numbers(self) -> dict[str, float | bool]:
+        """The columns of ``rounds.csv`` that are numbers, and whether the round is kept."""
+        psnrs = {f"psnr_{name}": psnr for name, psnr in self.psnrs.items()}
+        return {
+            "channels": self.channels,
+            "parameters": self.parameters,
+            "psnr": self.psnr,
+            "psnr_loss": self.psnr_loss,
+            **psnrs,
+            "kept": not self.passed,
+        }
 
 
 def prune(
     row: Prune, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: Watch
 ) -> None:
-    """Prune until the PSNR loss against the unpruned model passes the limit; hand on the last good model.
+    """Prune until a limit of the row is passed; hand on the last network that passes none.
 
     The kernels are composed first: the channels that go are those of the deployed convolutions (SlimRLFN's factsheet
     leaves the order open). Which layers may shrink, the network says (``prunable()``, with ``widths`` in its
-    constructor). Every round trains with checkpoints of its own, so a killed stage goes on inside its round.
+    constructor). Every round trains with checkpoints of its own, so a killed stage goes on inside its round. Where the
+    unpruned network passes a limit already, it is handed on as it is.
     """
     engine = start_engine(settings)
     watch.say(f"computes on {engine}")
@@ -59,6 +87,7 @@ def prune(
     network = fuse(network)
     layers = _prunable_layers(network, row.network, node.name)
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
+    limits = limits_of(row, validation_set, info.data_range, node.name, watch)
     schedule = shrink_round(row, rule)
     network.to(engine.device)
     plan = Plan(
@@ -78,33 +107,39 @@ def prune(
         seed=seed_of_stage(row.seed, node.kind, node.key),
     )
     unpruned = plan.data.validate(network).psnr
-    rounds = [Round(0, sum(widths_of(network, layers)), count_parameters(network), unpruned, 0.0, kept=True)]
-    good = copy.deepcopy(network)
-    for number in range(1, min(row.most_rounds, rule.length.prune_rounds_at_most or row.most_rounds) + 1):
+
+    def measured(number: int, psnr: float) -> Round:
+        loss, psnrs = round(unpruned - psnr, DIGITS), limits.measure(network)
+        channels = sum(widths_of(network, layers))
+        return Round(number, channels, count_parameters(network), psnr, loss, psnrs, limits.passed(loss, psnrs))
+
+    rounds, good = [measured(0, unpruned)], copy.deepcopy(network)
+    most, stopped_by = _most_rounds(row, rule)
+    while not rounds[-1].passed and len(rounds) <= most:
         if remove_channels(network, layers, row.channels_per_round, row.comparison) == 0:
-            watch.say("every layer has come down to its fewest channels")
+            stopped_by = "fewest channels"
             break
+        number = len(rounds)
         folder = Checkpoints(checkpoints / f"round-{number:03d}")
         network, curve = train(network, _round_of(plan, number), folder, watch)
         psnr = curve[-1].psnr
         assert psnr is not None  # the last iteration is always validated
-        loss = unpruned - psnr
-        rounds.append(
-            Round(
-                number,
-                sum(widths_of(network, layers)),
-                count_parameters(network),
-                psnr,
-                loss,
-                kept=loss <= row.largest_psnr_loss,
-            )
-        )
-        watch.measured(number, **_shown(rounds[-1]))
-        if not rounds[-1].kept:
-            break
-        good = copy.deepcopy(network)
-    write_text(node.output("rounds.csv"), _csv(rounds))
+        rounds.append(measured(number, psnr))
+        watch.measured(number, **{f"round_{name}": float(value) for name, value in rounds[-1].numbers().items()})
+        if not rounds[-1].passed:
+            good = copy.deepcopy(network)
+    stopped_by = rounds[-1].passed or stopped_by
+    watch.say(f"stops: {stopped_by}")
+    write_text(node.output("rounds.csv"), _csv(rounds, stopped_by))
     _save(good, layers, info, node, {"weights": md5_of(node.weights(row.from_))})
+
+
+def _most_rounds(row: Prune, rule: TrainingRule) -> tuple[int, str]:
+    """How many rounds there may be, and the key that says so."""
+    of_scale = rule.length.prune_rounds_at_most
+    if of_scale is None or row.most_rounds <= of_scale:
+        return row.most_rounds, "most_rounds"
+    return of_scale, "prune_rounds_at_most"
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -127,10 +162,6 @@ def _round_of(plan: Plan, number: int) -> Plan:
     return replace(plan, name=f"{plan.name} round {number}", data=data, before=shift)
 
 
-def _shown(entry: Round) -> dict[str, float]:
-    return {f"round_{name}": float(value) for name, value in asdict(entry).items() if name != "round"}
-
-
 def _save(network: nn.Module, layers: list[str], info: WeightsInfo, node: Node, inputs: dict[str, str]) -> None:
     """Write widths and weights; the network is rebuilt from the widths first, so what is written does load."""
     arguments = {**info.arguments, "widths": widths_of(network, layers)}
@@ -140,9 +171,12 @@ def _save(network: nn.Module, layers: list[str], info: WeightsInfo, node: Node, 
     save_weights(node.output("weights.safetensors"), rebuilt.state_dict(), pruned)
 
 
-def _csv(rounds: list[Round]) -> str:
+def _csv(rounds: list[Round], stopped_by: str) -> str:
+    """A line per round; the last one says what stopped the pruning."""
+    lines = [{"round": entry.round, **entry.numbers(), "stopped_by": ""} for entry in rounds]
+    lines[-1]["stopped_by"] = stopped_by
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(asdict(rounds[0])), lineterminator="\n")
+    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(entry) for entry in rounds)
+    writer.writerows(lines)
     return text.getvalue()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from esr.recipes.kinds import DEPLOYED, HAND_ON_WEIGHTS, KINDS, OF_ENTRIES
-from esr.recipes.rows import Benchmark, Distill, StageRow
+from esr.recipes.rows import Benchmark, Distill, Prune, StageRow
 from esr.recipes.telling import missing
 
 if TYPE_CHECKING:
@@ -57,12 +57,28 @@ def _wrong_in_stage(place: str, row: StageRow, params: Params, stages: Mapping[s
         name = getattr(row, column, None)
         if name is not None and name not in params.crop and name not in params.join:
             yield missing(f"{place}.{column}", name, [*params.crop, *params.join])
+    if isinstance(row, Prune):
+        parts = _parts_of(row.validation, params)
+        for name in row.lowest_psnr.keys() - parts:
+            told = f"is no part of the row's validation set {row.validation}; there are: {', '.join(sorted(parts))}"
+            yield f"{place}.lowest_psnr: {name} {told}"
     kinds = DEPLOYED if isinstance(row, Benchmark) else HAND_ON_WEIGHTS
     if (reference := getattr(row, "from_", None)) is not None:
         yield from _wrong_origin(f"{place}.from", reference, kinds, f"{place}.network", row.network, stages)
     if isinstance(row, Distill):
         network = f"{place}.teacher_network", row.teacher_network
         yield from _wrong_origin(f"{place}.teacher", row.teacher, kinds, *network, stages)
+
+
+def _parts_of(name: str, params: Params) -> set[str]:
+    """The keys of `crop` that a set is, or is joined of; joins may still make a circle here."""
+    pending, met = [name], set()
+    while pending:
+        each = pending.pop()
+        if each in params.join and each not in met:
+            pending += [params.join[each].first, params.join[each].second]
+        met.add(each)
+    return met & params.crop.keys()
 
 
 def _wrong_origin(

@@ -279,8 +279,20 @@ class Prune(Optimisation):
         description="of layers: the L2 norm of a channel's kernels over the mean of its layer, or as it is"
     )
     iterations_per_round: Iterations = Field(description="of fine-tuning after each removal, at a constant rate")
-    largest_psnr_loss: Decibels = Field(description="dB below the unpruned model at which pruning stops")
+    largest_psnr_loss: Decibels | None = Field(
+        None, description="dB below the unpruned model, over the images of `validation`, at which pruning stops"
+    )
+    lowest_psnr: dict[Name, Decibels] = Field(
+        default={},
+        description="dB on a set below which pruning stops; the set is `validation` or a key of `crop` joined in it",
+    )
     most_rounds: int = Field(ge=1, le=100_000, description="stop after so many rounds in any case")
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> "Prune":
+        if self.largest_psnr_loss is None and not self.lowest_psnr:
+            raise ValueError("give largest_psnr_loss, lowest_psnr or both: when does pruning stop?")
+        return self
 
 
 class Fuse(StageRow):

@@ -32,6 +32,8 @@ class Validation:
     """
 
     def __init__(self, images: PackedSet, data_range: float) -> None:
+        if not len(images):
+            raise EsrError(f"{images.manifest} holds no image to validate on; give its source images, or another set")
         self.images = images
         self.data_range = data_range
 

@@ -1,4 +1,4 @@
-"""Which channel goes first, on kernels made by hand: the one with the smallest L2 norm, layers compared as the row says."""
+"""Which channel goes first, on kernels made by hand: the one of smallest L2 norm, layers compared as the row says."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,7 @@ def gone(network: Chain, comparison: Comparison, count: int = 1) -> set[str]:
 
 
 def test_norms_over_the_layer_s_mean_are_not_squares_over_the_mean_square() -> None:
-    """Norms: 1 / 2 = .50 and 2 / 4.4 = .45, so the second's goes. Squares: 1 / 8 = .13 and 4 / 20.8 = .19: the first's."""
+    """Norms: 1 / 2 = .50, 2 / 4.4 = .45, so the second's goes. Squares: 1 / 8 = .13, 4 / 20.8 = .19: the first's."""
     assert gone(Chain(UNEVEN, EVEN), "layer_mean") == {"second 0"}
 
 

@@ -278,6 +278,51 @@ def test_a_row_s_network_is_that_of_the_row_it_reads(place: str, value: str, tol
     assert message.startswith(f"{place}: {value}") and told in message, message
 
 
+@pytest.mark.parametrize("psnr", [0, -1, 101, float("inf"), float("nan"), "26.9", None])
+def test_a_psnr_that_no_set_has(psnr: Any) -> None:
+    told = refusal(at("prune.slimrlfn-pruned.lowest_psnr", {"div2k-valid": psnr}))
+    assert told.startswith("prune.slimrlfn-pruned.lowest_psnr.div2k-valid: "), told
+
+
+def test_pruning_needs_a_limit() -> None:
+    told = refusal(without("prune.slimrlfn-pruned.largest_psnr_loss"))
+    assert told == "prune.slimrlfn-pruned: give largest_psnr_loss, lowest_psnr or both: when does pruning stop?"
+
+
+@pytest.mark.parametrize(
+    ("validation", "name", "told"),
+    [
+        ("div2k-valid", "div2k-lsdir-valid", "there are: div2k-valid"),
+        ("challenge-2024", "div2k-valid", "there are: div2k-lsdir-test, div2k-lsdir-valid"),
+        ("challenge-2024", "nothing", "there are: div2k-lsdir-test, div2k-lsdir-valid"),
+    ],
+)
+def test_a_psnr_is_asked_for_on_a_part_of_the_validation_set(validation: str, name: str, told: str) -> None:
+    def change(params: dict[str, Any]) -> None:
+        params["prune"]["slimrlfn-pruned"].update(validation=validation, lowest_psnr={name: 26.90})
+
+    message = refusal(change)
+    assert message.startswith(f"prune.slimrlfn-pruned.lowest_psnr: {name} is no part of the row's validation set"), (
+        message
+    )
+    assert message.endswith(told)
+
+
+def test_a_psnr_may_be_asked_for_on_a_set_joined_of_joins() -> None:
+    def change(params: dict[str, Any]) -> None:
+        params["prune"]["slimrlfn-pruned"].update(validation="scored", lowest_psnr={"div2k-lsdir-test": 26.99})
+
+    accepted(change)
+
+
+def test_joins_in_a_circle_do_not_hang_the_check_of_a_limit() -> None:
+    def change(params: dict[str, Any]) -> None:
+        params["join"]["scored"]["second"] = "scored"
+        params["prune"]["slimrlfn-pruned"].update(validation="scored", lowest_psnr={"div2k-lsdir-test": 26.99})
+
+    assert "is no part" in refusal(change)
+
+
 @pytest.mark.parametrize("reference", ["fuse/rlfn", "prune/rlfn", "import/rlfn"])
 def test_what_is_in_deploy_form_can_be_benchmarked(reference: str) -> None:
     def change(params: dict[str, Any]) -> None:
