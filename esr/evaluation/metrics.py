@@ -54,6 +54,8 @@ class Metrics(Scores):
     time_ms: float = Field(description="median over the network's passes")
     baseline_ms: float = Field(description="median over the baseline's passes, which took turns with the network's")
     ratio_to_baseline: float = Field(description="the network's time over the baseline's, median over rounds")
+    year_baseline_ms: float = Field(description="as baseline_ms, of the baseline of the entry's year")
+    ratio_to_year_baseline: float = Field(description="as ratio_to_baseline, to the baseline of the entry's year")
     rounds: int = Field(description="of two passes of each, that were timed")
     input_height: int = Field(description="of the image that was timed, in LR pixels")
     input_width: int

@@ -1,14 +1,15 @@
-"""Run time of a network beside a baseline's: how much faster, on this machine, in one process.
+"""Run time of a network beside baselines': how much faster, on this machine, in one process.
 
-Two passes of the network enclose two of the baseline (A B B A), round after round: whatever slows the machine down for
-a while slows both alike, and a drift that is linear over a round cancels. Medians leave out the odd interruption.
+Two passes of the network enclose those of the baselines (A B B A; with a second baseline A B C C B A), round after
+round: whatever slows the machine down for a while slows all alike, and a drift that is linear over a round cancels.
+Medians leave out the odd interruption.
 """
 
 import copy
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,26 +25,39 @@ BUDGET_SECONDS = 5.0
 
 Pass = Callable[[], float]
 """Runs a network once and gives the milliseconds that it took."""
+Round = list[tuple[float, float]]
+"""The two passes of each network, in milliseconds."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A baseline's run time.
+
+    Attributes:
+        time_ms: median over its passes.
+        ratio: the network's time over it, below 1 where the network is faster: the median over rounds, which is
+            steadier than the quotient of the two medians.
+    """
+
+    time_ms: float
+    ratio: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A network's run time beside the baseline's, for one image.
+    """A network's run time beside the baselines', for one image.
 
     Attributes:
         time_ms: median over the network's passes.
-        baseline_ms: median over the baseline's passes.
-        ratio: the network's time over the baseline's, below 1 where the network is faster: the median over rounds,
-            which is steadier than the quotient of the two medians.
-        rounds: how many rounds were measured, of two passes each.
+        baselines: the baselines, in the order in which they were given.
+        rounds: how many rounds were measured, of two passes of each network.
         height, width: the input, in LR px.
         threads: CPU threads that PyTorch used.
         device: the GPU's name, or CPU.
     """
 
     time_ms: float
-    baseline_ms: float
-    ratio: float
+    baselines: tuple[Beside, ...]
     rounds: int
     height: int
     width: int
@@ -51,10 +65,10 @@ class Comparison:
     device: str
 
 
-def compare(network: nn.Module, baseline: nn.Module, device: torch.device) -> Comparison:
-    """Time ``network`` against ``baseline`` on ``device``, with every core that the process may use.
+def compare(network: nn.Module, baselines: Sequence[nn.Module], device: torch.device) -> Comparison:
+    """Time ``network`` against ``baselines`` on ``device``, with every core that the process may use.
 
-    Both run in inference mode on the same random fp32 image, with channels_last memory and PyTorch's default precision
+    All run in inference mode on the same random fp32 image, with channels_last memory and PyTorch's default precision
     (TF32 convolutions on the GPUs that have them, as in the organisers' runs). Rounds are repeated until
     ``BUDGET_SECONDS`` are spent, between ``FEWEST_ROUNDS`` and ``MOST_ROUNDS`` of them. The networks given are left
     as they are.
@@ -63,12 +77,14 @@ def compare(network: nn.Module, baseline: nn.Module, device: torch.device) -> Co
     image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     image = image.to(device, memory_format=torch.channels_last)
     with _threads(usable_cores()), torch.inference_mode():
-        rounds = _interleave(_timed(network, image), _timed(baseline, image))
+        rounds = _interleave([_timed(each, image) for each in (network, *baselines)])
         threads = torch.get_num_threads()
     return Comparison(
-        time_ms=statistics.median(ms for first, _, _, last in rounds for ms in (first, last)),
-        baseline_ms=statistics.median(ms for _, first, last, _ in rounds for ms in (first, last)),
-        ratio=statistics.median((a1 + a2) / (b1 + b2) for a1, b1, b2, a2 in rounds),
+        time_ms=_median(rounds, 0),
+        baselines=tuple(
+            Beside(_median(rounds, place), statistics.median(sum(passes[0]) / sum(passes[place]) for passes in rounds))
+            for place in range(1, len(baselines) + 1)
+        ),
         rounds=len(rounds),
         height=height,
         width=width,
@@ -82,14 +98,21 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _interleave(a: Pass, b: Pass) -> list[tuple[float, float, float, float]]:
-    """Rounds of A B B A, in milliseconds, after a warm-up of both."""
+def _median(rounds: Sequence[Round], place: int) -> float:
+    return statistics.median(ms for passes in rounds for ms in passes[place])
+
+
+def _interleave(networks: Sequence[Pass]) -> list[Round]:
+    """Rounds, there and back, after a warm-up of all."""
     for _ in range(WARMUP_PASSES):
-        a(), b()
-    rounds: list[tuple[float, float, float, float]] = []
+        for run in networks:
+            run()
+    rounds: list[Round] = []
     start = time.perf_counter()
     while len(rounds) < FEWEST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.perf_counter() - start < BUDGET_SECONDS):
-        rounds.append((a(), b(), b(), a()))
+        there = [run() for run in networks]
+        back = [run() for run in reversed(networks)]
+        rounds.append(list(zip(there, reversed(back), strict=True)))
     return rounds
 
 

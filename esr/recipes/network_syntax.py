@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parents[2]
 NETWORKS = ("esr/networks", "networks")
 """Folders of network files: esr's own, and the project's. dvc.yaml names them."""
-FILES = ("network", "teacher_network", "baseline")
+FILES = ("network", "teacher_network", "baseline", "year_baseline")
 
 
 class NetworkSource:

@@ -306,7 +306,12 @@ class Benchmark(StageRow):
 
     from_: Reference = Field(alias="from", description="fuse/NAME")
     validation: Name = Field(description="set that is scored")
-    baseline: NetworkFile = Field(description="network with default arguments that the run time is held against")
+    baseline: NetworkFile = Field(
+        description="network with default arguments that the run time is held against: one for all entries"
+    )
+    year_baseline: NetworkFile = Field(
+        description="the baseline of the entry's year, held against as well; the same file where it is `baseline`"
+    )
 
 
 class Published(Row):
@@ -321,7 +326,9 @@ class Published(Row):
     runtime_valid_ms: Milliseconds | None = Field(None, description="as runtime_ms, on the year's validation set")
     runtime_test_ms: Milliseconds | None = Field(None, description="as runtime_ms, on the year's test set")
     runtime_on: Text | None = Field(None, description="the card, and the input where it was not the challenge's")
-    baseline: Text | None = Field(None, description="the network whose times were printed for the same machine")
+    baseline: Text | None = Field(
+        None, description="the network whose times were printed for the same machine, by its file's name"
+    )
     baseline_ms: Milliseconds | None = Field(None, description="its run time, on the same machine as runtime_ms")
     baseline_valid_ms: Milliseconds | None = Field(None, description="beside runtime_valid_ms")
     baseline_test_ms: Milliseconds | None = Field(None, description="beside runtime_test_ms")

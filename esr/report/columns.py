@@ -75,6 +75,14 @@ MEASURED = (
         "Run time over the baseline network's, the two measured in turns in one process; below 1 is faster.",
         decimals(2),
     ),
+    Column(
+        "ratio_to_year_baseline",
+        "time / year's",
+        "",
+        "The same over the run time of the baseline of the entry's year, which took turns with both.",
+        decimals(2),
+    ),
+    Column("year_baseline", "year's baseline", "", "The network that the challenge of that year compared with.", str),
     Column("parameters", "parameters", "", "Weights of the deploy form.", whole),
     Column("flops", "FLOPs", "G", "10⁹ multiply-accumulates for an LR image of 256 by 256 px.", decimals(2, 1e9)),
     Column(
@@ -123,8 +131,15 @@ PUBLISHED_TIMES = (
         "published_ratio_to_baseline_valid", "ratio, validation", "", "The same on the validation set.", decimals(3)
     ),
     Column("published_ratio_to_baseline_test", "ratio, test", "", "The same on the test set of the year.", decimals(3)),
+    Column(
+        "ratio_to_published_baseline",
+        "measured here",
+        "",
+        "Run time over the same baseline's, both measured here.",
+        decimals(3),
+    ),
 )
 ABOUT_PUBLISHED_TIMES = (
     "A time belongs to its machine, so only the ratio to a baseline timed on the same one says something elsewhere. "
-    "It stands where a sheet prints both."
+    "It stands where a sheet prints both, and beside it what was measured here against the same baseline."
 )

@@ -1,7 +1,7 @@
 """The leaderboard as a table: a row per row of ``benchmark``, as CSV, as Markdown and in a terminal."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -23,7 +23,7 @@ COLUMNS = [
     *(column.name for column in MEASURED),
     *("threshold", "threshold_assumed"),
     *(f"published_{name}" for name in (*PRINTED, *RATIOS)),
-    "published_on",
+    *("published_on", "ratio_to_published_baseline"),
 ]
 COUNTS = ("parameters", "flops", "activations", "convs", "published_convs")
 IN_TERMINAL = ("psnr", "bicubic", "above_bicubic", "time_ms", "ratio_to_baseline", "parameters")
@@ -56,9 +56,10 @@ def leaderboard(
             "entry": key,
             "scale": scale,
             **metrics[key].model_dump(include={column.name for column in MEASURED}),
+            "year_baseline": _network_name(row.year_baseline),
             "threshold": verdict(standings(entries[row.entry], metrics[key])),
             "threshold_assumed": entries[row.entry].thresholds_assumed,
-            **(_published(entries[row.entry]) if key == row.entry else {}),
+            **(_published(entries[row.entry], row, metrics[key]) if key == row.entry else {}),
         }
         for key, row in rows.items()
     ]
@@ -129,9 +130,23 @@ def print_leaderboard(csv: Path, stand_in: bool) -> None:
         console.print(STAND_IN)
 
 
-def _published(entry: Entry) -> dict[str, Any]:
+def _published(entry: Entry, row: Benchmark, metrics: Metrics) -> dict[str, Any]:
+    """What was printed, and the ratio that was measured to the baseline that the printed one is to."""
     values = {**entry.published.model_dump(), **entry.published.ratios}
-    return {**{f"published_{name}": value for name, value in values.items()}, "published_on": entry.validation_set}
+    measured = {
+        _network_name(row.year_baseline): metrics.ratio_to_year_baseline,
+        _network_name(row.baseline): metrics.ratio_to_baseline,
+    }
+    return {
+        **{f"published_{name}": value for name, value in values.items()},
+        "published_on": entry.validation_set,
+        "ratio_to_published_baseline": measured.get(entry.published.baseline or ""),
+    }
+
+
+def _network_name(file: str) -> str:
+    """A network's name by its file, as people write it: RFDN of esr/networks/rfdn.py."""
+    return PurePosixPath(file).stem.upper()
 
 
 def _published_times(frame: pd.DataFrame) -> list[str]:

@@ -17,6 +17,7 @@ from esr.data.join import join
 from esr.data.sources import download
 from esr.data.store import PackedSet, open_set
 from esr.errors import EsrError
+from esr.evaluation import benchmark as benchmark_module
 from esr.evaluation import runtime
 from esr.evaluation.benchmark import benchmark, hardest_region
 from esr.network_files import PROJECT_FILES
@@ -25,6 +26,7 @@ from esr.recipes.scale import DataRule
 from esr.weights import WeightsInfo, build_network, save_weights
 
 SLIMRLFN, RLFN = "esr/networks/slimrlfn.py", "esr/networks/rlfn.py"
+TIMED = ("time_ms", "baseline_ms", "ratio_to_baseline", "year_baseline_ms", "ratio_to_year_baseline")
 SIDE = 128  # of a cell of the strip
 
 NEAREST = """
@@ -114,9 +116,18 @@ def made_weights(path: Path, network_file: str, deploy: bool = True) -> Path:
     return path
 
 
-def run(folder: Path, network: str, weights: Path, manifest: Path, journal: Journal) -> tuple[dict[str, Any], Array]:
-    """Metrics and strip of a benchmark."""
-    row = Benchmark(entry="made", network=network, from_="fuse/made", validation="made", baseline=network)
+def run(
+    folder: Path, network: str, weights: Path, manifest: Path, journal: Journal, year_baseline: str | None = None
+) -> tuple[dict[str, Any], Array]:
+    """Metrics and strip of a benchmark against the network itself, and against the baseline of a year."""
+    row = Benchmark(
+        entry="made",
+        network=network,
+        from_="fuse/made",
+        validation="made",
+        baseline=network,
+        year_baseline=year_baseline or network,
+    )
     metrics, crops = folder / "metrics.json", folder / "crops.png"
     benchmark(row, weights, manifest, metrics, crops, journal)  # type: ignore[arg-type]
     with Image.open(crops) as strip:
@@ -213,7 +224,30 @@ def test_run_times_come_with_what_was_timed(tmp_path: Path, nearest: str) -> Non
     metrics, _ = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
     assert metrics["rounds"] == 3
     assert (metrics["input_height"], metrics["input_width"]) == (16, 16)
-    assert min(metrics["time_ms"], metrics["baseline_ms"], metrics["ratio_to_baseline"]) > 0
+    assert min(metrics[name] for name in TIMED) > 0
+
+
+def test_a_baseline_of_the_year_is_timed_as_well_but_only_once(
+    tmp_path: Path, nearest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ratios are those of the network that each row names: made here 2 to the first one and 4 to the second."""
+    Path("other.py").write_text(NEAREST)
+    compared: list[int] = []
+
+    def compare(network: object, baselines: list[object], device: torch.device) -> runtime.Comparison:
+        compared.append(len(baselines))
+        beside = tuple(runtime.Beside(20.0 / ratio, ratio) for ratio in (2.0, 4.0))
+        return runtime.Comparison(20.0, beside[: len(baselines)], 3, 16, 16, 1, "CPU")
+
+    monkeypatch.setattr(benchmark_module, "compare", compare)
+    manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
+    weights = made_weights(tmp_path / "w.safetensors", nearest)
+    both, _ = run(tmp_path, nearest, weights, manifest, journal := Journal(), year_baseline="other.py")
+    one, _ = run(tmp_path, nearest, weights, manifest, Journal())
+    assert compared == [2, 1]
+    assert [both[name] for name in TIMED] == [20.0, 10.0, 2.0, 5.0, 4.0]
+    assert [one[name] for name in TIMED] == [20.0, 10.0, 2.0, 10.0, 2.0]
+    assert journal.values["ratio_to_year_baseline"] == 4.0
 
 
 def test_cells_are_lr_bicubic_entry_and_hr_where_bicubic_errs_most(tmp_path: Path, nearest: str) -> None:
@@ -261,9 +295,8 @@ def test_run_twice_all_but_the_time_is_the_same(tmp_path: Path, nearest: str) ->
     manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
     weights = made_weights(tmp_path / "w.safetensors", nearest)
     (first, strip), (second, again) = (run(tmp_path / name, nearest, weights, manifest, Journal()) for name in "12")
-    timed = {"time_ms", "baseline_ms", "ratio_to_baseline"}
-    assert {name: first[name] for name in first.keys() - timed} == {
-        name: second[name] for name in second.keys() - timed
+    assert {name: first[name] for name in first.keys() - set(TIMED)} == {
+        name: second[name] for name in second.keys() - set(TIMED)
     }
     np.testing.assert_array_equal(strip, again)
     assert (tmp_path / "1" / "crops.png").read_bytes() == (tmp_path / "2" / "crops.png").read_bytes()

@@ -23,6 +23,7 @@ BENCHMARKED = {
     "from": "fuse/rlfn",
     "validation": "scored",
     "baseline": "esr/networks/rlfn.py",
+    "year_baseline": "esr/networks/rlfn.py",
 }
 IMPORTED = {"entry": "rlfn", "network": "esr/networks/rlfn.py", "checkpoint": "released.pth"}
 
@@ -361,7 +362,7 @@ def test_a_teacher_may_be_any_stage_that_hands_on_weights(kind: str) -> None:
         "net.py",
     ],
 )
-@pytest.mark.parametrize("place", ["train.rlfn-1.network", "benchmark.rlfn.baseline"])
+@pytest.mark.parametrize("place", ["train.rlfn-1.network", "benchmark.rlfn.baseline", "benchmark.rlfn.year_baseline"])
 def test_a_network_file_lies_in_the_project(place: str, path: str) -> None:
     assert refusal(at(place, path)).startswith(f"{place}: ")
 
@@ -380,7 +381,7 @@ WITH_NETWORK = "from torch import nn\nclass Net(nn.Module):\n    def __init__(se
         ("", "it names no network"),
     ],
 )
-@pytest.mark.parametrize("column", ["network", "baseline"])
+@pytest.mark.parametrize("column", ["network", "baseline", "year_baseline"])
 def test_a_file_that_holds_no_network(
     column: str, content: str | bytes | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

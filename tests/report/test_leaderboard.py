@@ -11,25 +11,25 @@ from esr.report.columns import milliseconds
 from esr.report.leaderboard import print_leaderboard
 
 HEAD = (
-    "entry,scale,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,parameters,flops,activations,convs,"
-    "threshold,threshold_assumed,published_psnr_valid,published_psnr_valid_also,published_psnr_test,published_ssim_valid,"
+    "entry,scale,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,ratio_to_year_baseline,year_baseline,"
+    "parameters,flops,activations,convs,threshold,threshold_assumed,published_psnr_valid,published_psnr_valid_also,published_psnr_test,published_ssim_valid,"
     "published_ssim_test,published_runtime_ms,published_runtime_valid_ms,published_runtime_test_ms,"
     "published_runtime_on,published_baseline,published_baseline_ms,published_baseline_valid_ms,"
     "published_baseline_test_ms,published_parameters_m,published_flops_g,published_activations_m,published_memory_mb,"
     "published_convs,published_ratio_to_baseline,published_ratio_to_baseline_valid,published_ratio_to_baseline_test,"
-    "published_on"
+    "published_on,ratio_to_published_baseline"
 )
 PRUNED = (
-    "slimrlfn-pruned,demo,27.625,27.5,0.125,0.78125,140.125,0.46875,197134,11991174144,74061504,51,not measured,"
-    ",,,,,,,,,,,,,,,,,,,,,,"
+    "slimrlfn-pruned,demo,27.625,27.5,0.125,0.78125,140.125,0.46875,0.46875,RLFN,197134,11991174144,74061504,51,"
+    "not measured,,,,,,,,,,,,,,,,,,,,,,,,"
 )
 SLIM = (
-    "slimrlfn,demo,27.75,27.5,0.25,0.78125,150.25,0.5,207774,11991174144,74061504,51,not measured,"
-    ",26.914,,27.026,,,,,,,,,,,,,,,,,,,DIV2K_LSDIR_valid"
+    "slimrlfn,demo,27.75,27.5,0.25,0.78125,150.25,0.5,0.5,RLFN,207774,11991174144,74061504,51,not measured,"
+    ",26.914,,27.026,,,,,,,,,,,,,,,,,,,DIV2K_LSDIR_valid,"
 )
 BASE = (
-    "rlfn,demo,27.25,27.5,-0.25,0.78125,300.5,0.25,317218,11991174144,74061504,51,,"
-    ",26.96,,27.07,,,13.54,,,RTX 3090,,,,,0.317,19.67,,,39,,,,DIV2K_LSDIR_valid"
+    "rlfn,demo,27.25,27.5,-0.25,0.78125,300.5,0.25,0.25,RLFN,317218,11991174144,74061504,51,,"
+    ",26.96,,27.07,,,13.54,,,RTX 3090,,,,,0.317,19.67,,,39,,,,DIV2K_LSDIR_valid,"
 )
 
 
@@ -60,7 +60,7 @@ def rows(markdown: str) -> dict[str, list[str]]:
 def test_markdown_keeps_measured_and_published_numbers_apart(board: Board) -> None:
     cells = rows(board.write()[1])
     assert cells["Measured here: slimrlfn"] == [
-        *("27.750", "27.500", "+0.250", "0.7812", "150", "0.50"),
+        *("27.750", "27.500", "+0.250", "0.7812", "150", "0.50", "0.50", "RLFN"),
         *("207,774", "11.99", "74.06", "51"),
     ]
     assert cells["Published: rlfn"] == [
@@ -69,7 +69,7 @@ def test_markdown_keeps_measured_and_published_numbers_apart(board: Board) -> No
     ]
     assert cells["Published: slimrlfn"] == ["DIV2K_LSDIR_valid", "26.914", UNKNOWN, "27.026", *[UNKNOWN] * 7]
     assert cells["Published: slimrlfn-pruned"] == ["not published", *[UNKNOWN] * 10]
-    assert cells["Published run times: rlfn"] == ["RTX 3090", "13.54", *[UNKNOWN] * 9]
+    assert cells["Published run times: rlfn"] == ["RTX 3090", "13.54", *[UNKNOWN] * 10]
     assert [name for name in cells if name.startswith("Published run times: ") and "entry" not in name] == [
         "Published run times: ---",
         "Published run times: rlfn",

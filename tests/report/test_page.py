@@ -72,14 +72,14 @@ def test_nothing_of_this_machine_is_on_the_page(board: Board, tmp_path: Path) ->
 def test_rows_of_both_tables(board: Board) -> None:
     rows = {row[0]: row[1:] for row in reversed(Page(board.write()[2]).rows)}  # the first table wins
     assert rows["SlimRLFNslimrlfn"] == [
-        *("27.750", "27.500", "+0.250", "0.7812", "150", "0.50"),
+        *("27.750", "27.500", "+0.250", "0.7812", "150", "0.50", "0.50", "RLFN"),
         *("207,774", "11.99", "74.06", "51"),
     ]
     assert rows["SlimRLFN, prunedslimrlfn-pruned"][2] == "+0.125"
     published = {row[0]: row[1:] for row in Page(board.write()[2]).rows}  # the last one
     assert published["SlimRLFN"] == ["2024", "DIV2K_LSDIR_valid", "26.914", UNKNOWN, "27.026", *[UNKNOWN] * 7]
     assert published["SlimRLFN, pruned"] == ["2024", "not published"]
-    assert published["RLFN (baseline)"] == ["2024", "RTX 3090", "13.54", *[UNKNOWN] * 9]  # of the run times
+    assert published["RLFN (baseline)"] == ["2024", "RTX 3090", "13.54", *[UNKNOWN] * 10]  # of the run times
 
 
 def test_tables_are_sorted_by_full_numbers_and_not_by_what_is_unknown(board: Board) -> None:

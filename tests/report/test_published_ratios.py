@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 
 import pytest
-from made_board import UNKNOWN, Board
+from made_board import RFDN, UNKNOWN, Board, made_metrics
 from test_leaderboard import rows
 from test_page import Page
 
@@ -52,6 +52,28 @@ def test_ratios_are_those_of_the_printed_times(board: Board) -> None:
     assert [in_csv(board, "slimrlfn-pruned")[name] for name in (PREFIX, "published_baseline")] == ["", ""]
 
 
+@pytest.mark.parametrize(
+    ("printed_for", "measured"),
+    [("RFDN", "2.5"), ("RLFN", "9.5"), ("EDSR", "")],  # the last one is not among those that were timed
+)
+def test_beside_a_printed_ratio_stands_the_one_measured_to_the_same_baseline(
+    board: Board, printed_for: str, measured: str
+) -> None:
+    """A network that is 9.5 times as slow as RLFN and 2.5 times as slow as RFDN, the baseline of its year."""
+    timed(board, Published(runtime_ms=59.31, baseline=printed_for, baseline_ms=24.27))
+    for key in ("slimrlfn", "slimrlfn-pruned"):
+        board.add(key, "slimrlfn", made_metrics(27.75, 1520.0, 9.5, 207_774, year_ratio=2.5), year_baseline=RFDN)
+    line, pruned = in_csv(board, "slimrlfn"), in_csv(board, "slimrlfn-pruned")
+    assert line["ratio_to_published_baseline"] == measured
+    assert [line[name] for name in ("ratio_to_baseline", "ratio_to_year_baseline", "year_baseline")] == [
+        *("9.5", "2.5", "RFDN")
+    ]
+    assert (pruned["ratio_to_year_baseline"], pruned["ratio_to_published_baseline"]) == ("2.5", "")
+    _, markdown, html = board.write()
+    assert rows(markdown)["Measured here: slimrlfn"][5:8] == ["9.50", "2.50", "RFDN"]
+    assert [row[6:9] for row in Page(html).rows if row[0] == "SlimRLFNslimrlfn"] == [["9.50", "2.50", "RFDN"]]
+
+
 def test_a_time_without_its_baseline_s_has_no_ratio(board: Board) -> None:
     line = in_csv(timed(board, Published(runtime_ms=13.36, baseline="RLFN", baseline_valid_ms=13.69)), "slimrlfn")
     assert [line[PREFIX + what] for what in ("", "_valid", "_test")] == ["", "", ""]
@@ -59,7 +81,20 @@ def test_a_time_without_its_baseline_s_has_no_ratio(board: Board) -> None:
 
 def test_markdown_and_page_show_the_times_with_their_ratios(board: Board) -> None:
     _, markdown, html = timed(board, TIMED).write()
-    cells = ["RTX 3090", "13.36", "13.53", "13.19", "RLFN", "13.56", "13.69", "13.44", "0.985", "0.988", "0.981"]
+    cells = [
+        "RTX 3090",
+        "13.36",
+        "13.53",
+        "13.19",
+        "RLFN",
+        "13.56",
+        "13.69",
+        "13.44",
+        "0.985",
+        "0.988",
+        "0.981",
+        "0.500",
+    ]
     assert rows(markdown)["Published run times: slimrlfn"] == cells
     assert ["SlimRLFN", "2024", *cells] in Page(html).rows
 

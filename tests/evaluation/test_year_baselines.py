@@ -1,0 +1,20 @@
+"""The shipped rows are timed against RLFN, all of them, and against the baseline that their year's challenge had."""
+
+from pathlib import Path
+
+import pytest
+
+from esr.graph import Graph, read_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMS = read_yaml(ROOT / "params.yaml")
+GRAPH = Graph(PARAMS, read_yaml(ROOT / "dvc.yaml")["stages"])
+BASELINES = {2023: "esr/networks/rfdn.py", 2024: "esr/networks/rlfn.py"}  # of the organisers' repositories
+
+
+@pytest.mark.parametrize("key", PARAMS["benchmark"])
+def test_a_row_waits_for_the_baselines_that_it_is_timed_against(key: str) -> None:
+    row = PARAMS["benchmark"][key]
+    year = PARAMS["entries"][row["entry"]]["year"]
+    assert (row["baseline"], row["year_baseline"]) == (BASELINES[2024], BASELINES[year])
+    assert {BASELINES[2024], BASELINES[year]} <= set(GRAPH.find("benchmark", key).deps)
