@@ -72,6 +72,17 @@ class Node:
             raise EsrError(f"{self.name}: {path} is not among its deps in dvc.yaml; add it there")
         return Path(path)
 
+    def param(self, name: str) -> Any:
+        """A value of params.yaml that the stage declares to depend on, by its dotted name."""
+        if name not in self.params:
+            raise EsrError(f"{self.name}: {name} is not among its params in dvc.yaml; add it there")
+        return self.params[name]
+
+    def training_work(self, entry: str) -> float | None:
+        """The work of the entry's whole training at paper."""
+        work: float | None = self.param(f"entries.{entry}.training_work")
+        return work
+
     def weights(self, reference: str) -> Path:
         """The weights that another stage (``kind/key``) hands on."""
         return self.input(f"runs/{self.scale}/{reference}/weights.safetensors")

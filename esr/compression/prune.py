@@ -19,7 +19,7 @@ from esr.errors import EsrError
 from esr.files import md5_of, write_text
 from esr.recipes.engine import EngineSettings
 from esr.recipes.rows import Prune
-from esr.recipes.scale import TrainingRule, shrink_round
+from esr.recipes.scale import TrainingRule, most_rounds, shrink_round
 from esr.training.checkpoints import Checkpoints
 from esr.training.generators import seed_of_stage
 from esr.training.loop import train
@@ -88,7 +88,7 @@ def prune(
     layers = _prunable_layers(network, row.network, node.name)
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
     limits = limits_of(row, validation_set, info.data_range, node.name, watch)
-    schedule = shrink_round(row, rule)
+    schedule = shrink_round(row, rule, node.training_work(row.entry))
     network.to(engine.device)
     plan = Plan(
         name=f"{node.kind} {node.key}",
@@ -136,10 +136,8 @@ def prune(
 
 def _most_rounds(row: Prune, rule: TrainingRule) -> tuple[int, str]:
     """How many rounds there may be, and the key that says so."""
-    of_scale = rule.length.prune_rounds_at_most
-    if of_scale is None or row.most_rounds <= of_scale:
-        return row.most_rounds, "most_rounds"
-    return of_scale, "prune_rounds_at_most"
+    most = most_rounds(row, rule)
+    return most, "most_rounds" if most == row.most_rounds else "prune_rounds_at_most"
 
 
 def count_parameters(network: nn.Module) -> int:

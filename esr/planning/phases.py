@@ -9,7 +9,15 @@ from esr.planning.sets import images_of
 from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
 from esr.recipes.rows import Argument, Distill, Finetune, FreshPhase, Import, Optimisation, Phase, Prune
-from esr.recipes.scale import Scale, Schedule, paper_iterations, shrink_phase, shrink_round, thin_teacher
+from esr.recipes.scale import (
+    Scale,
+    Schedule,
+    most_rounds,
+    paper_iterations,
+    shrink_phase,
+    shrink_round,
+    thin_teacher,
+)
 from esr.recipes.telling import short, some
 
 
@@ -52,14 +60,12 @@ def at_scale(scale: str | None) -> tuple[Graph, Params]:
         EsrError: there is no such scale, or params.yaml is not valid.
     """
     graph = read_graph()
-    params = check(graph.params)
     if scale is not None:
-        if scale not in params.scales:
-            raise EsrError(
-                f"scale {short(scale) or '(empty)'} is not in scales; there are: {some(params.scales, scale)}"
-            )
+        scales = graph.params.get("scales")
+        if isinstance(scales, dict) and scale not in scales:
+            raise EsrError(f"scale {short(scale) or '(empty)'} is not in scales; there are: {some(scales, scale)}")
         graph = Graph({**graph.params, "scale": scale}, graph.templates)
-    return graph, params.model_copy(update={"scale": graph.scale})
+    return graph, check(graph.params)
 
 
 def check_entry(params: Params, entry: str) -> None:
@@ -90,7 +96,13 @@ def training_stage(params: Params, node: Node, scale: Scale) -> TrainingStage | 
     return TrainingStage(
         node=node,
         row=row,
-        schedule=shrink_phase(row, PHASES[node.kind], scale.training, images_of(params, row.data, scale) or 1),
+        schedule=shrink_phase(
+            row,
+            PHASES[node.kind],
+            scale.training,
+            images_of(params, row.data, scale) or 1,
+            params.entries[row.entry].training_work,
+        ),
         rounds=1,
         paper_iterations=paper_iterations(row, images or 1) if known else None,
         network=built(params, f"{node.kind}/{node.key}", scale),
@@ -103,8 +115,8 @@ def _pruning(params: Params, node: Node, row: Prune, scale: Scale) -> TrainingSt
     return TrainingStage(
         node=node,
         row=row,
-        schedule=shrink_round(row, scale.training),
-        rounds=min(row.most_rounds, scale.training.length.prune_rounds_at_most or row.most_rounds),
+        schedule=shrink_round(row, scale.training, params.entries[row.entry].training_work),
+        rounds=most_rounds(row, scale.training),
         paper_iterations=row.iterations_per_round,
         network=Built(network.file, network.arguments, deploy=True),
         teacher=None,

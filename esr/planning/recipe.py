@@ -8,14 +8,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from esr.errors import EsrError
 from esr.graph import Graph, Node
 from esr.planning.guesses import Guess, read_guesses
 from esr.planning.phases import Built, TrainingStage, entry_stages, training_stage
+from esr.planning.work import stage_work, training_work
 from esr.recipes.read import Params
 from esr.recipes.rows import Distill, Entry, Finetune, Optimisation, Phase, Prune
 
 WIDTH = 160  # of the table where no terminal says
 ARROW = "\N{RIGHTWARDS ARROW}"
+NEAR = 0.03  # by so much of the counted work may the number in params.yaml differ from it
 
 
 def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) -> None:
@@ -33,7 +36,8 @@ def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) ->
     )
     console.print(title)
     console.print(_table(stages) if stages else "No row of this entry trains anything.\n")
-    for line in [*_rounded_targets(stages, params), *_imports(params, entry), _data(params), *_asked(about)]:
+    work = _work(graph, params, entry, stages) if stages else []
+    for line in [*work, *_rounded_targets(stages, params), *_imports(params, entry), _data(params), *_asked(about)]:
         console.print(Text(line))
     _print_guesses(console, about, _named_guesses(entry, nodes, read_guesses(params_file)), len(stages))
 
@@ -137,6 +141,22 @@ def _length(row: Optimisation, stage: TrainingStage) -> str:
     says = f"{stage.paper_iterations:,} it" if stage.paper_iterations else "it by the set's size"
     epochs = f"{row.epochs} epochs, " if row.epochs else ""
     return epochs + says if says == runs else f"{epochs}{says}\n{ARROW} {runs}"
+
+
+def _work(graph: Graph, params: Params, entry: str, stages: Sequence[TrainingStage]) -> list[str]:
+    """What the entry's training costs, and whether params.yaml knows that."""
+    try:
+        counted = training_work(graph, params, entry)
+        here = sum(map(stage_work, stages))
+    except EsrError as error:
+        return [f"Training work at paper: not known. {error}"]
+    less = "" if here == counted else f"; at {params.scale}: {here:.2e}"
+    lines = [f"Training work at paper: {counted:.2e} multiply-accumulates, forward and backward{less}."]
+    known = params.entries[entry].training_work
+    if known is None or abs(known / counted - 1) > NEAR:
+        says = "null" if known is None else f"{known:.2e}"
+        lines.append(f"entries.{entry}.training_work in params.yaml is {says}: write {counted:.2e}")
+    return lines
 
 
 def _rounded_targets(stages: Sequence[TrainingStage], params: Params) -> list[str]:

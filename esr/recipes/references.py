@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from esr.recipes.kinds import DEPLOYED, HAND_ON_WEIGHTS, KINDS, OF_ENTRIES
-from esr.recipes.rows import Benchmark, Distill, Prune, StageRow
+from esr.recipes.rows import Benchmark, Distill, Optimisation, Prune, StageRow
 from esr.recipes.telling import missing
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def wrong_references(params: Params) -> Iterator[str]:
             if key in TARGETS:
                 yield f"{table}.{key}: `snakemake {key}` means something else already; rename the row"
     yield from _wrong_sets(params)
+    yield from _unknown_work(params)
     stages = {f"{kind}/{key}": row for kind in OF_ENTRIES for key, row in params.table(kind).items()}
     for reference, row in stages.items():
         yield from _wrong_in_stage(reference.replace("/", "."), row, params, stages)
@@ -48,6 +49,20 @@ def _wrong_sets(params: Params) -> Iterator[str]:
     for key, entry in params.entries.items():
         for name in entry.thresholds.keys() - params.crop.keys():
             yield missing(f"entries.{key}.thresholds", name, params.crop)
+
+
+def _unknown_work(params: Params) -> Iterator[str]:
+    """Entries that train and do not state their work, or not as the number that the scale in use asks for."""
+    scale = params.scales.get(params.scale)
+    shared = scale is not None and scale.training.length.work is not None
+    rows = [row for kind in OF_ENTRIES for row in params.table(kind).values()]
+    trained = {row.entry for row in rows if isinstance(row, Optimisation)}
+    for key, entry in params.entries.items():
+        place, command = f"entries.{key}.training_work", f"`python -m esr recipe {key} --scale paper`"
+        if key in trained and "training_work" not in entry.model_fields_set:  # dvc.yaml tracks it
+            yield f"{place}: is missing; write null, or the number that {command} then tells"
+        elif key in trained and shared and entry.training_work is None:
+            yield f"{place}: scale {params.scale} shares out work, so it needs a number; {command} tells it"
 
 
 def _wrong_in_stage(place: str, row: StageRow, params: Params, stages: Mapping[str, StageRow]) -> Iterator[str]:

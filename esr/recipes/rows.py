@@ -47,6 +47,7 @@ Iterations = Annotated[int, Field(ge=1, le=MOST_ITERATIONS)]
 Images = Annotated[int, Field(ge=1, le=MOST_IMAGES)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
+Work = Annotated[float, Field(gt=0, le=1e27)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Comparison = Literal["layer_mean", "raw"]
 Decibels = Annotated[float, Field(gt=0, le=100)]
@@ -374,5 +375,10 @@ class Entry(Row):
     )
     guesses: dict[Name, Text] = Field(
         default={}, description="what the code does that neither a factsheet nor a key says, a sentence each"
+    )
+    training_work: Work | None = Field(
+        None,
+        description="multiply-accumulates of all its training at paper, as `esr recipe` counts them; written by every "
+        "entry that trains, as null where no scale shares out work",
     )
     published: Published = Field(Published(), description="what was printed; shown apart from what is measured")

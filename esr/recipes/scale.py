@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from esr.recipes.rows import (
     MOST_ITERATIONS,
@@ -21,6 +21,7 @@ from esr.recipes.rows import (
     Prune,
     Rate,
     Row,
+    Work,
 )
 
 Role = Literal["teacher", "first", "later"]
@@ -28,8 +29,17 @@ THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most"
 
 
 class Length(Row):
-    """How long a phase is: the number given here for what the phase is, else the paper's / divide."""
+    """How long a phase is: the number given here for what the phase is, else its share of work or paper's / divide.
 
+    Every entry gets the same work, spread over its phases as at paper. Where a smaller patch or batch, or fewer rounds
+    of pruning, make a phase lighter, it runs so much longer, yet never longer than the paper's.
+    """
+
+    work: Work | None = Field(
+        None,
+        description="multiply-accumulates of an entry's whole training, forward and backward, instead of divide; "
+        "its share of entries.NAME.training_work is what a phase keeps of the paper's",
+    )
     divide: float = Field(1.0, ge=1, le=1e9, description="the paper's number of iterations is divided by this")
     teacher: Iterations | None = Field(None, description="iterations of a teacher")
     first: Iterations | None = Field(None, description="iterations of an entry's first phase (distill, train)")
@@ -38,6 +48,12 @@ class Length(Row):
     prune_rounds_at_most: int | None = Field(
         None, ge=1, le=100_000, description="bound for the number of pruning rounds"
     )
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> "Length":
+        if self.work is not None and self.divide != 1:
+            raise ValueError("work and divide both say how much of the paper's length is left; give one of them")
+        return self
 
 
 class Shrunk(Row):
@@ -138,11 +154,13 @@ def paper_iterations(phase: Phase, images: int) -> int:
     return math.ceil(phase.epochs * (phase.images_per_epoch or images) / phase.batch)
 
 
-def shrink_phase(phase: Phase, role: Role, rule: TrainingRule, images: int) -> Schedule:
-    """Apply ``rule`` to a phase that trains on a set of ``images`` images."""
+def shrink_phase(
+    phase: Phase, role: Role, rule: TrainingRule, images: int, training_work: float | None = None
+) -> Schedule:
+    """Apply ``rule`` to a phase that trains on a set of ``images`` images, of an entry with this work at paper."""
     paper = paper_iterations(phase, images)
     given = {"teacher": rule.length.teacher, "first": rule.length.first, "later": rule.length.later}[role]
-    iterations = given or max(1, round(paper / rule.length.divide))
+    iterations = given or _bounded(paper * _kept(phase, rule, training_work), paper)
     milestones = phase.milestones if role == "later" or rule.learning_rate.first_halved else []
     rate = shrink_rate(phase.learning_rate, role, rule.learning_rate)
 
@@ -168,10 +186,13 @@ def shrink_phase(phase: Phase, role: Role, rule: TrainingRule, images: int) -> S
     )
 
 
-def shrink_round(row: Prune, rule: TrainingRule) -> Schedule:
-    """Apply ``rule`` to one round of pruning."""
+def shrink_round(row: Prune, rule: TrainingRule, training_work: float | None = None) -> Schedule:
+    """Apply ``rule`` to one round of pruning, of an entry with this work at paper."""
+    paper, kept = row.iterations_per_round, _kept(row, rule, training_work)
+    if rule.length.work is not None:
+        kept *= row.most_rounds / most_rounds(row, rule)
     return Schedule(
-        iterations=rule.length.prune_round or max(1, round(row.iterations_per_round / rule.length.divide)),
+        iterations=rule.length.prune_round or _bounded(paper * kept, paper),
         warmup=0,
         patch=shrink_patch(row, rule),
         batch=shrink_batch(row, rule),
@@ -181,6 +202,24 @@ def shrink_round(row: Prune, rule: TrainingRule) -> Schedule:
         losses=[(0, row.loss)],
         validate_every=rule.validate_every,
     )
+
+
+def most_rounds(row: Prune, rule: TrainingRule) -> int:
+    """Rounds of pruning at this scale, at most."""
+    return min(row.most_rounds, rule.length.prune_rounds_at_most or row.most_rounds)
+
+
+def _kept(row: Optimisation, rule: TrainingRule, training_work: float | None) -> float:
+    """The part of the paper's iterations that this scale keeps of a row, whose entry has ``training_work`` at paper."""
+    if rule.length.work is None:
+        return 1 / rule.length.divide
+    assert training_work is not None  # params.yaml is refused otherwise
+    pixels, fewer_pixels = row.batch * row.patch**2, shrink_batch(row, rule) * shrink_patch(row, rule) ** 2
+    return rule.length.work / training_work * pixels / fewer_pixels
+
+
+def _bounded(iterations: float, paper: int) -> int:
+    return max(1, min(paper, round(iterations)))
 
 
 def shrink_rate(paper: float, role: Role, rule: LearningRate) -> float:

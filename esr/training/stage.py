@@ -80,7 +80,7 @@ def _prepared(task: Task, watch: Watch, ranks: Ranks) -> tuple[nn.Module, Weight
     engine = start_engine(task.settings, ranks)
     network, info = first_network(row, task.rule, node)
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
-    schedule = shrink_phase(row, task.role, task.rule, len(training_set))
+    schedule = shrink_phase(row, task.role, task.rule, len(training_set), node.training_work(row.entry))
     plan = Plan(
         name=f"{node.kind} {node.key}",
         iterations=schedule.iterations,

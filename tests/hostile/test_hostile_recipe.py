@@ -14,7 +14,7 @@ from esr.graph import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")
-ENTRY = {"title": "Mine [/bold] [1/2]", "year": 2026, "validation_set": "DIV2K_valid"}
+ENTRY = {"title": "Mine [/bold] [1/2]", "year": 2026, "validation_set": "DIV2K_valid", "training_work": None}
 NETWORK = {"entry": "mine", "network": "esr/networks/rfdn.py"}
 
 

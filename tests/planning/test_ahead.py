@@ -24,9 +24,9 @@ def ahead(kind: str, key: str, **rows: dict) -> float:
 
 
 def test_phases_of_one_network_weigh_as_their_pixels() -> None:
-    """rlfn-2: 1e6 x 64 patches of 256; rlfn-3: 1e6 x 64 of 512, four times the pixels."""
-    assert ahead("finetune", "rlfn-2") == pytest.approx(4.0)
-    assert ahead("train", "rlfn-1") == pytest.approx(5.0)
+    """rlfn-2: 1e6 x 64 patches of 256; rlfn-3: 1e6 x 64 of 512, four times the pixels; attention rounds its maps."""
+    assert ahead("finetune", "rlfn-2") == pytest.approx(4.0, rel=0.01)
+    assert ahead("train", "rlfn-1") == pytest.approx(5.0, rel=0.01)
     assert ahead("finetune", "rlfn-3") == 0.0
 
 

@@ -7,7 +7,6 @@ from factsheets import PRINTED
 
 from esr.graph import Graph, read_yaml
 from esr.recipes.read import check
-from esr.recipes.scale import paper_iterations, shrink_phase
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")
@@ -59,17 +58,6 @@ def test_an_entry_waits_for_its_own_sources_alone(entry: str) -> None:
 def test_a_teacher_s_file_and_the_first_10_000_images() -> None:
     assert PARAMS["teacher"]["ifadnet-teacher"]["network"] == PARAMS["distill"]["ifadnet-distill"]["teacher_network"]
     assert PARAMS["crop"]["lsdir-10k"] == {"source": "lsdir", "first": 10_000}
-
-
-def test_iterations_at_pilot_scale() -> None:
-    """A hundredth of the paper's, though only DIV2K's 800 images are used: an epoch is still that of the recipe."""
-    rule = CHECKED.scales["pilot"].training
-    phases = {**CHECKED.train, **CHECKED.finetune, **CHECKED.distill}
-    lengths = {key: shrink_phase(phase, "later", rule, images=800).iterations for key, phase in phases.items()}
-    assert lengths["r2net-1"] == lengths["r2net-2"] == lengths["r2net-3"] == 20_000
-    assert lengths["slimrlfn-distill"] == lengths["slimrlfn-640"] == 1382  # 100 x 88,441 / 64 / 100
-    assert lengths["edrn-1"] == 3000
-    assert paper_iterations(phases["edrn-1"], images=800) == 300_000
 
 
 def test_published_numbers_are_those_in_print() -> None:

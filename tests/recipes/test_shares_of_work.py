@@ -1,0 +1,152 @@
+"""Lengths by a share of work: the rule by hand, what is refused, and that the stages depend on it."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from esr.cli import app
+from esr.errors import EsrError
+from esr.graph import Graph, read_yaml
+from esr.recipes.read import check
+from esr.recipes.rows import FreshPhase, Prune
+from esr.recipes.scale import TrainingRule, shrink_phase, shrink_round
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMS = read_yaml(ROOT / "params.yaml")
+STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]
+PHASE = FreshPhase.model_validate({**PARAMS["train"]["rfdn-1"], "iterations": 1_000_000, "patch": 256, "batch": 64})
+PRUNING = Prune.model_validate(
+    {**PARAMS["prune"]["slimrlfn-pruned"], "iterations_per_round": 20_000, "most_rounds": 20, "patch": 256, "batch": 64}
+)
+
+
+def rule(length: dict[str, Any], **more: Any) -> TrainingRule:
+    return TrainingRule.model_validate({"length": length, "validate_every": 10, **more})
+
+
+@pytest.mark.parametrize("role", ["teacher", "first", "later"])
+@pytest.mark.parametrize(
+    ("more", "iterations"),
+    [
+        ({}, 10_000),  # a hundredth of the work, and of 1,000,000
+        ({"batch": {"divide": 4}}, 40_000),
+        ({"batch": {"divide": 4}, "patch": {"divide": 2}}, 160_000),
+        ({"batch": {"divide": 4, "at_least": 32}}, 20_000),
+    ],
+)
+def test_a_phase_keeps_its_part_of_the_work(role: Any, more: dict[str, Any], iterations: int) -> None:
+    assert shrink_phase(PHASE, role, rule({"work": 3e15}, **more), 800, 3e17).iterations == iterations
+
+
+def test_it_is_never_longer_than_the_paper_s_and_never_nothing() -> None:
+    assert shrink_phase(PHASE, "first", rule({"work": 9e17}), 800, 3e17).iterations == 1_000_000
+    quarter = rule({"work": 3e17}, batch={"divide": 4})
+    assert shrink_phase(PHASE, "first", quarter, 800, 3e17).iterations == 1_000_000
+    assert shrink_phase(PHASE, "first", rule({"work": 1.0}), 800, 3e17).iterations == 1
+
+
+def test_a_length_that_is_given_for_a_role_stands() -> None:
+    given = rule({"work": 3e15, "later": 60})
+    assert [shrink_phase(PHASE, role, given, 800, 3e17).iterations for role in ("first", "later")] == [10_000, 60]
+
+
+def test_fewer_rounds_of_pruning_are_longer_ones() -> None:
+    """20 rounds of 20,000 are 400,000; a hundredth is 4,000: in 20 rounds of 200 or in 5 of 800."""
+    assert shrink_round(PRUNING, rule({"work": 3e15}), 3e17).iterations == 200
+    assert shrink_round(PRUNING, rule({"work": 3e15, "prune_rounds_at_most": 5}), 3e17).iterations == 800
+    assert shrink_round(PRUNING, rule({"work": 3e17, "prune_rounds_at_most": 5}), 3e17).iterations == 20_000
+    assert shrink_round(PRUNING, rule({"divide": 100, "prune_rounds_at_most": 5})).iterations == 200
+
+
+def test_lengths_at_pilot() -> None:
+    """By hand: the row's length x 1e16 / the entry's work, x 4 where 64 patches become 16 and x 2 where 32 do."""
+    params = check(PARAMS)
+    pilot = params.scales["pilot"].training
+    lengths = {
+        key: shrink_phase(row, "later", pilot, 800, params.entries[row.entry].training_work).iterations
+        for key, row in {**params.train, **params.distill, **params.finetune}.items()
+    }
+    assert lengths["r2net-1"] == lengths["r2net-2"] == 36_530  # 2e6 x 1e16 / 2.19e18 x 4
+    assert lengths["r2net-3"] == 18_265  # a batch of 32
+    assert lengths["rfdn-1"] == 123_457  # 1e6 x 1e16 / 3.24e17 x 4
+    assert lengths["edrn-1"] == 14_870  # 300 epochs of 1,000 iterations x 1e16 / 8.07e17 x 4
+    assert lengths["slimrlfn-distill"] == lengths["slimrlfn-640"] == 2879  # 100 x 88,441 / 64 x 1e16 / 1.92e18 x 4
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    """params.yaml at pilot, with changes to entries.rfdn and to pilot's lengths."""
+    params = copy.deepcopy(PARAMS)
+    params["scale"] = "pilot"
+    params["scales"]["pilot"]["training"]["length"].update(changes.pop("length", {}))
+    params["entries"]["rfdn"].update(changes)
+    return params
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        (changed(length={"divide": 10}), "scales.pilot.training.length: work and divide both say"),
+        (changed(length={"work": 0}), "scales.pilot.training.length.work: Input should be greater than 0, not 0"),
+        (changed(length={"work": "1e16 "}), "scales.pilot.training.length.work: Input should be a valid number"),
+        (changed(training_work=-1.0), "entries.rfdn.training_work: Input should be greater than 0, not -1.0"),
+        (
+            changed(training_work=None),
+            "entries.rfdn.training_work: scale pilot shares out work, so it needs a number; "
+            "`python -m esr recipe rfdn --scale paper` tells it",
+        ),
+    ],
+)
+def test_what_is_refused(params: dict[str, Any], told: str) -> None:
+    with pytest.raises(EsrError) as refused:
+        check(params)
+    assert told in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_an_entry_that_trains_writes_its_work_or_null() -> None:
+    params = copy.deepcopy(PARAMS)
+    params["entries"]["rfdn"]["training_work"] = None
+    check(params)  # at demo nothing is shared out
+    del params["entries"]["rfdn"]["training_work"]
+    with pytest.raises(EsrError, match=r"entries\.rfdn\.training_work: is missing; write null, or the number that"):
+        check(params)
+
+
+def test_the_command_of_the_refusal_tells_the_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused at pilot itself; at paper it says what to write, and with that pilot is accepted."""
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    Path("params.yaml").write_text(json.dumps(changed(training_work=None)))
+    refused = CliRunner().invoke(app, ["recipe", "rfdn"]).exception
+    assert isinstance(refused, EsrError)
+    told = CliRunner().invoke(app, ["recipe", "rfdn", "--scale", "paper"])
+    assert told.exit_code == 0
+    assert "entries.rfdn.training_work in params.yaml is null: write 3.24e+17" in told.output
+    Path("params.yaml").write_text(json.dumps(changed(training_work=3.24e17)))
+    done = CliRunner().invoke(app, ["recipe", "rfdn"])
+    assert done.exit_code == 0
+    assert "123,457 it" in done.output
+    assert "write" not in done.output
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "teacher@ifadnet-teacher",
+        "distill@ifadnet-distill",
+        "train@r2net-1",
+        "finetune@r2net-2",
+        "prune@slimrlfn-pruned",
+    ],
+)
+def test_what_trains_depends_on_its_entry_s_work_and_on_no_other(stage: str) -> None:
+    before = Graph(PARAMS, STAGES).nodes[stage]
+    entry = PARAMS[before.kind][before.key]["entry"]
+    for name in PARAMS["entries"]:
+        params = copy.deepcopy(PARAMS)
+        params["entries"][name]["training_work"] = 1e18
+        params["entries"][name]["published"] = {}
+        assert (Graph(params, STAGES).nodes[stage].params != before.params) == (name == entry)

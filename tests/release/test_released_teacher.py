@@ -1,0 +1,48 @@
+"""The row that params.yaml keeps ready, commented: SAFMN's released large form as IFADNet's teacher."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from made_checkpoints import made_checkpoint
+from tiny_project import ROOT, Project
+
+from esr.graph import Graph, read_yaml
+from esr.recipes.read import check
+from esr.weights import load_network
+
+ROW = "# safmn-large: "
+TRAINED, RELEASED = "teacher: teacher/ifadnet-teacher\n", "teacher: import/safmn-large\n"
+
+
+@pytest.fixture
+def chosen(untouched: Project) -> Project:
+    """The project as it is committed, with the row uncommented and one line changed."""
+    text = (ROOT / "params.yaml").read_text()
+    assert (text.count(ROW), text.count(TRAINED)) == (1, 1)
+    (untouched.folder / "params.yaml").write_text(text.replace(ROW, ROW[2:]).replace(TRAINED, RELEASED))
+    return untouched
+
+
+def test_uncommented_and_named_it_is_the_teacher(chosen: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(chosen.folder)
+    params = read_yaml(Path("params.yaml"))
+    check(copy.deepcopy(params))
+    graph = Graph(params, read_yaml(Path("dvc.yaml"))["stages"])
+    before = {node.name for node in graph.ancestors(graph.find("benchmark", "ifadnet"))}
+    assert "import@safmn-large" in before
+    assert "teacher@ifadnet-teacher" not in before
+
+
+def test_the_stage_takes_the_released_file(chosen: Project) -> None:
+    checkpoint = chosen.folder / "released" / "SAFMN_L_DF2K_x4.pth"
+    refused = chosen.run("esr", "import", "safmn-large")
+    assert refused.returncode == 2
+    assert "released/SAFMN_L_DF2K_x4.pth" in refused.stderr
+    checkpoint.parent.mkdir()
+    torch.save({"params": {}, "params_ema": made_checkpoint("safmn_large.pth")}, checkpoint)
+    chosen.well("esr", "import", "safmn-large")
+    network, info = load_network(chosen.folder / "runs/demo/import/safmn-large/weights.safetensors")
+    assert info.network == "esr/networks/safmn.py"
+    assert sum(weight.numel() for weight in network.parameters()) == 5_600_816  # 5.60 M in SAFMN's paper
