@@ -17,6 +17,7 @@ from esr.data.fetch import fetch, file_name
 from esr.data.listing import image_files
 from esr.data.lock import only_one
 from esr.data.manifest import SourceManifest, Totals, read_manifest, write_manifest
+from esr.data.origin import folder_at, refuse_missing, why_empty
 from esr.data.standin import copy_stand_ins
 from esr.data.unpack import unpack
 from esr.data.verify import all_there, differences
@@ -89,14 +90,12 @@ def _lay_out(row: Download, rule: DataRule, key: str, folder: Path) -> tuple[boo
     with writing(folder):
         _clear(hr)
         _clear(lr)
-    if row.optional and (rule.stand_in or (row.folder is None and not row.archives)):
-        why = "nothing stands in for it" if rule.stand_in else row.how or "give a folder"
+    if (why := why_empty(row, rule, key)) is not None:
         return False, f"no images of {key}: {why}"
     if rule.stand_in:
         copy_stand_ins(row.use, hr)
         return True, f"stand-in for {key}: photographs that come with scikit-image and scikit-learn"
-    if row.use == "training" and rule.only_source not in (None, key):
-        return False, f"no images of {key}: this scale trains on {rule.only_source} alone"
+    refuse_missing(row, rule, key)
     _link(hr, lr, *_real(row, key))
     return False, f"the images of {key}"
 
@@ -106,8 +105,6 @@ def _real(row: Download, key: str) -> tuple[Path, Path | None]:
     if row.folder is not None:
         hr = _folder(f"download.{key}.folder", row.folder, row.how)
         return hr, None if row.lr_folder is None else _folder(f"download.{key}.lr_folder", row.lr_folder, None)
-    if not row.archives:
-        raise EsrError(f"download.{key}: nothing says where its images are; {row.how or 'give archives or a folder'}")
     named: dict[str, str] = {}
     for archive in row.archives:
         if named.setdefault(file_name(archive), archive.url) != archive.url:
@@ -123,16 +120,9 @@ def _real(row: Download, key: str) -> tuple[Path, Path | None]:
 
 def _folder(column: str, name: str, how: str | None) -> Path:
     """The folder that a column of the row names: there, readable and with images in it."""
-    remedy = how or "name the one with the images"
-    try:
-        folder = Path(name).expanduser()
-        if not name.strip() or not folder.is_dir():
-            raise EsrError(f"{column}: {name or 'nothing'} is not a folder; {remedy}")
-        if not image_files(folder):
-            raise EsrError(f"{column}: {name} holds no images; {remedy}")
-    except (OSError, RuntimeError) as error:  # the latter: no such user's home
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise EsrError(f"{column}: {name} cannot be read ({reason}); {remedy}") from error
+    folder = folder_at(column, name, how)
+    if not image_files(folder):
+        raise EsrError(f"{column}: {name} holds no images; {how or 'name the one with the images'}")
     return folder
 
 

@@ -1,5 +1,6 @@
 """What the sets of a scale hold, by the rows alone: before anything is downloaded."""
 
+from esr.data.origin import why_empty
 from esr.data.standin import FOR_TRAINING, HELD_OUT
 from esr.recipes.read import Params
 from esr.recipes.scale import Scale
@@ -23,12 +24,11 @@ def images_of_source(params: Params, key: str, scale: Scale | None = None) -> in
     source = params.download[key]
     if scale is None:
         return source.images
-    if source.optional and (scale.data.stand_in or not (source.folder or source.archives)):
+    if why_empty(source, scale.data, key) is not None:
         return 0
     if scale.data.stand_in:
         return len(FOR_TRAINING if source.use == "training" else HELD_OUT)
-    left_out = source.use == "training" and scale.data.only_source not in (None, key)
-    return 0 if left_out else source.images
+    return source.images
 
 
 def pixels_of(params: Params, name: str, scale: Scale) -> float:
