@@ -15,6 +15,7 @@ from esr.digests import Digests
 from esr.errors import EsrError
 from esr.files import hash_of
 from esr.graph import read_graph
+from esr.lacking import Lacking
 from esr.last_words import forget_last_words, last_words
 from esr.recipes.read import check
 from esr.refusing import refuse_gap, refuse_to_drive
@@ -24,7 +25,7 @@ prepare_jobs()
 
 try:
     graph = read_graph()
-    check(graph.params)
+    lacking = Lacking(graph, check(graph.params))
     graph.in_order()
     if SYNCING in os.environ:
         hush()
@@ -48,10 +49,28 @@ def inputs(kind, wildcards):
     """The inputs of a job; asked for when the graph is built, which is when the targets are known."""
     try:
         for target in workflow.dag_settings.targets if SYNCING not in os.environ else ():
+            lacking.refuse([node for node in [graph.producers.get(target) or graph.nodes.get(target)] if node], target)
             refuse_gap(graph, target)
     except EsrError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"esr: {error}")  # one line: Snakemake would put a traceback around an exception
     return graph.inputs(graph.find(kind, wildcards.get("key", "")))
+
+
+def row_inputs(name):
+    """The inputs of the rule of an entry or a row of `benchmark`."""
+    rows = [graph.find("benchmark", row) for row in graph.keys("benchmark") if name in (row, entry_of(row))]
+    try:
+        lacking.refuse(rows, name)
+    except EsrError as error:
+        sys.exit(f"esr: {error}")
+    return targets(*rows)
+
+
+def makeable(told=()):
+    """All files that can be made, when ``told`` was said of the others."""
+    for line in told:
+        print(line, file=sys.stderr)
+    return [path for path, node in graph.producers.items() if node.name not in lacking.left_out]
 
 
 digests = Digests()
@@ -66,9 +85,19 @@ localrules:
     all,
 
 
-rule all:
-    input:
-        list(graph.producers),
+if lacking.lacks and SYNCING not in os.environ:
+
+    rule all:
+        input:
+            lambda wildcards: makeable(lacking.told()),
+        shell:
+            "exit 1"  # after everything that can be made: not all is
+
+else:
+
+    rule all:
+        input:
+            makeable(),
 
 
 for name in dict.fromkeys([entry_of(row) for row in graph.keys("benchmark")] + graph.keys("benchmark")):
@@ -78,7 +107,7 @@ for name in dict.fromkeys([entry_of(row) for row in graph.keys("benchmark")] + g
             name
         localrule: True
         input:
-            targets(*(graph.find("benchmark", row) for row in graph.keys("benchmark") if name in (row, entry_of(row)))),
+            lambda wildcards, name=name: row_inputs(name),
 
 
 for kind in graph.kinds:
