@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 sys.path.insert(0, workflow.basedir)  # this folder's esr, also where another one is installed
+from esr.closing import last_lines
 from esr.digests import Digests
 from esr.errors import EsrError
 from esr.files import hash_of
@@ -66,6 +67,10 @@ def row_inputs(name):
     return targets(*rows)
 
 
+def wants_all():
+    return not workflow.dag_settings.targets or "all" in workflow.dag_settings.targets
+
+
 def makeable(told=()):
     """All files that can be made, when ``told`` was said of the others."""
     for line in told:
@@ -91,7 +96,7 @@ if lacking.lacks and SYNCING not in os.environ:
         input:
             lambda wildcards: makeable(lacking.told()),
         shell:
-            "exit 1"  # after everything that can be made: not all is
+            "exit 1  # all that can be made is made; the last lines say what is not"
 
 else:
 
@@ -154,4 +159,5 @@ onsuccess:
 onerror:
     record()
     if SYNCING not in os.environ:
-        atexit.register(lambda: print(*last_words(), sep="\n", file=sys.stderr))  # after Snakemake's own
+        lines = last_lines(lacking) if wants_all() else last_words()
+        atexit.register(lambda: print(*lines, sep="\n", file=sys.stderr))  # after Snakemake's own

@@ -12,9 +12,11 @@ from types import FrameType
 import psutil
 from filelock import FileLock, Timeout
 
+from esr.closing import finished_rows, last_lines
 from esr.errors import EsrError, Terminated, printable
 from esr.evidence import Evidence
 from esr.graph import Graph, read_graph
+from esr.lacking import Lacking
 from esr.last_words import forget_last_words, last_words
 from esr.recipes.read import Params, check
 from esr.snakemake_record import QUIET, SYNCING, clear_stale_lock
@@ -25,6 +27,7 @@ SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incom
 ENTRIES_VIEW = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=entries"
 LOCK = Path(".esr/run.lock")
 NOTHING_TO_DO = "Nothing to be done: every stage is up to date."
+NOTHING_ELSE = "Nothing to be done: every stage that can be made is up to date."
 
 
 def run_everything() -> int:
@@ -37,49 +40,56 @@ def run_everything() -> int:
     """
     graph = read_graph()
     params = check(graph.params)
+    lacking = Lacking(graph, params)
     LOCK.parent.mkdir(exist_ok=True)
     try:
         with FileLock(LOCK, timeout=0):
-            done = _bring_up_to_date(graph)
+            done = _bring_up_to_date(lacking)
     except Timeout:
         raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first") from None
     unsent = drain()
     if unsent:
         print(printable(unsent), file=sys.stderr)
-    if done:
-        _tell_what_next(params)
-    return 0 if done else 2
+    if not done:
+        _tell_what_is_there(lacking)
+        return 2
+    _tell_what_next(params)
+    return 0
 
 
-def _bring_up_to_date(graph: Graph) -> bool:
-    """Whether everything is up to date in the end; what is not has been told."""
+def _bring_up_to_date(lacking: Lacking) -> bool:
+    """Whether everything is up to date in the end; what cannot be made is told first and left out."""
+    graph = lacking.graph
     if is_settled(graph):
         print(NOTHING_TO_DO)
         return True
     clear_stale_lock()
     forget_last_words()
     stale = sync_records()
-    if stale and (damaged := _damaged(graph)):
+    for line in lacking.told():
+        print(line, file=sys.stderr)
+    if damaged := _damaged(graph, stale - lacking.left_out):
         print(f"Made again, because their outputs are damaged: {', '.join(damaged)}", file=sys.stderr)
         outputs = [path for name in damaged for path in graph.nodes[name].out_paths]
         _snakemake("--forcerun", *outputs, "--", *outputs)
         stale = sync_records()
-    if not stale:
-        print(NOTHING_TO_DO)
-        return True
-    forced = [path for name in sorted(stale) for path in graph.nodes[name].out_paths if Path(path).exists()]
+    if not stale - lacking.left_out:
+        print(NOTHING_ELSE if stale else NOTHING_TO_DO)
+        return not stale
+    wanted = sorted(stale - lacking.left_out)
+    forced = [path for name in wanted for path in graph.nodes[name].out_paths if Path(path).exists()]
     well = _snakemake(*(["--forcerun", *forced, "--", "all"] if forced else []))  # whatever times of files say
     stale = sync_records()
-    if not well or stale:
-        unexplained = f"esr: not up to date: {', '.join(sorted(stale))}; `dvc status` says why"
-        print(*(last_words() or [unexplained]), sep="\n", file=sys.stderr)
+    unexplained = sorted(stale - lacking.left_out)
+    if unexplained and not last_words():
+        print(f"esr: not up to date: {', '.join(unexplained)}; `dvc status` says why", file=sys.stderr)
     return well and not stale
 
 
-def _damaged(graph: Graph) -> list[str]:
-    """The stages whose outputs nobody could bring back: what they made once, they must make again."""
+def _damaged(graph: Graph, stale: set[str]) -> list[str]:
+    """Those whose outputs nobody could bring back: what they made once, they must make again."""
     evidence = Evidence(graph)
-    return [name for name, node in graph.nodes.items() if evidence.repairable(node)]
+    return [name for name in graph.nodes if name in stale and evidence.repairable(graph.nodes[name])]
 
 
 def _snakemake(*arguments: str) -> bool:
@@ -121,6 +131,21 @@ def _stages(processes: Iterable[psutil.Process]) -> Iterator[psutil.Process]:
         with suppress(psutil.Error):
             if process.cmdline()[1:3] == ["-m", "esr"]:
                 yield process
+
+
+def _tell_what_is_there(lacking: Lacking) -> None:
+    """The leaderboard of the rows that are finished, which is on the terminal alone, and what keeps the others."""
+    from esr.evaluation.metrics import read_metrics
+    from esr.report.leaderboard import print_rows
+
+    params = lacking.params
+    there = {node.key: node.output("metrics.json") for node in finished_rows(lacking.graph)}
+    rows = {key: row for key, row in params.benchmark.items() if key in there}
+    if rows:
+        print(f"Finished so far are {len(rows)} of {len(params.benchmark)} rows; the report waits for all of them:")
+        print_rows(params.entries, rows, params.scale, {key: read_metrics(path) for key, path in there.items()})
+    sys.stdout.flush()
+    print(*last_lines(lacking), sep="\n", file=sys.stderr)
 
 
 def _tell_what_next(params: Params) -> None:

@@ -69,7 +69,7 @@ class Lacking:
 
     def told(self) -> list[str]:
         """One line per thing that is not there, with what cannot be made for it."""
-        return [printable(f"esr: cannot be made: {self._made_with(lack)}: {lack.reason}") for lack in self.lacks]
+        return [printable(f"esr: {self._made_with(lack)} cannot be made: {lack.reason}") for lack in self.lacks]
 
     def refuse(self, nodes: Iterable[Node], target: str) -> None:
         """Refuse a target of which one of ``nodes`` cannot be made.
@@ -83,9 +83,9 @@ class Lacking:
                 raise EsrError(f"{target} cannot be made: {lack.reason}")
 
     def _made_with(self, lack: Lack) -> str:
-        """The rows that cannot be made for it, and the leaderboard, or else the stages."""
+        """The rows that need it, and with them the report; or else the stages."""
         rows = [key for key in self.rows if f"benchmark@{key}" in lack.stages]
-        return ", ".join([*rows, "report"] if rows else sorted(lack.stages))
+        return f"{', '.join(rows)} and the report" if rows else ", ".join(sorted(lack.stages))
 
     def _needed(self) -> Iterator[tuple[Node, str]]:
         """The stages that need at first hand what is not there, each with what it is."""
@@ -98,7 +98,10 @@ class Lacking:
                     yield node, str(error)
         for key, row in self.params.import_.items():
             if not Path(row.checkpoint).exists():
-                yield self.graph.find("import", key), f"import.{key}.checkpoint: {row.checkpoint} is missing; put it there"
+                yield (
+                    self.graph.find("import", key),
+                    f"import.{key}.checkpoint: {row.checkpoint} is missing; put it there",
+                )
 
     def _with_followers(self, names: set[str]) -> set[str]:
         found = set(names)

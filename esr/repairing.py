@@ -11,6 +11,7 @@ from esr.errors import EsrError
 from esr.evidence import Evidence
 from esr.files import md5_of, whole_file
 from esr.graph import Graph, Node
+from esr.lacking import Lacking
 from esr.last_words import is_held, lock_path
 
 MADE_AGAIN = ("download", "crop", "join")  # by sync itself: the same bytes from the same sources, without training
@@ -19,10 +20,11 @@ Cached = Callable[[str], Path]
 """Where DVC's cache would keep the content with an md5."""
 
 
-def repair(graph: Graph, cached: Cached) -> list[str]:
+def repair(graph: Graph, lacking: Lacking, cached: Cached) -> list[str]:
     """Bring back the outputs that are not what is recorded, of stages whose parameters and inputs are; say which.
 
-    Outputs come from DVC's cache; packed stores, which are too large for it, are packed again from their sources.
+    Outputs come from DVC's cache; packed stores, which are too large for it, are packed again from their sources,
+    unless those are not there.
     """
     evidence = Evidence(graph)
     repaired = []
@@ -33,7 +35,7 @@ def repair(graph: Graph, cached: Cached) -> list[str]:
         wrong = {path: md5 for path, md5 in record.outs.items() if evidence.digests.of(path) != md5}
         from_cache = all(_bring_back(Path(path), md5, cached(md5)) for path, md5 in wrong.items())
         if not from_cache:
-            if node.kind not in MADE_AGAIN:
+            if node.kind not in MADE_AGAIN or node.name in lacking.stages:
                 continue
             _make_again(node)
         print(f"{node.name}: {'brought back from the cache of DVC' if from_cache else 'made again'}", file=sys.stderr)

@@ -15,6 +15,7 @@ from esr.errors import EsrError
 from esr.evidence import LOCK_FILE, Evidence
 from esr.files import hash_of, read_json, write_json
 from esr.graph import CODE_STAGE, GRAPH_FILE, PARAMS_FILE, Graph, Node, read_graph
+from esr.lacking import Lacking
 from esr.receipts import read_receipt, receipt_path, write_receipt
 from esr.recipes.read import check
 from esr.refusing import refuse_folders
@@ -40,11 +41,11 @@ def sync_records(only_dvc: bool = False) -> set[str]:
         EsrError: either driver is at work, or refuses.
     """
     graph = read_graph()
-    check(graph.params)
+    lacking = Lacking(graph, check(graph.params))
     refuse_folders(graph)
     with dvc_record.open_dvc() as repo:
         stale = _settle(graph, repo)
-        repaired = [] if only_dvc else repair(graph, partial(dvc_record.cached, repo))
+        repaired = [] if only_dvc else repair(graph, lacking, partial(dvc_record.cached, repo))
     if repaired:
         with dvc_record.open_dvc() as repo:
             stale = _settle(graph, repo)

@@ -115,6 +115,17 @@ def print_leaderboard(csv: Path, stand_in: bool) -> None:
         frame = pd.read_csv(csv)[["entry", *IN_TERMINAL]]
     except (OSError, ValueError, KeyError) as error:
         raise EsrError(f"{csv} is not a leaderboard ({error}); run the stage report") from error
+    _print(frame, stand_in)
+
+
+def print_rows(
+    entries: Mapping[str, Entry], rows: Mapping[str, Benchmark], scale: str, metrics: Mapping[str, Metrics]
+) -> None:
+    """Print the leaderboard of ``rows``, while there is no report yet because others are not finished."""
+    _print(leaderboard(entries, rows, scale, metrics), any(values.stand_in for values in metrics.values()))
+
+
+def _print(frame: pd.DataFrame, stand_in: bool) -> None:
     columns = [column for column in MEASURED if column.name in IN_TERMINAL]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("entry", no_wrap=True)
