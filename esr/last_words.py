@@ -32,7 +32,8 @@ def leaving_last_words(node: Node) -> Iterator[None]:
     try:
         yield
     except EsrError as error:
-        _replace(place, f"esr: {error}")
+        named = any(name in str(error) for name in (node.name, f"{node.kind}.{node.key}"))
+        _replace(place, f"esr: {error}" if named else f"esr: {node.name}: {error}")
         raise
     except Terminated as stop:
         _replace(place, f"esr: {stop}")
