@@ -85,7 +85,8 @@ class Lacking:
     def _made_with(self, lack: Lack) -> str:
         """The rows that need it, and with them the report; or else the stages."""
         rows = [key for key in self.rows if f"benchmark@{key}" in lack.stages]
-        return f"{', '.join(rows)} and the report" if rows else ", ".join(sorted(lack.stages))
+        first = next(node.name for node in self.graph.in_order() if node.name in lack.stages)
+        return f"{', '.join(rows)} and the report" if rows else f"{first} and what follows it"
 
     def _needed(self) -> Iterator[tuple[Node, str]]:
         """The stages that need at first hand what is not there, each with what it is."""

@@ -15,6 +15,7 @@ from tiny_project import Project, keep_only
 
 from esr.lacking import Lacking
 from esr.planning.phases import at_scale
+from esr.recipes.read import check
 
 NEED_LSDIR = {"slimrlfn", "slimrlfn-pruned", "ifadnet"}
 LSDIR = "slimrlfn, slimrlfn-pruned, ifadnet and the report cannot be made: download.lsdir: nothing says where"
@@ -73,8 +74,6 @@ class TestWhatIsLacking:
     def lacking(scale: str, change: Callable[[dict[str, Any]], None] = lambda rows: None) -> Lacking:
         graph, _ = at_scale(scale)
         change(graph.params)
-        from esr.recipes.read import check
-
         return Lacking(graph, check(graph.params))
 
     @pytest.mark.parametrize("scale", ["demo", "pilot"])
@@ -105,6 +104,15 @@ class TestWhatIsLacking:
         lacking = self.lacking("paper")
         assert "teacher@ifadnet-teacher" in lacking.left_out - lacking.stages
         assert not {"download@flickr2k", "join@df2k", "benchmark@edrn"} & lacking.left_out
+
+    def test_the_report_is_made_where_no_row_of_it_needs_what_is_missing(self) -> None:
+        def unmeasured(params: dict[str, Any]) -> None:
+            params["benchmark"] = {key: row for key, row in params["benchmark"].items() if key not in NEED_LSDIR}
+
+        lacking = self.lacking("paper", unmeasured)
+        (line,) = lacking.told()
+        assert line.startswith("esr: download@lsdir and what follows it cannot be made: download.lsdir: nothing")
+        assert "report" not in lacking.left_out
 
     def test_a_missing_checkpoint_stops_its_entry_alone(self) -> None:
         def imported(params: dict[str, Any]) -> None:
