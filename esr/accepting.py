@@ -10,11 +10,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from esr.code_digests import sources_of
 from esr.errors import EsrError
 from esr.evidence import Evidence
 from esr.files import write_text
 from esr.graph import Node, read_graph
+from esr.premises import sources_of
 from esr.receipts import read_receipt, write_receipt
 from esr.recipes.read import check
 

@@ -51,10 +51,14 @@ _stage("benchmark", "Measure complexity, quality and run time.")
 
 @app.command(rich_help_panel=STAGES)
 def code() -> None:
-    """Write what the stages depend on of the code: digests that comments do not change."""
-    from esr.code_digests import write_code_digests
+    """Write what the stages depend on of the code (digests that comments do not change) and of their scale."""
+    from esr.graph import read_graph
+    from esr.premises import write_premises
+    from esr.recipes.read import check
 
-    write_code_digests()
+    graph = read_graph()
+    check(graph.params)
+    write_premises(graph)
 
 
 @app.command(rich_help_panel=STAGES)

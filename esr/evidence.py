@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from esr.code_digests import is_code, write_code_digests
 from esr.digests import Digests
 from esr.errors import EsrError
 from esr.graph import Graph, Node
+from esr.premises import is_code, write_premises
 from esr.receipts import Receipt, read_receipt
 from esr.yaml_file import read_yaml
 
@@ -24,7 +24,7 @@ class Evidence:
     """One look at the files of a graph and at what is recorded of them; every file is read once."""
 
     def __init__(self, graph: Graph) -> None:
-        write_code_digests()
+        write_premises(graph)
         self.graph = graph
         self.digests = Digests()
 

@@ -6,7 +6,7 @@ dvc.yaml declares every stage once. DVC reads it by itself; Snakemake's rules, t
 result against DVC's own resolution.
 
 The stage ``code`` is DVC's alone: it writes what all others see of the sources, which for everybody else
-:mod:`esr.code_digests` does before it looks.
+:mod:`esr.premises` does before it looks.
 """
 
 import re
@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from esr.errors import EsrError
+from esr.files import read_json
 from esr.yaml_file import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
@@ -72,15 +73,9 @@ class Node:
             raise EsrError(f"{self.name}: {path} is not among its deps in dvc.yaml; add it there")
         return Path(path)
 
-    def param(self, name: str) -> Any:
-        """A value of params.yaml that the stage declares to depend on, by its dotted name."""
-        if name not in self.params:
-            raise EsrError(f"{self.name}: {name} is not among its params in dvc.yaml; add it there")
-        return self.params[name]
-
     def training_work(self, entry: str) -> float | None:
-        """The work of the entry's whole training at paper."""
-        work: float | None = self.param(f"entries.{entry}.training_work")
+        """The work of the entry's whole training at paper; None at a scale that does not share it out."""
+        work: float | None = read_json(self.input(f"runs/.work/{self.scale}/{entry}.json"))
         return work
 
     def weights(self, reference: str) -> Path:

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from esr.code_digests import sources_of
 from esr.errors import EsrError
 from esr.files import hash_of, read_json, write_json
 from esr.graph import Node
+from esr.premises import sources_of
 
 
 class Receipt(BaseModel):
