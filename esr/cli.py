@@ -46,7 +46,27 @@ _stage("train", "Train an entry's first phase.")
 _stage("finetune", "Train a further phase from the weights of the one before.")
 _stage("prune", "Remove channels and fine-tune, until the PSNR passes a limit of the row.")
 _stage("fuse", "Turn re-parameterisable convolutions into plain ones.")
-_stage("benchmark", "Measure complexity, quality and run time.")
+
+
+@app.command(rich_help_panel=STAGES)
+def benchmark(
+    name: Annotated[str, typer.Argument(metavar="KEY_OR_WEIGHTS", help="The row of params.yaml; or a .safetensors.")],
+    hr: Annotated[Path | None, typer.Option(help="Folder of HR images to score a weights file on.")] = None,
+    lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
+    network: NetworkFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Measure complexity, quality and run time: of a row (a stage), or of any weights file, in any folder."""
+    if not name.endswith(".safetensors"):
+        if hr or lr or network or as_json:
+            raise EsrError(f"a row such as {name} says itself what is measured; give options with a .safetensors file")
+        from esr.running import run_stage
+
+        run_stage("benchmark", name)
+        return
+    from esr.evaluation.benchmark_file import benchmark_file, print_benchmark
+
+    print_benchmark(Path(name), benchmark_file(Path(name), hr, lr, network), as_json)
 
 
 @app.command(rich_help_panel=STAGES)

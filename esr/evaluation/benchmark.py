@@ -98,7 +98,7 @@ def _load(row: Benchmark, weights: Path) -> tuple[nn.Module, float]:
     return network, info.data_range
 
 
-def _baseline(network_file: str) -> nn.Module:
+def random_baseline(network_file: str) -> nn.Module:
     """The baseline with seeded random weights: its run time does not depend on them, and no entry waits for it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(BASELINE_SEED)
@@ -166,7 +166,7 @@ def _measure(
     first = sets[0].mean
     assert first is not None
     files = list(dict.fromkeys([row.baseline, row.year_baseline]))  # one that is both is timed once
-    comparison = compare(network, [_baseline(file) for file in files], device)
+    comparison = compare(network, [random_baseline(file) for file in files], device)
     beside = dict(zip(files, comparison.baselines, strict=True))
     return Metrics(
         **first.model_dump(),
