@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
+from snakemake.utils import min_version, validate
+
+min_version("9.20")
 
 sys.path.insert(0, workflow.basedir)  # this folder's esr, also where another one is installed
 from esr.closing import last_lines
@@ -35,6 +37,23 @@ try:
 except EsrError as error:
     raise WorkflowError(str(error)) from None
 validate(graph.params, "workflow/params.schema.json", set_default=False)
+
+
+report: "workflow/report/workflow.rst"
+
+
+SHOWN = {"index.html": "Leaderboard", "leaderboard.csv": "Leaderboard", "crops.png": "Crops"}
+"""What `snakemake --report` shows, and under which title; its caption is workflow/report/NAME.rst."""
+
+
+def marked(path):
+    """An output, marked for `snakemake --report` if it is shown there."""
+    name = Path(path).name
+    if name not in SHOWN:
+        return path
+    caption = f"workflow/report/{Path(name).stem}.rst"
+    label = {"row": "{key}"} if "{key}" in path else {"file": name}
+    return report(path, caption=caption, category=SHOWN[name], labels=label)
 
 
 def entry_of(row):
@@ -76,6 +95,11 @@ def makeable(told=()):
     for line in told:
         print(line, file=sys.stderr)
     return [path for path, node in graph.producers.items() if node.name not in lacking.left_out]
+
+
+def cores():
+    """The cores to share out; 1 where nothing is run, as for a report, and Snakemake does not ask for --cores."""
+    return workflow.cores if workflow.execution_settings else 1
 
 
 digests = Digests()
@@ -123,7 +147,7 @@ for kind in graph.kinds:
         input:
             lambda wildcards, kind=kind: inputs(kind, wildcards),
         output:
-            *graph.patterns(kind),
+            *map(marked, graph.patterns(kind)),
         log:
             f"logs/{graph.scale}/{kind}/{'{key}' if graph.keys(kind) else kind}.log",
         wildcard_constraints:
@@ -132,7 +156,7 @@ for kind in graph.kinds:
             command=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).command,
             tracked=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).params,
             sources=lambda wildcards, kind=kind: sources(graph.find(kind, wildcards.get("key", ""))),
-        threads: lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).threads(workflow.cores)
+        threads: lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).threads(cores())
         resources:
             gpu=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).resources.get("gpu", 0),
             mem_mb=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).resources["mem_mb"],
