@@ -8,6 +8,7 @@ after each. What is left out is printed with the reason. The exit code is 1 when
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,8 @@ def blocks(text: str) -> list[list[str]]:
 
 def reason_to_leave_out(command: str) -> str | None:
     """Why a command is not run here; None if it is."""
+    if "| dot " in command and not shutil.which("dot"):
+        return "Graphviz is not installed"
     return next((why for pattern, why in LEFT_OUT.items() if re.match(pattern, command)), None)
 
 
