@@ -12,7 +12,7 @@ from esr.evaluation.benchmark import random_baseline
 from esr.evaluation.complexity import Complexity, measure_complexity
 from esr.evaluation.complexity_table import print_complexities
 from esr.evaluation.evaluate import evaluate_network
-from esr.evaluation.runtime import Comparison, compare
+from esr.evaluation.runtime import Beside, Comparison, compare
 from esr.evaluation.scores import Evaluation, print_scores
 from esr.weights import load_network
 
@@ -27,11 +27,16 @@ class FileBenchmark:
     run_time: Comparison
     quality: Evaluation | None
 
+    @property
+    def beside(self) -> Beside:
+        """RLFN's run time."""
+        return self.run_time.baselines[0]
+
     def to_json(self) -> dict[str, Any]:
         """``{"complexity": {...}, "run_time": {...}, "quality": {...}}``; quality is null where nothing was scored."""
         return {
             "complexity": asdict(self.complexity),
-            "run_time": asdict(self.run_time),
+            "run_time": {**asdict(self.run_time), "baselines": [{"name": "RLFN", **asdict(self.beside)}]},
             "quality": self.quality.to_json() if self.quality else None,
         }
 
@@ -57,7 +62,7 @@ def benchmark_file(
         raise EsrError(f"{weights} is in training form; give the weights that the stage fuse made of it")
     quality = evaluate_network(weights, hr, lr, network_file=network_file) if hr else None
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run_time = compare(network, random_baseline(BASELINE), device)
+    run_time = compare(network, [random_baseline(BASELINE)], device)
     return FileBenchmark(measure_complexity(network), run_time, quality)
 
 
@@ -67,10 +72,10 @@ def print_benchmark(weights: Path, measured: FileBenchmark, as_json: bool) -> No
         print(json.dumps(measured.to_json(), indent=2))
         return
     print_complexities({weights.name: measured.complexity}, as_json=False)
-    time = measured.run_time
+    time, rlfn = measured.run_time, measured.beside
     print(
-        f"{time.time_ms:,.1f} ms for {time.width}x{time.height} LR px; RLFN took {time.baseline_ms:,.1f} ms in turn"
-        f" with it (ratio {time.ratio:.2f}; {printable(time.device)}, threads: {time.threads}, rounds: {time.rounds})"
+        f"{time.time_ms:,.1f} ms for {time.width}x{time.height} LR px; RLFN took {rlfn.time_ms:,.1f} ms in turn"
+        f" with it (ratio {rlfn.ratio:.2f}; {printable(time.device)}, threads: {time.threads}, rounds: {time.rounds})"
     )
     if measured.quality:
         print_scores(measured.quality, as_json=False)

@@ -53,7 +53,9 @@ def test_complexity_is_the_published_one_and_needs_no_images(tmp_path: Path) -> 
     assert measured["quality"] is None
     time = measured["run_time"]
     assert (time["height"], time["width"], time["rounds"]) == (16, 16, runtime.FEWEST_ROUNDS)
-    assert min(time["time_ms"], time["baseline_ms"], time["ratio"]) > 0
+    (baseline,) = time["baselines"]
+    assert baseline["name"] == "RLFN"
+    assert min(time["time_ms"], baseline["time_ms"], baseline["ratio"]) > 0
 
 
 def test_quality_is_that_of_the_images(tmp_path: Path) -> None:
