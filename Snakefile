@@ -13,16 +13,16 @@ from snakemake.utils import min_version, validate
 min_version("9.20")
 
 sys.path.insert(0, workflow.basedir)  # this folder's esr, also where another one is installed
-from esr.closing import last_lines
-from esr.digests import Digests
-from esr.errors import EsrError
-from esr.files import hash_of
-from esr.graph import read_graph
-from esr.lacking import Lacking
-from esr.last_words import forget_last_words, last_words
+from esr.stages.closing import last_lines
+from esr.stages.digests import Digests
+from esr.common.errors import EsrError
+from esr.common.files import hash_of
+from esr.recipes.graph import read_graph
+from esr.stages.lacking import Lacking
+from esr.stages.last_words import forget_last_words, last_words
 from esr.recipes.read import check
-from esr.refusing import refuse_gap, refuse_to_drive
-from esr.snakemake_record import SYNCING, hush, prepare_jobs
+from esr.stages.refusing import refuse_gap, refuse_to_drive
+from esr.stages.snakemake_record import SYNCING, hush, prepare_jobs
 
 prepare_jobs()
 

@@ -14,7 +14,7 @@ import yaml
 from timed_training import BETAS, EMA, RATE, Task
 from torch import nn
 
-from esr.weights import data_range_of
+from esr.weights.weights_file import data_range_of
 
 
 def basicsr(task: Task, checkout: Path, hr: Path, lr: Path, workers: int) -> dict[str, float]:

@@ -27,10 +27,10 @@ from packing import basicsr, ours
 from photographs import make_photographs
 from records import write_record
 
-from esr.data.batches import Batches
-from esr.data.cropping import crop_batch
-from esr.data.sampling import Sampler
-from esr.data.store import PackedSet, open_set
+from esr.batches.batches import Batches
+from esr.batches.cropping import crop_batch
+from esr.batches.sampling import Sampler
+from esr.packed.store import PackedSet, open_set
 
 SIZES = {64: 64, 256: 64, 640: 16}
 """Patches per batch at each side of an HR patch."""

@@ -22,7 +22,7 @@ from esr.compression.fusion import branch_by_branch
 from esr.networks.ifadnet import IFADNet
 from esr.networks.r2net import R2Net
 from esr.networks.slimrlfn import SlimRLFN
-from esr.weights import data_range_of
+from esr.weights.weights_file import data_range_of
 
 WHAT = (
     "One fp32 training step (forward, L1, backward, Adam) of a training form through its composed kernels, against the"

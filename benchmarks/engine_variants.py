@@ -16,12 +16,12 @@ import torch
 from timed_training import Task, crops_of, one_batch, ours, packed
 from torch import nn
 
-from esr.data.store import PackedSet
 from esr.networks.rlfn import RLFN
+from esr.packed.store import PackedSet
 from esr.recipes.engine import EngineSettings
 from esr.training.engine import Engine
 from esr.training.objective import Teacher
-from esr.weights import data_range_of
+from esr.weights.weights_file import data_range_of
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 STEPS = {(16, 256): 120, (64, 256): 60, (16, 640): 30, (64, 640): 12}  # timed iterations: a second or two

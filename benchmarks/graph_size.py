@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "drivers")]
 from grown import grow, stages  # noqa: E402
 
-from esr.graph import read_graph  # noqa: E402
+from esr.recipes.graph import read_graph  # noqa: E402
 
 SIZES = (1, 125, 250, 500, 1000)  # stages at least
 NEEDED = ("params.yaml", "dvc.yaml", "Snakefile", ".dvcignore", ".gitignore", "esr", "workflow", ".dvc")

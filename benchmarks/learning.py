@@ -21,18 +21,18 @@ import torch
 from records import write_record
 from torch import nn
 
+from esr.batches.batches import Batches
 from esr.compression.channels import remove_channels, widths_of
-from esr.data.batches import Batches
-from esr.data.bicubic import upscale
-from esr.data.crop import crop
-from esr.data.sources import download
-from esr.data.store import PackedSet, open_set
-from esr.evaluation.quality import psnr
+from esr.images.bicubic import upscale
+from esr.images.quality import psnr
 from esr.networks.rlfn import RLFN
 from esr.networks.slimrlfn import SlimRLFN
+from esr.packed.crop import crop
+from esr.packed.store import PackedSet, open_set
 from esr.recipes.engine import EngineSettings
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
+from esr.sources.download import download
 from esr.training.checkpoints import Checkpoints
 from esr.training.engine import Engine
 from esr.training.helping import Silence

@@ -22,10 +22,10 @@ import basicsr_tools
 from photographs import make_photographs
 from records import write_record
 
-from esr.data.crop import crop
-from esr.data.sources import download
+from esr.packed.crop import crop
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
+from esr.sources.download import download
 
 CORES = len(os.sched_getaffinity(0))
 SCRIPTS = "seconds.json"

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from esr.data.bicubic import downscale
-from esr.data.standin import copy_stand_ins
+from esr.images.bicubic import downscale
+from esr.sources.standin import copy_stand_ins
 
 WIDTH, HEIGHT = 1024, 768
 NOISE = 2.5  # standard deviation, in levels

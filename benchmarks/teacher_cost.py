@@ -18,7 +18,7 @@ from esr.networks.rlfn import RLFN
 from esr.recipes.engine import EngineSettings, OnCpu
 from esr.training.engine import Engine
 from esr.training.objective import Teacher
-from esr.weights import data_range_of
+from esr.weights.weights_file import data_range_of
 
 TASK = Task("SlimRLFN training", 4, 256, 2, warm_up=1)
 ROUNDS = 3

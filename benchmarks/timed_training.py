@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from esr.batches.batches import Batches
 from esr.compression.fusion import branch_by_branch
-from esr.data.batches import Batches
-from esr.data.crop import crop
-from esr.data.sources import download
-from esr.data.store import PackedSet, open_set
 from esr.networks.r2net import R2Net
 from esr.networks.slimrlfn import SlimRLFN
+from esr.packed.crop import crop
+from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
+from esr.sources.download import download
 from esr.training.checkpoints import Checkpoints
 from esr.training.engine import Engine
 from esr.training.loop import train
@@ -27,7 +27,7 @@ from esr.training.losses import l1
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Data, Plan
 from esr.training.validation import Validated
-from esr.weights import data_range_of
+from esr.weights.weights_file import data_range_of
 
 RATE, BETAS, EMA = 2e-4, (0.9, 0.99), 0.999
 

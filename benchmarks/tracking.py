@@ -57,7 +57,7 @@ def import_ms() -> dict[str, float]:
     """What the imports add to an interpreter that has loaded what every stage loads anyway, and mlflow's for scale."""
     found = {}
     for name, module in (("esr.tracking", "esr.tracking.journal, esr.tracking.mirror"), ("mlflow", "mlflow")):
-        code = "import esr.graph, esr.recipes.read, time; begun = time.perf_counter()\n"
+        code = "import esr.recipes.graph, esr.recipes.read, time; begun = time.perf_counter()\n"
         code += f"import {module}\nprint(time.perf_counter() - begun)"
         runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True) for _ in range(5)]
         found[name] = round(1000 * statistics.median(float(run.stdout) for run in runs), 1)

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from esr.errors import EsrError, Terminated, is_out_of_memory, printable
+from esr.common.errors import EsrError, Terminated, is_out_of_memory, printable
 
 app = typer.Typer(
     help="Rebuild, prune, fuse and measure entries of the NTIRE Efficient Super-Resolution challenge.",
@@ -30,7 +30,7 @@ def _stage(kind: str, about: str) -> None:
     """Add the command of a kind of stage."""
 
     def command(key: Key) -> None:
-        from esr.running import run_stage
+        from esr.stages.running import run_stage
 
         run_stage(kind, key)
 
@@ -60,7 +60,7 @@ def benchmark(
     if not name.endswith(".safetensors"):
         if hr or lr or network or as_json:
             raise EsrError(f"a row such as {name} says itself what is measured; give options with a .safetensors file")
-        from esr.running import run_stage
+        from esr.stages.running import run_stage
 
         run_stage("benchmark", name)
         return
@@ -72,9 +72,9 @@ def benchmark(
 @app.command(rich_help_panel=STAGES)
 def code() -> None:
     """Write what the stages depend on of the code (digests that comments do not change) and of their scale."""
-    from esr.graph import read_graph
-    from esr.premises import write_premises
+    from esr.recipes.graph import read_graph
     from esr.recipes.read import check
+    from esr.stages.premises import write_premises
 
     graph = read_graph()
     check(graph.params)
@@ -84,7 +84,7 @@ def code() -> None:
 @app.command(rich_help_panel=STAGES)
 def report() -> None:
     """Write the leaderboard: CSV, Markdown and a page."""
-    from esr.running import run_stage
+    from esr.stages.running import run_stage
 
     run_stage("report", "")
 
@@ -92,7 +92,7 @@ def report() -> None:
 @app.command(rich_help_panel=TOOLS)
 def run() -> None:
     """Run everything that is not up to date, through Snakemake, and print the leaderboard."""
-    from esr.driving import run_everything
+    from esr.stages.driving import run_everything
 
     raise typer.Exit(run_everything())
 
@@ -102,7 +102,7 @@ def sync(
     dvc: Annotated[bool, typer.Option("--dvc", help="Bring only DVC's record up to date.")] = False,
 ) -> None:
     """Bring Snakemake's and DVC's records up to date from each other."""
-    from esr.syncing import sync_records
+    from esr.stages.syncing import sync_records
 
     stale = sync_records(only_dvc=dvc)
     if not dvc:
@@ -159,7 +159,7 @@ def upscale(
     network: NetworkFile = None,
 ) -> None:
     """Make images four times as large."""
-    from esr.evaluation.upscale import upscale_files
+    from esr.inference.upscale import upscale_files
 
     upscale_files(weights, source, out, tile, overwrite, largest_side, network)
 
@@ -174,7 +174,7 @@ def downscale(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
 ) -> None:
     """Make the LR set of a folder of HR images, by MATLAB's bicubic."""
-    from esr.data.downscale import downscale_folder
+    from esr.images.downscale import downscale_folder
 
     downscale_folder(hr, lr, "clamp" if clamp_edges else "mirror", overwrite)
 
@@ -207,14 +207,14 @@ def import_(
 ) -> None:
     """Turn a team's released checkpoint into a weights file: that of a row (a stage), or any."""
     if checkpoint is None:
-        from esr.running import run_stage
+        from esr.stages.running import run_stage
 
         run_stage("import", name)
         return
     if out is None:
         raise EsrError("import takes a row of params.yaml alone, or a network, its checkpoint and the file to write")
-    from esr.data.outputs import check_outputs
-    from esr.release.checkpoints import import_checkpoint
+    from esr.images.outputs import check_outputs
+    from esr.weights.released import import_checkpoint
 
     check_outputs([out], [checkpoint], overwrite)
     info = import_checkpoint(name, checkpoint, out)
@@ -227,7 +227,7 @@ def inspect(
     verify: Annotated[bool, typer.Option("--verify", help="Read every image and compare its hash.")] = False,
 ) -> None:
     """Say what a source or a packed set holds."""
-    from esr.data.inspection import inspect as describe
+    from esr.sources.inspection import inspect as describe
 
     print(describe(path, verify))
 
@@ -239,8 +239,8 @@ def accept(
     because: Annotated[str, typer.Option(help="Why the edit changes no result; recorded in accepted.jsonl.")],
 ) -> None:
     """Take outputs for made by the present code, after an edit that changes no result."""
-    from esr.accepting import accept as accept_edit
-    from esr.syncing import sync_records
+    from esr.stages.accepting import accept as accept_edit
+    from esr.stages.syncing import sync_records
 
     accepted = accept_edit(stages or [], because)
     print(f"Accepted: {', '.join(accepted) or 'nothing, no stage differs in code alone'}")
@@ -252,7 +252,7 @@ def checkpoints(
     free: Annotated[bool, typer.Option("--free", help="Delete those that nothing would go on from.")] = False,
 ) -> None:
     """List what unfinished trainings have saved in .esr/checkpoints, and what of it is of no use any more."""
-    from esr.saved_states import print_checkpoints
+    from esr.stages.saved_states import print_checkpoints
 
     print_checkpoints(free)
 
@@ -266,9 +266,9 @@ def recipe(
     scale: Scale = None,
 ) -> None:
     """Show an entry's phases: what the factsheet says, and what runs at a scale."""
-    from esr.graph import PARAMS_FILE
     from esr.planning.phases import at_scale
     from esr.planning.recipe import print_recipe
+    from esr.recipes.graph import PARAMS_FILE
 
     print_recipe(*at_scale(scale), PARAMS_FILE, entry)
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from small_images import coded_pairs
 
-from esr.data.crop import crop
-from esr.data.sources import download
-from esr.data.store import PackedSet, open_set
+from esr.packed.crop import crop
+from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
+from esr.sources.download import download
 
 REAL = DataRule(stand_in=False, only_source=None)
 

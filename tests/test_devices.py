@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tiny_project import ROOT
 
-from esr.graph import Graph, read_yaml
+from esr.recipes.graph import Graph, read_yaml
 
 HOLD = """
 import os, sys
-from esr.devices import own_gpus
+from esr.stages.devices import own_gpus
 with own_gpus(int(sys.argv[1])) as mine:
     print(",".join(mine), os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
     sys.stdin.read()

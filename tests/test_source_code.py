@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from esr.recipes.kinds import KINDS
-from esr.source_code import Sources
+from esr.stages.source_code import Sources
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = '''
@@ -109,8 +109,8 @@ def test_a_kind_s_code_holds_every_module_that_python_imports_for_it(file: str) 
 
 def test_no_kind_s_code_is_larger_than_what_it_does() -> None:
     closures = {name: set(Sources(ROOT).closure(kind.code)) for name, kind in KINDS.items()}
-    assert "esr/data/bicubic.py" in closures["crop"]  # which makes LR images
-    assert "esr/data/bicubic.py" not in closures["download"]
+    assert "esr/images/bicubic.py" in closures["crop"]  # which makes LR images
+    assert "esr/images/bicubic.py" not in closures["download"]
     assert "esr/compression/prune.py" in closures["prune"]
     assert not any("compression" in file or "evaluation/runtime" in file for file in closures["train"])
     assert not any("training" in file for name in ("download", "crop", "join", "benchmark") for file in closures[name])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from esr import watch
-from esr.watch import Watch
+from esr.stages import watch
+from esr.stages.watch import Watch
 
 
 class Clock:

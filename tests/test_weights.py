@@ -11,16 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from esr.errors import EsrError
-from esr.network_files import PROJECT_FILES, load_class
-from esr.weights import (
-    WeightsInfo,
-    build_network,
-    data_range_of,
-    load_network,
-    read_info,
-    save_weights,
-)
+from esr.common.errors import EsrError
+from esr.weights.network_files import PROJECT_FILES, load_class
+from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, load_network, read_info, save_weights
 
 ARGUMENTS = {"channels": 8, "blocks": 1, "esa_channels": 4}
 INFO = WeightsInfo(

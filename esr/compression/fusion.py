@@ -8,10 +8,10 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from esr.errors import EsrError
-from esr.files import md5_of
+from esr.common.errors import EsrError
+from esr.common.files import md5_of
 from esr.networks.reparam import ComposedConv2d
-from esr.weights import build_network, load_network, load_strictly, save_weights
+from esr.weights.weights_file import build_network, load_network, load_strictly, save_weights
 
 # LR sizes (H, W): an ordinary one; an odd one; and the smallest that ESA takes, nearly all of it image border.
 CHECKED_SIZES = ((32, 48), (17, 23), (15, 15))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from esr.data.store import PackedSet, Part
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.packed.store import PackedSet, Part
 from esr.recipes.rows import Prune
 from esr.training.validation import Validation
 
 if TYPE_CHECKING:
-    from esr.watch import Watch
+    from esr.training.plan import Watch
 
 
 @dataclass(frozen=True)

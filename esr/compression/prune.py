@@ -7,30 +7,29 @@ import csv
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from torch import nn
 
+from esr.common.errors import EsrError
+from esr.common.files import md5_of, write_text
 from esr.compression.channels import remove_channels, widths_of
 from esr.compression.fusion import fuse
 from esr.compression.limits import limits_of
-from esr.data.store import open_set
-from esr.errors import EsrError
-from esr.files import md5_of, write_text
+from esr.packed.store import open_set
 from esr.recipes.engine import EngineSettings
 from esr.recipes.rows import Prune
 from esr.recipes.scale import TrainingRule, most_rounds, shrink_round
 from esr.training.checkpoints import Checkpoints
 from esr.training.generators import seed_of_stage
 from esr.training.loop import train
-from esr.training.plan import Data, Plan
+from esr.training.plan import Data, Plan, Watch
 from esr.training.stage import batches_of, objectives_of, start_engine
 from esr.training.validation import Validation
-from esr.weights import WeightsInfo, build_network, load_network, load_strictly, save_weights
+from esr.weights.weights_file import WeightsInfo, build_network, load_network, load_strictly, save_weights
 
 if TYPE_CHECKING:
-    from esr.graph import Node
-    from esr.watch import Watch
+    from esr.recipes.graph import Node
 
 
 DIGITS = 9  # of a difference in dB: without its last bits, 26.9136 - 26.9016 is 0.012
@@ -71,8 +70,15 @@ class Round:
         }
 
 
+class PruningWatch(Watch, Protocol):
+    """Who is told of the rounds as well."""
+
+    def measured(self, step: int, **values: float) -> None:
+        """The numbers of a round."""
+
+
 def prune(
-    row: Prune, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: Watch
+    row: Prune, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: PruningWatch
 ) -> None:
     """Prune until a limit of the row is passed; hand on the last network that passes none.
 

@@ -5,29 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from esr.data.bicubic import upscale
-from esr.data.images import write_png
-from esr.data.progress import Progress
-from esr.data.store import Part, open_set
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.common.files import write_json
+from esr.common.progress import Progress
 from esr.evaluation.complexity import measure_complexity
-from esr.evaluation.inference import restoring, super_resolve
 from esr.evaluation.metrics import ImageScores, Metrics, Region, Scores, SetScores
-from esr.evaluation.quality import psnr, ssim
 from esr.evaluation.runtime import compare
-from esr.files import write_json
+from esr.images.bicubic import upscale
+from esr.images.image_files import write_png
+from esr.images.quality import psnr, ssim
+from esr.inference.super_resolve import restoring, super_resolve
+from esr.packed.store import Part, open_set
 from esr.recipes.rows import Benchmark
-from esr.weights import build_network, load_network, try_network
-
-if TYPE_CHECKING:
-    from esr.tracking.journal import Journal
+from esr.weights.weights_file import build_network, load_network, try_network
 
 Image = NDArray[np.uint8]
 
@@ -46,7 +43,17 @@ class Scored:
     strip: Image
 
 
-def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crops: Path, journal: "Journal") -> None:
+class Journal(Protocol):
+    """Who is told what was measured."""
+
+    def metrics(self, step: int, **values: float) -> None:
+        """Values of metrics."""
+
+    def picture(self, name: str, file: Path) -> None:
+        """A picture's file."""
+
+
+def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crops: Path, journal: Journal) -> None:
     """Measure the network of ``weights`` on the sets of ``manifest``; write ``metrics`` (JSON) and ``crops`` (PNG).
 
     Each part of a joined set is a set of its own. The first one's scores and crops are shown foremost, so it needs

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from esr.errors import EsrError, printable
+from esr.common.errors import EsrError, printable
 from esr.evaluation.benchmark import random_baseline
 from esr.evaluation.complexity import Complexity, measure_complexity
 from esr.evaluation.complexity_table import print_complexities
 from esr.evaluation.evaluate import evaluate_network
 from esr.evaluation.runtime import Beside, Comparison, compare
 from esr.evaluation.scores import Evaluation, print_scores
-from esr.weights import load_network
+from esr.weights.weights_file import load_network
 
 BASELINE = "esr/networks/rlfn.py"
 
@@ -50,7 +50,7 @@ def benchmark_file(
         weights: the weights file.
         hr: folder of HR images to score it on; none, and quality is left out.
         lr: folder of their LR images; made by MATLAB's bicubic when None.
-        network_file: as for :func:`esr.weights.load_network`.
+        network_file: as for :func:`esr.weights.weights_file.load_network`.
 
     Raises:
         EsrError: the weights cannot be used or are in training form, or images cannot be used.

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from torch import nn
 
-from esr.errors import EsrError, printable
+from esr.common.errors import EsrError, printable
 from esr.evaluation.complexity import Complexity, measure_complexity
 from esr.networks.blocks import SCALE
 from esr.networks.edrn import EDRN
@@ -23,7 +23,7 @@ from esr.networks.ripfdn import RIPFDN
 from esr.networks.rlfn import RLFN
 from esr.networks.safmn import SAFMN
 from esr.networks.slimrlfn import SlimRLFN
-from esr.weights import network_of, read_info, try_network
+from esr.weights.weights_file import network_of, read_info, try_network
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "rlfn": lambda: RLFN(deploy=True),

@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from esr.data import bicubic
-from esr.data.complaints import refuse
-from esr.data.images import crop_to_multiple, list_images, read_picture, to_rgb
-from esr.data.pairs import SCALE, pair_with_lr, pair_with_sr
-from esr.data.progress import Progress
-from esr.errors import EsrError
-from esr.evaluation.inference import restoring
-from esr.evaluation.quality import SMALLEST_SIDE
+from esr.common.complaints import refuse
+from esr.common.errors import EsrError
+from esr.common.progress import Progress
 from esr.evaluation.scores import Evaluation, Scores, score
-from esr.evaluation.upscale import enlarge
-from esr.weights import load_network
+from esr.images import bicubic
+from esr.images.image_files import crop_to_multiple, list_images, read_picture, to_rgb
+from esr.images.pairs import SCALE, pair_with_lr, pair_with_sr
+from esr.images.quality import SMALLEST_SIDE
+from esr.inference.super_resolve import restoring
+from esr.inference.upscale import enlarge
+from esr.weights.weights_file import load_network
 
 Image = NDArray[np.uint8]
 
@@ -51,7 +51,7 @@ def evaluate_network(
         hr: folder of HR images; they are cut at the right and the bottom to multiples of 4.
         lr: folder of their LR images; made by MATLAB's bicubic when None.
         rounded_y: as for :func:`esr.evaluation.scores.score`.
-        network_file: as for :func:`esr.weights.load_network`.
+        network_file: as for :func:`esr.weights.weights_file.load_network`.
 
     Raises:
         EsrError: weights or images that cannot be used, or images without a partner; all images are named.

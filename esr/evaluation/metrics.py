@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from esr.errors import EsrError
-from esr.files import read_json
+from esr.common.errors import EsrError
+from esr.common.files import read_json
 
 
 class Record(BaseModel):

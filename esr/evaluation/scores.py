@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from esr.errors import printable
-from esr.evaluation.quality import psnr, ssim, to_y
+from esr.common.errors import printable
+from esr.images.quality import psnr, ssim, to_y
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """How much training follows a stage in its entry: what is known before anything of it has run."""
 
-from esr.graph import Graph, Node
 from esr.planning.phases import entry_stages, training_stage
 from esr.planning.work import stage_work
+from esr.recipes.graph import Graph, Node
 from esr.recipes.read import Params
 
 

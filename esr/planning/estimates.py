@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from esr.evaluation.runtime import BUDGET_SECONDS, CPU_SIZE, CUDA_SIZE, FEWEST_ROUNDS, WARMUP_PASSES
-from esr.graph import Node
 from esr.planning.machine import Machine
 from esr.planning.pace import Pace
 from esr.planning.phases import TrainingStage, training_stage
 from esr.planning.sets import images_of_source, pixels_of
+from esr.recipes.graph import Node
 from esr.recipes.read import Params
 from esr.recipes.rows import Benchmark, Crop, Download, StageRow
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
-from esr.data.bicubic import upscale
-from esr.data.store import SCALE
-from esr.evaluation.quality import psnr, ssim
 from esr.evaluation.runtime import usable_cores
+from esr.images.bicubic import upscale
+from esr.images.quality import psnr, ssim
+from esr.packed.store import SCALE
 from esr.planning.photographs import Photographs
 
 EXCERPT = 160  # LR px a side that scoring is timed on
@@ -65,7 +65,7 @@ def measure_machine(photographs: Photographs) -> Machine:
 
 def _stage_cost() -> float:
     start = time.perf_counter()
-    code = "import esr.cli, esr.running, esr.training.stage"
+    code = "import esr.cli, esr.stages.running, esr.training.stage"
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
     return time.perf_counter() - start
 

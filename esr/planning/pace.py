@@ -9,27 +9,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
-from esr.data.batches import Batches
-from esr.data.store import SCALE, PackedSet
-from esr.evaluation.inference import super_resolve
+from esr.batches.batches import Batches
+from esr.inference.super_resolve import super_resolve
+from esr.packed.store import SCALE, PackedSet
 from esr.planning.phases import Built, TrainingStage
 from esr.recipes.rows import Optimisation, Phase
 from esr.training.checkpoints import Checkpoints
 from esr.training.engine import WARM_UP, Engine
+from esr.training.helping import Silence
 from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Data, Plan
 from esr.training.validation import Validation
-from esr.weights import build_network, data_range_of
-
-if TYPE_CHECKING:
-    from esr.watch import Watch
+from esr.weights.weights_file import build_network, data_range_of
 
 PATIENCE = 2.0  # seconds of timed iterations after which there are enough of them
 FEWEST, MOST = 3, 50  # timed iterations
@@ -148,7 +145,7 @@ def _timed(
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     with TemporaryDirectory() as folder, suppress(_Enough):
-        train(network, plan, Checkpoints(Path(folder)), cast("Watch", _Silent()))
+        train(network, plan, Checkpoints(Path(folder)), Silence())
     return clock.seconds, clock.first - begun
 
 
@@ -197,15 +194,3 @@ class _Clock:
         if self._device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter()
-
-
-class _Silent:
-    """A watch that shows nothing."""
-
-    terminated = 0
-
-    def say(self, text: str) -> None: ...
-
-    def point(self, name: str, point: object) -> None: ...
-
-    def progress(self, name: str, done: int, total: int, samples: int) -> None: ...

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from esr.errors import EsrError
-from esr.graph import Graph, Node, read_graph
+from esr.common.errors import EsrError
 from esr.planning.sets import images_of
+from esr.recipes.graph import Graph, Node, read_graph
 from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
 from esr.recipes.rows import Argument, Distill, Finetune, FreshPhase, Import, Optimisation, Phase, Prune

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from esr.data.crop import crop
-from esr.data.images import list_images, read_rgb, write_png
-from esr.data.sources import download
-from esr.data.standin import copy_stand_ins
-from esr.data.store import SCALE, PackedSet, open_set
+from esr.images.image_files import list_images, read_rgb, write_png
+from esr.packed.crop import crop
+from esr.packed.store import SCALE, PackedSet, open_set
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
+from esr.sources.download import download
+from esr.sources.standin import copy_stand_ins
 
 PHOTOGRAPHS = 4
 """How many are packed: enough to time packing by, few enough to take a second or two."""

@@ -8,15 +8,15 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from esr.data.progress import Progress
-from esr.data.store import PackedSet
-from esr.graph import Graph, Node
+from esr.common.progress import Progress
+from esr.packed.store import PackedSet
 from esr.planning.estimates import Estimate, estimate
 from esr.planning.machine import Machine, measure_machine
 from esr.planning.makespan import Job, makespan
 from esr.planning.pace import Pace, measure
 from esr.planning.phases import TrainingStage, check_entry, training_stage
 from esr.planning.photographs import pack_photographs
+from esr.recipes.graph import Graph, Node
 from esr.recipes.read import Params
 from esr.training.engine import Engine
 

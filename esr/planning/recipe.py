@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from esr.errors import EsrError
-from esr.graph import Graph, Node
+from esr.common.errors import EsrError
 from esr.planning.guesses import Guess, read_guesses
 from esr.planning.phases import Built, TrainingStage, entry_stages, training_stage
 from esr.planning.work import stage_work, training_work
+from esr.recipes.graph import Graph, Node
 from esr.recipes.read import Params
 from esr.recipes.rows import Distill, Entry, Finetune, Optimisation, Phase, Prune
 

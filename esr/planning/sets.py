@@ -1,9 +1,9 @@
 """What the sets of a scale hold, by the rows alone: before anything is downloaded."""
 
-from esr.data.origin import why_empty
-from esr.data.standin import FOR_TRAINING, HELD_OUT
 from esr.recipes.read import Params
 from esr.recipes.scale import Scale
+from esr.sources.origin import why_empty
+from esr.sources.standin import FOR_TRAINING, HELD_OUT
 
 STAND_IN_MEGAPIXELS = {"training": 0.57, "validation": 0.19}  # of a photograph, on the average
 

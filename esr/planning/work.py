@@ -6,13 +6,13 @@ from functools import cache
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from esr.data.layout import SCALE
-from esr.errors import EsrError, on_one_line
-from esr.graph import Graph
+from esr.common.errors import EsrError, on_one_line
+from esr.packed.layout import SCALE
 from esr.planning.phases import Built, TrainingStage, entry_stages, training_stage
+from esr.recipes.graph import Graph
 from esr.recipes.read import Params
 from esr.recipes.scale import DataRule, Scale, TrainingRule
-from esr.weights import build_network
+from esr.weights.weights_file import build_network
 
 AT_PAPER = Scale(data=DataRule(stand_in=False, only_source=None), training=TrainingRule(validate_every=1))
 """The rule that leaves every row as it is."""

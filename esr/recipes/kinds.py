@@ -38,10 +38,10 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "download": Kind(Download, "esr/data/sources.py"),
-    "crop": Kind(Crop, "esr/data/crop.py"),
-    "join": Kind(Join, "esr/data/join.py"),
-    "import": Kind(Import, "esr/release/stage.py", weights="deployed"),
+    "download": Kind(Download, "esr/sources/download.py"),
+    "crop": Kind(Crop, "esr/packed/crop.py"),
+    "join": Kind(Join, "esr/packed/join.py"),
+    "import": Kind(Import, "esr/weights/import_stage.py", weights="deployed"),
     "teacher": Kind(TeacherPhase, "esr/training/stage.py", "teacher", "trained"),
     "distill": Kind(Distill, "esr/training/stage.py", "first", "trained"),
     "train": Kind(FreshPhase, "esr/training/stage.py", "first", "trained"),

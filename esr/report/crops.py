@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.evaluation.metrics import ImageScores, Metrics
 
 CELLS = 4

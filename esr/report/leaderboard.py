@@ -9,12 +9,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.common.files import write_text
 from esr.evaluation.metrics import Metrics
-from esr.files import write_text
 from esr.recipes.rows import Benchmark, Entry, Published
 from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, UNKNOWN, Column
-from esr.report.quality import Standing, about, all_sets, standings, verdict
+from esr.report.quality_table import Standing, about, all_sets, standings, verdict
 
 PRINTED = tuple(Published.model_fields)
 RATIOS = tuple(Published().ratios)

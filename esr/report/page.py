@@ -15,7 +15,7 @@ from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLI
 from esr.report.crops import CropRow
 from esr.report.figure import Point, psnr_against_time
 from esr.report.leaderboard import BELOW, NEEDS, NOT_PUBLISHED, STAND_IN
-from esr.report.quality import Standing, about, all_sets
+from esr.report.quality_table import Standing, about, all_sets
 
 TEMPLATE = "page.html.jinja"
 PLOTS = {"wide": (9.4, 4.2), "narrow": (4.6, 4.6)}  # inches, for a desk and for a phone

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.common.files import write_text
 from esr.evaluation.metrics import Metrics, read_metrics
-from esr.files import write_text
 from esr.recipes.rows import Benchmark, Entry
 from esr.report.crops import CropRow, cut_crops
 from esr.report.leaderboard import leaderboard, markdown, write_csv
 from esr.report.page import render_page
-from esr.report.quality import standings
+from esr.report.quality_table import standings
 
 
 def report(

@@ -2,7 +2,7 @@
 
 import sys
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.tracking.mirror import run_mirror
 
 try:

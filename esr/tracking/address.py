@@ -6,8 +6,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from esr.errors import EsrError
-from esr.files import hash_of
+from esr.common.errors import EsrError
+from esr.common.files import hash_of
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 

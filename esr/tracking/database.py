@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.tracking.journal import JOURNALS
 
 PATIENCE = 3.0  # seconds for somebody who writes to the database

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from esr.errors import EsrError
-from esr.files import read_json, write_json
+from esr.common.errors import EsrError
+from esr.common.files import read_json, write_json
 from esr.tracking.held import is_held
 from esr.tracking.journal import JOURNALS, Head, events_in
 

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Literal, TypedDict
 
-from esr.errors import EsrError
-from esr.files import whole_file
+from esr.common.errors import EsrError
+from esr.common.files import whole_file
 from esr.tracking.held import hold
 
 JOURNALS = Path(".esr/journal")

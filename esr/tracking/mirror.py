@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from esr.errors import EsrError
-from esr.files import write_text
+from esr.common.errors import EsrError
+from esr.common.files import write_text
 from esr.tracking.address import answers, database_of, shown, store_name, tracking_uri
 from esr.tracking.database import check_database
 from esr.tracking.held import hold, is_held

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from esr.errors import EsrError
-from esr.files import write_text
+from esr.common.errors import EsrError
+from esr.common.files import write_text
 from esr.tracking.address import answers, database_of, is_lost, store_name
 from esr.tracking.database import Kept, runs_in
 from esr.tracking.follow import Followed, Told, journal_files, unreadable_files
@@ -128,8 +128,8 @@ class Relay:
         if self._sender is None:
             for name, value in QUIET.items():
                 os.environ.setdefault(name, value)
+            from esr.tracking.mlflow_store import Store
             from esr.tracking.sending import Sender
-            from esr.tracking.store import Store
 
             self._sender = Sender(Store(self.uri), _project())
         return self._sender

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from esr.files import hash_of
+from esr.common.files import hash_of
 from esr.tracking import shape
 from esr.tracking.follow import Followed
 from esr.tracking.journal import Head, Steps, events_in
-from esr.tracking.store import Store, Value
+from esr.tracking.mlflow_store import Store, Value
 
 MEASURE = "benchmark"  # the kind of stage whose numbers at step 0 are its entry's results
 STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}

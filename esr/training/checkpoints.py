@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from esr.files import whole_file
+from esr.common.files import whole_file
 
 State = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from esr.files import write_text
+from esr.common.files import write_text
 
 LONGEST_INTERVAL = 100  # iterations between two points: the host waits for the device once in an interval
 DIVERGED = 10.0  # times the lowest loss of an interval so far

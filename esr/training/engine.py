@@ -10,7 +10,7 @@ from shutil import which
 import torch
 from torch import Tensor, nn
 
-from esr.errors import EsrError, is_out_of_memory, on_one_line
+from esr.common.errors import EsrError, is_out_of_memory, on_one_line
 from esr.recipes.engine import EngineSettings, OnCuda, Precision
 
 Step = Callable[[Tensor, Tensor], Tensor]

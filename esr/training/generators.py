@@ -12,7 +12,7 @@ import hashlib
 import numpy as np
 import torch
 
-_OF_STEPS = 2  # second word of the key; esr.data.sampling uses 0 and 1
+_OF_STEPS = 2  # second word of the key; esr.batches.sampling uses 0 and 1
 
 
 def seed_of_stage(seed: int, kind: str, key: str) -> int:

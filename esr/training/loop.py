@@ -8,7 +8,7 @@ position in a loader: a training that was killed and started again ends with the
 import torch
 from torch import Tensor, nn
 
-from esr.errors import EsrError, Terminated
+from esr.common.errors import EsrError, Terminated
 from esr.training.average import Average
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Curve, Point

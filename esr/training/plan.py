@@ -21,7 +21,7 @@ its compiled form."""
 
 
 class Watch(Protocol):
-    """Who is told what a training does, and may ask it to stop; a stage's is esr.watch.Watch."""
+    """Who is told what a training does, and may ask it to stop; a stage's is esr.stages.watch.Watch."""
 
     terminated: int  # 0, or the signal that asked to stop
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

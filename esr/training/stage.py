@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from esr.data.batches import Batches
-from esr.data.sampling import fitting
-from esr.data.store import PackedSet, open_set
-from esr.errors import EsrError
-from esr.files import md5_of
+from esr.batches.batches import Batches
+from esr.batches.sampling import fitting
+from esr.common.errors import EsrError
+from esr.common.files import md5_of
+from esr.packed.store import PackedSet, open_set
 from esr.recipes.engine import EngineSettings
 from esr.recipes.rows import Distill, Finetune, FreshPhase, Optimisation, Phase, TeacherPhase
 from esr.recipes.scale import Role, Schedule, TrainingRule, shrink_phase, thin_teacher
@@ -31,10 +31,10 @@ from esr.training.plan import Data, Goal, Plan, Watch
 from esr.training.ranks import ALONE, Ranks, together
 from esr.training.schedules import learning_rate
 from esr.training.validation import Validation
-from esr.weights import WeightsInfo, build_network, data_range_of, load_network, save_weights, try_network
+from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, load_network, save_weights, try_network
 
 if TYPE_CHECKING:
-    from esr.graph import Node
+    from esr.recipes.graph import Node
 
 
 @dataclass(frozen=True)

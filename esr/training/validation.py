@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from esr.data.store import SCALE, PackedSet
-from esr.errors import EsrError
-from esr.evaluation.inference import NOT_FINITE, exact_inference, to_input
-from esr.evaluation.quality import BORDER, PEAK
+from esr.common.errors import EsrError
+from esr.images.quality import BORDER, PEAK
+from esr.inference.super_resolve import NOT_FINITE, exact_inference, to_input
+from esr.packed.store import SCALE, PackedSet
 
 CELL = 128  # HR px on a side of a cell of the picture
 

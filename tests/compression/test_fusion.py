@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from esr.common.errors import EsrError
+from esr.common.files import md5_of
 from esr.compression.fusion import check_fusion, fuse, fuse_weights
-from esr.errors import EsrError
-from esr.files import md5_of
-from esr.weights import WeightsInfo, build_network, data_range_of, load_network, read_info, save_weights
+from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, load_network, read_info, save_weights
 
 TRAINING_FORMS: dict[str, dict[str, Any]] = {
     "slimrlfn": {"channels": 10, "blocks": 2, "esa_channels": 4},

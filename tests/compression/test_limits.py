@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from tiny_project import Project
 
+from esr.common.errors import EsrError
 from esr.compression import limits
-from esr.errors import EsrError
-from esr.running import run_stage
+from esr.stages.running import run_stage
 from esr.training.validation import Validated, Validation
-from esr.weights import load_network
+from esr.weights.weights_file import load_network
 
 PRUNED = Path("runs/demo/prune/slimrlfn-pruned")
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from esr.compression.channels import remove_channels, widths_of
 from esr.networks.slimrlfn import SlimRLFN
-from esr.weights import load_network
+from esr.weights.weights_file import load_network
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import torch
 from packed_sets import coded_set, packed, source_of
 from small_images import write_image
 
-from esr.data.batches import Batches
-from esr.data.join import join
-from esr.data.manifest import SourceManifest, Totals, write_manifest
-from esr.data.resident import resident
-from esr.data.store import PackedSet, open_set
-from esr.errors import EsrError
+from esr.batches.batches import Batches
+from esr.batches.resident import resident
+from esr.common.errors import EsrError
+from esr.packed.join import join
+from esr.packed.manifest import SourceManifest, Totals, write_manifest
+from esr.packed.store import PackedSet, open_set
 
 SIZES = [(64, 96), (100, 64), (80, 84), (64, 64), (200, 68)]
 CODED = {"data_range": 255.0, "iterations": 30, "seed": 1}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from esr.data.bicubic import downscale, resize, upscale
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.images.bicubic import downscale, resize, upscale
 
 # Keys' kernel, a = -0.5, at (d + 1/2) / 4 for d = 0..7, in 4096ths: the x1/4 weights at growing distance.
 #   |x| <= 1: 1.5 |x|^3 - 2.5 |x|^2 + 1      |x| <= 2: -0.5 |x|^3 + 2.5 |x|^2 - 4 |x| + 2

@@ -17,9 +17,9 @@ from packed_sets import packed, source_of
 from PIL import Image
 from small_images import coded_image, coded_pairs, write_image
 
-from esr.data import packing
-from esr.data.store import open_set
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.packed import packing
+from esr.packed.store import open_set
 
 SIZES = [(40, 48), (64, 40), (44, 44)]
 
@@ -171,7 +171,7 @@ KILLED_AT_THE_SECOND_IMAGE = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from esr.data import pack_one
+from esr.packed import pack_one
 from packed_sets import packed
 read, count = pack_one.read_rgb, 0
 def read_rgb(path):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from esr.data.bicubic import downscale
-from esr.data.downscale import downscale_folder
-from esr.data.images import read_picture, write_png
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.images.bicubic import downscale
+from esr.images.downscale import downscale_folder
+from esr.images.image_files import read_picture, write_png
 
 PHOTO = data.coffee()[:99, :150]
 

@@ -9,11 +9,11 @@ import pytest
 import urllib3
 from file_server import FileServer
 
-from esr.data import transfer
-from esr.data.checksums import Checksum
-from esr.data.fetch import fetch
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.recipes.rows import Archive
+from esr.sources import transfer
+from esr.sources.checksums import Checksum
+from esr.sources.fetch import fetch
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

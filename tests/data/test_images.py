@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from esr.data.images import crop_to_multiple, image_size, list_images, read_picture, read_rgb, write_png
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.images.image_files import crop_to_multiple, image_size, list_images, read_picture, read_rgb, write_png
 
 RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(0, 256, (9, 14, 3), dtype=np.uint8)

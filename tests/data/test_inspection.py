@@ -6,11 +6,11 @@ import pytest
 from packed_sets import REAL, coded_set, source_of
 from small_images import coded_image, coded_pairs, write_image
 
-from esr.data.inspection import inspect
-from esr.data.join import join
-from esr.data.sources import download
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.packed.join import join
 from esr.recipes.rows import Download
+from esr.sources.download import download
+from esr.sources.inspection import inspect
 
 SIZES = [(40, 48), (64, 40), (400, 500)]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from esr.data.images import write_png
-from esr.data.pairs import pair_with_lr, pair_with_sr
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.images.image_files import write_png
+from esr.images.pairs import pair_with_lr, pair_with_sr
 
 HR = (16, 24)
 LR = (4, 6)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from esr.data.progress import Progress
+from esr.common.progress import Progress
 
 
 class Terminal(io.StringIO):

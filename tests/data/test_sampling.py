@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from esr.data import sampling
-from esr.data.sampling import Sampler
+from esr.batches import sampling
+from esr.batches.sampling import Sampler
 
 SIZES = np.array([(64, 72), (100, 64), (80, 80), (64, 64), (96, 68)])
 

@@ -12,11 +12,11 @@ import pytest
 from pydantic import ValidationError
 from small_images import coded_image, png_bytes, tar_bytes, write_image, zip_bytes
 
-from esr.data.sources import bring_back, download
-from esr.errors import EsrError
-from esr.graph import read_yaml
+from esr.common.errors import EsrError
+from esr.recipes.graph import read_yaml
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
+from esr.sources.download import bring_back, download
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = DataRule(stand_in=False, only_source=None)
@@ -85,8 +85,8 @@ def test_equal_sources_have_equal_bytes_wherever_they_lie():
 
 def test_stand_ins_import_neither_torch_nor_their_packages():
     code = (
-        "import sys; from pathlib import Path; import esr.data.crop, esr.data.join;"
-        "from esr.data.sources import download;"
+        "import sys; from pathlib import Path; import esr.packed.crop, esr.packed.join;"
+        "from esr.sources.download import download;"
         "from esr.recipes.rows import Download; from esr.recipes.scale import DataRule;"
         "download(Download(use='training'), DataRule(stand_in=True, only_source=None), 'x', Path('x/manifest.json'));"
         "print([name for name in ('torch', 'skimage', 'sklearn', 'scipy') if name in sys.modules])"

@@ -10,9 +10,9 @@ import pytest
 from packed_sets import coded_set, packed, source_of
 from small_images import coded_pairs
 
-from esr.data.join import join
-from esr.data.store import open_set
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.packed.join import join
+from esr.packed.store import open_set
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from small_images import coded_image, png_bytes, zip_bytes
 
-from esr.data.unpack import unpack
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.sources.unpack import unpack
 
 PNG = png_bytes(coded_image(1, 8, 8, 1))
 

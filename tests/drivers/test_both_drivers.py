@@ -75,7 +75,7 @@ def append(project: Project, file: str, text: str) -> None:
 
 def test_an_edited_comment_runs_nothing_in_either_driver(working: Project) -> None:
     """In code that everything uses, and in a network; DVC looks at the sources once more and finds nothing new."""
-    for file in ("esr/errors.py", "esr/networks/rlfn.py"):
+    for file in ("esr/common/errors.py", "esr/networks/rlfn.py"):
         append(working, file, '\n# a better comment\n"""And a text that nobody reads."""\n')
     other = working.copy(working.folder.parent / "by-dvc")
     assert listed(working) == set()

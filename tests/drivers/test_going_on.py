@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from tiny_project import Project, keep_only
 
-from esr.lacking import Lacking
 from esr.planning.phases import at_scale
 from esr.recipes.read import check
+from esr.stages.lacking import Lacking
 
 NEED_LSDIR = {"slimrlfn", "slimrlfn-pruned", "ifadnet"}
 LSDIR = "slimrlfn, slimrlfn-pruned, ifadnet and the report cannot be made: download.lsdir: nothing says where"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from esr.graph import read_graph
+from esr.recipes.graph import read_graph
 from esr.recipes.kinds import KINDS
 from esr.recipes.read import check
 

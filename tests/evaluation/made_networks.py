@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from esr.network_files import PROJECT_FILES
 from esr.networks.rlfn import RLFN
-from esr.weights import WeightsInfo, save_weights
+from esr.weights.network_files import PROJECT_FILES
+from esr.weights.weights_file import WeightsInfo, save_weights
 
 NEAREST = """
 import torch

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from esr.data.bicubic import upscale
-from esr.data.crop import crop
-from esr.data.join import join
-from esr.data.sources import download
-from esr.data.store import PackedSet, open_set
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.evaluation import benchmark as benchmark_module
 from esr.evaluation import runtime
 from esr.evaluation.benchmark import benchmark, hardest_region
-from esr.network_files import PROJECT_FILES
+from esr.images.bicubic import upscale
+from esr.packed.crop import crop
+from esr.packed.join import join
+from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Benchmark, Crop, Download
 from esr.recipes.scale import DataRule
-from esr.weights import WeightsInfo, build_network, save_weights
+from esr.sources.download import download
+from esr.weights.network_files import PROJECT_FILES
+from esr.weights.weights_file import WeightsInfo, build_network, save_weights
 
 SLIMRLFN, RLFN = "esr/networks/slimrlfn.py", "esr/networks/rlfn.py"
 TIMED = ("time_ms", "baseline_ms", "ratio_to_baseline", "year_baseline_ms", "ratio_to_year_baseline")

@@ -11,9 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from esr.cli import app
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.evaluation import benchmark_file, runtime
-from esr.weights import WeightsInfo, build_network, save_weights
+from esr.weights.weights_file import WeightsInfo, build_network, save_weights
 
 
 @pytest.fixture(autouse=True)

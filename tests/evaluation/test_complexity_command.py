@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from esr.cli import app
-from esr.errors import EsrError
-from esr.weights import WeightsInfo, build_network, save_weights
+from esr.common.errors import EsrError
+from esr.weights.weights_file import WeightsInfo, build_network, save_weights
 
 
 def answer(*arguments: str) -> str:

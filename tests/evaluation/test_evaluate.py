@@ -9,8 +9,8 @@ from skimage import color, data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from esr.cli import main
-from esr.data.bicubic import downscale, upscale
-from esr.data.images import write_png
+from esr.images.bicubic import downscale, upscale
+from esr.images.image_files import write_png
 
 COLOUR = data.coffee()[:121, :182]  # cut to 120 x 180
 GREY = data.camera()[100:196, 100:228]

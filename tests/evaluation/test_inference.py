@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from esr.evaluation.inference import super_resolve
+from esr.inference.super_resolve import super_resolve
 
 
 class Recorder(nn.Module):

@@ -7,8 +7,8 @@ import pytest
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from esr.errors import EsrError
-from esr.evaluation.quality import psnr, ssim, to_y
+from esr.common.errors import EsrError
+from esr.images.quality import psnr, ssim, to_y
 
 
 @pytest.fixture(scope="module")

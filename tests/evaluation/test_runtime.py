@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.evaluation import runtime
 
 CPU = torch.device("cpu")

@@ -8,10 +8,10 @@ from made_networks import attentive_network
 from skimage import data
 from torch import nn
 
-from esr.errors import EsrError
-from esr.evaluation.inference import super_resolve
-from esr.evaluation.tile_size import halo_for, pixels_that_fit, plan_tiles
-from esr.evaluation.tiles import HALO, super_resolve_tile, tiles
+from esr.common.errors import EsrError
+from esr.inference.super_resolve import super_resolve
+from esr.inference.tile_size import halo_for, pixels_that_fit, plan_tiles
+from esr.inference.tiles import HALO, super_resolve_tile, tiles
 from esr.networks.safmn import SAFMN
 from esr.networks.slimrlfn import SlimRLFN
 

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 from skimage import data
 
 from esr.cli import main
-from esr.data.bicubic import upscale
-from esr.data.images import read_picture, write_png
-from esr.evaluation.inference import super_resolve
+from esr.images.bicubic import upscale
+from esr.images.image_files import read_picture, write_png
+from esr.inference.super_resolve import super_resolve
 
 PHOTO = data.coffee()[100:140, 200:252]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from esr.graph import Graph, read_yaml
+from esr.recipes.graph import Graph, read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from esr.data.checksums import Checksum, record, recorded
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.sources.checksums import Checksum, record, recorded
 
 
 @pytest.mark.parametrize("content", ["[]", "null", '{"a": 1}', '{"a": {"bytes": "x"}}', '{"a": {"bytes": 1}}', "{"])

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from esr.data.crop import crop
-from esr.data.sources import download
-from esr.data.store import open_set
-from esr.data.unpack import unpack
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.packed.crop import crop
+from esr.packed.store import open_set
 from esr.recipes.rows import Archive, Crop, Download
 from esr.recipes.scale import DataRule
+from esr.sources.download import download
+from esr.sources.unpack import unpack
 
 REAL = DataRule(stand_in=False, only_source=None)
 MANIFEST = Path("data/photos/manifest.json")
@@ -239,7 +239,7 @@ def test_stand_ins_on_a_full_disk_are_one_line(small_disk):
 
 def test_an_archive_that_does_not_fit_unpacked_is_one_line_and_leaves_nothing(small_disk, monkeypatch):
     image("big.png", 200, 200)  # noise: as large in the archive as outside of it
-    monkeypatch.setattr("esr.data.unpack.check_space", lambda *_: None)  # as if it filled up meanwhile
+    monkeypatch.setattr("esr.sources.unpack.check_space", lambda *_: None)  # as if it filled up meanwhile
     for name, pack in (("z.zip", zip_of), ("t.tar", tar_of)):
         pack(Path(name), "big.png")
         with pytest.raises(EsrError, match="cannot be unpacked: cannot write disk/hr: No space left on device; free"):

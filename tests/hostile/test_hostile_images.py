@@ -12,12 +12,12 @@ from PIL import Image
 from refusals import Outcome, refused
 
 from esr.cli import main
-from esr.data import images
-from esr.data.images import image_size, list_images, read_picture
-from esr.data.progress import Progress
-from esr.errors import EsrError, printable
-from esr.files import write_text
-from esr.weights import WeightsInfo, build_network, save_weights
+from esr.common.errors import EsrError, printable
+from esr.common.files import write_text
+from esr.common.progress import Progress
+from esr.images import image_files as images
+from esr.images.image_files import image_size, list_images, read_picture
+from esr.weights.weights_file import WeightsInfo, build_network, save_weights
 
 Call = Callable[..., Outcome]
 TOOLS = ["upscale", "downscale", "evaluate"]
@@ -121,7 +121,7 @@ class TestNames:
     def test_in_a_progress_line(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: bytes
     ) -> None:
-        monkeypatch.setattr("esr.data.progress._ELSEWHERE", 0.0)
+        monkeypatch.setattr("esr.common.progress._ELSEWHERE", 0.0)
         with Progress(f"packing {os.fsdecode(name)}", 2, "images") as progress:
             progress.add(1)
         shown = capsys.readouterr().err
@@ -193,7 +193,7 @@ class TestMemory:
         def fails(*_: object) -> None:
             raise MemoryError
 
-        monkeypatch.setattr("esr.data.downscale.downscale", fails)
+        monkeypatch.setattr("esr.images.downscale.downscale", fails)
         refused(call("downscale", photo(tmp_path / "in/large.png").parent), "large.png", "memory")
 
     def test_of_what_is_written(self, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from esr.errors import EsrError
-from esr.graph import Graph, read_yaml
+from esr.common.errors import EsrError
+from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from esr.cli import app
-from esr.errors import EsrError
-from esr.graph import read_yaml
+from esr.common.errors import EsrError
+from esr.recipes.graph import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")

@@ -16,7 +16,7 @@ from refusals import Outcome, refused
 
 from esr import cli
 from esr.networks.rlfn import RLFN
-from esr.weights import WeightsInfo, save_weights
+from esr.weights.weights_file import WeightsInfo, save_weights
 
 Call = Callable[..., Outcome]
 
@@ -50,7 +50,7 @@ class TestImport:
 
     @pytest.fixture
     def checkpoint(self, tmp_path: Path) -> Path:
-        from esr.release.names import rlfn_names
+        from esr.weights.released_names import rlfn_names
 
         names = rlfn_names()
         path = tmp_path / "team00_rlfn.pth"

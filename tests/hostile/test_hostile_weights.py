@@ -13,10 +13,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from esr.errors import EsrError
-from esr.release.checkpoints import import_checkpoint
+from esr.common.errors import EsrError
 from esr.training.validation import Validation
-from esr.weights import WeightsInfo, build_network, load_network, save_weights, try_network
+from esr.weights.released import import_checkpoint
+from esr.weights.weights_file import WeightsInfo, build_network, load_network, save_weights, try_network
 
 NETWORK = """
 import sys

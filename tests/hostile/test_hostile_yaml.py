@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from dvc.utils.serialize import parse_yaml
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
+from esr.common.yaml_file import read_yaml
 from esr.planning.guesses import read_guesses
-from esr.yaml_file import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,8 +3,8 @@
 import pytest
 from tiny_project import ROOT
 
-from esr.graph import Graph, read_yaml
 from esr.planning.ahead import work_ahead
+from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
 
 

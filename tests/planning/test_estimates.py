@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from esr.graph import Graph, read_yaml
 from esr.planning.estimates import Estimate, estimate
 from esr.planning.machine import Machine
 from esr.planning.pace import Pace
 from esr.planning.show import size, span
+from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from esr.errors import EsrError
-from esr.graph import Graph, read_yaml
+from esr.common.errors import EsrError
 from esr.planning.phases import Built, built, entry_stages, training_stage
 from esr.planning.sets import images_of, pixels_of
+from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
 
 ROOT = Path(__file__).resolve().parents[2]

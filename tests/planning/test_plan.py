@@ -9,13 +9,13 @@ import pytest
 import torch
 from tiny_project import Project
 
-from esr.graph import Graph, read_yaml
-from esr.network_files import PROJECT_FILES
 from esr.planning import pace
 from esr.planning.phases import Built, TrainingStage, training_stage
 from esr.planning.photographs import pack_photographs
+from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
 from esr.training.engine import Engine
+from esr.weights.network_files import PROJECT_FILES
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = read_yaml(ROOT / "params.yaml")

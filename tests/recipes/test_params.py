@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from esr.errors import EsrError
-from esr.graph import Graph, read_yaml
+from esr.common.errors import EsrError
+from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
 from esr.recipes.rows import FreshPhase
 from esr.recipes.scale import LearningRate, TrainingRule, paper_iterations, shrink_phase, thin_teacher

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from esr.cli import app
-from esr.errors import EsrError
-from esr.graph import Graph, read_yaml
+from esr.common.errors import EsrError
+from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
 from esr.recipes.rows import FreshPhase, Prune
 from esr.recipes.scale import TrainingRule, shrink_phase, shrink_round

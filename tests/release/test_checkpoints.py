@@ -10,10 +10,10 @@ import torch
 from made_checkpoints import RELEASED, made_checkpoint, made_image
 from torch import Tensor
 
-from esr.errors import EsrError
-from esr.files import md5_of
-from esr.release.checkpoints import RELEASES, import_checkpoint
-from esr.weights import load_network, read_info
+from esr.common.errors import EsrError
+from esr.common.files import md5_of
+from esr.weights.released import RELEASES, import_checkpoint
+from esr.weights.weights_file import load_network, read_info
 
 
 @pytest.fixture(params=list(RELEASED))

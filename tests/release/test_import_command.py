@@ -9,7 +9,7 @@ from made_checkpoints import made_checkpoint
 from typer.testing import CliRunner
 
 from esr.cli import app
-from esr.weights import read_info
+from esr.weights.weights_file import read_info
 
 
 def test_a_checkpoint_becomes_weights_that_every_command_takes(tmp_path: Path) -> None:

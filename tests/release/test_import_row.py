@@ -8,10 +8,10 @@ import torch
 from made_checkpoints import made_checkpoint
 from tiny_project import Project
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.recipes.rows import Import
-from esr.release.stage import import_row
-from esr.weights import load_network, read_info
+from esr.weights.import_stage import import_row
+from esr.weights.weights_file import load_network, read_info
 
 CHECKPOINT = "team21_slimrlfn.pth"
 FUSED = "runs/demo/fuse/slimrlfn/weights.safetensors"

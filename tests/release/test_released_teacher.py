@@ -8,9 +8,9 @@ import torch
 from made_checkpoints import made_checkpoint
 from tiny_project import ROOT, Project
 
-from esr.graph import Graph, read_yaml
+from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
-from esr.weights import load_network
+from esr.weights.weights_file import load_network
 
 ROW = "# safmn-large: "
 TRAINED, RELEASED = "teacher: teacher/ifadnet-teacher\n", "teacher: import/safmn-large\n"

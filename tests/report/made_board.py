@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from esr.files import write_json
+from esr.common.files import write_json
 from esr.recipes.rows import Benchmark, Entry, Published
 from esr.report.report import report
 

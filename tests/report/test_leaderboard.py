@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from made_board import MINUS, UNKNOWN, Board, made_metrics
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.recipes.rows import Entry, Published
 from esr.report.columns import milliseconds
 from esr.report.leaderboard import print_leaderboard

@@ -12,8 +12,8 @@ from made_board import RFDN, UNKNOWN, Board, made_metrics
 from test_leaderboard import rows
 from test_page import Page
 
-from esr.errors import EsrError
-from esr.graph import read_yaml
+from esr.common.errors import EsrError
+from esr.recipes.graph import read_yaml
 from esr.recipes.read import check
 from esr.recipes.rows import Entry, Published
 

@@ -3,7 +3,7 @@ import json
 import pytest
 from made_board import Board, made_strip
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 
 
 def test_missing_metrics_name_the_row_and_what_to_run(board: Board) -> None:

@@ -14,7 +14,7 @@ from mlflow_tables import Database
 from typer.testing import CliRunner
 
 from esr.cli import app
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.tracking.address import tracking_uri
 from esr.tracking.held import hold
 from esr.tracking.mirror import drain, lock_of, send_all

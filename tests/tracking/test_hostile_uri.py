@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.tracking.address import shown, tracking_uri
 from esr.tracking.mirror import drain, ensure_mirror, send_all
 

@@ -7,10 +7,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from esr.errors import Terminated
-from esr.running import run_stage
+from esr.common.errors import Terminated
+from esr.stages.running import run_stage
+from esr.stages.watch import Watch
 from esr.training.checkpoints import Checkpoints
-from esr.watch import Watch
 
 # Processes are forked from a server that has imported torch, so that a hundred of them take seconds.
 _CONTEXT = multiprocessing.get_context("forkserver")

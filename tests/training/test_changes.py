@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from small_training import CPU, PLAN, Quiet, content, network, objective
 from torch import Tensor
 
-from esr.errors import EsrError, Terminated
-from esr.graph import read_yaml
+from esr.common.errors import EsrError, Terminated
+from esr.recipes.graph import read_yaml
 from esr.recipes.read import check
 from esr.recipes.rows import FreshPhase
 from esr.recipes.scale import shrink_phase

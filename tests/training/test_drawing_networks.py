@@ -8,8 +8,8 @@ import torch
 from small_training import PLAN, Quiet, content, random_batches
 from torch import nn
 
+from esr.common.errors import Terminated
 from esr.compression.prune import _round_of
-from esr.errors import Terminated
 from esr.training.checkpoints import Checkpoints
 from esr.training.generators import seed_of_step
 from esr.training.loop import train

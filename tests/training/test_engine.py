@@ -12,7 +12,7 @@ import torch
 from small_training import CPU, PLAN, Quiet, content, network, objective, random_batches
 from torch import nn
 
-from esr.errors import EsrError
+from esr.common.errors import EsrError
 from esr.recipes.engine import EngineSettings
 from esr.training.checkpoints import Checkpoints
 from esr.training.engine import Engine

@@ -11,12 +11,12 @@ from small_training import CPU, PLAN, Quiet, content
 from tiny_project import Project
 from torch import Tensor, nn
 
-from esr.data.batches import Batches
-from esr.data.bicubic import upscale
-from esr.data.store import PackedSet, open_set
-from esr.evaluation.inference import super_resolve
-from esr.evaluation.quality import psnr
+from esr.batches.batches import Batches
+from esr.images.bicubic import upscale
+from esr.images.quality import psnr
+from esr.inference.super_resolve import super_resolve
 from esr.networks.blocks import conv3x3
+from esr.packed.store import PackedSet, open_set
 from esr.training.checkpoints import Checkpoints
 from esr.training.loop import train
 from esr.training.losses import l1

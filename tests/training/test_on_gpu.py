@@ -9,7 +9,7 @@ import torch
 from small_training import PLAN, Quiet, content, random_batches
 from torch import Tensor
 
-from esr.errors import EsrError, Terminated
+from esr.common.errors import EsrError, Terminated
 from esr.networks.slimrlfn import SlimRLFN
 from esr.recipes.engine import EngineSettings
 from esr.training.checkpoints import Checkpoints

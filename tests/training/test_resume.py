@@ -8,7 +8,7 @@ import pytest
 from small_training import PLAN, Quiet, content, network, random_batches
 from torch import Tensor
 
-from esr.errors import EsrError, Terminated
+from esr.common.errors import EsrError, Terminated
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Point
 from esr.training.loop import train

@@ -11,9 +11,9 @@ from packed_sets import coded_set
 from small_training import Quiet
 
 from esr.compression import prune
-from esr.data.store import open_set
-from esr.graph import Graph, Node, read_yaml
+from esr.packed.store import open_set
 from esr.planning.phases import built
+from esr.recipes.graph import Graph, Node, read_yaml
 from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
 from esr.recipes.rows import Prune
@@ -23,7 +23,7 @@ from esr.training.generators import seed_of_stage, seed_of_step
 from esr.training.plan import Plan
 from esr.training.ranks import Ranks
 from esr.training.stage import batches_of, start_engine
-from esr.weights import WeightsInfo, build_network, data_range_of, save_weights
+from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, save_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = {**read_yaml(ROOT / "params.yaml"), "scale": "demo"}

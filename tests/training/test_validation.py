@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from tiny_project import Project
 from torch import Tensor, nn
 
-from esr.data.store import PackedSet, open_set
-from esr.evaluation.inference import super_resolve
-from esr.evaluation.quality import psnr
+from esr.images.quality import psnr
+from esr.inference.super_resolve import super_resolve
+from esr.packed.store import PackedSet, open_set
 from esr.training.validation import CELL, Validation
 
 

@@ -1,0 +1,134 @@
+"""What a process does for one image of a set: decode, cut, shrink if need be, and write to its place in the store.
+
+This file imports no more than that needs, because every worker process pays for its imports.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from esr.common.complaints import writing
+from esr.common.errors import EsrError
+from esr.images.bicubic import downscale
+from esr.images.image_files import crop_to_multiple, read_rgb
+from esr.packed.layout import SCALE, Image
+
+ANOTHER_PICTURE = 45.0
+"""Root mean square difference, in levels of 255, between LR and block means of HR above which they are two pictures."""
+
+
+class Original(NamedTuple):
+    """An image file, and the sha256 that it had when it was downloaded."""
+
+    path: Path
+    sha256: str
+
+
+class Task(NamedTuple):
+    """One image to pack: its files, its place in the store, and the hashes that an earlier run noted for it."""
+
+    name: str
+    hr: Original
+    lr: Original | None
+    height: int
+    width: int
+    offset: int
+    noted: tuple[str, str] | None
+
+    @property
+    def hr_bytes(self) -> int:
+        """Size of the HR samples."""
+        return self.height * self.width * 3
+
+    @property
+    def lr_bytes(self) -> int:
+        """Size of the LR samples, which lie behind the HR samples."""
+        return self.hr_bytes // SCALE**2
+
+    @property
+    def end(self) -> int:
+        """Where the next image begins."""
+        return self.offset + self.hr_bytes + self.lr_bytes
+
+
+class Outcome(NamedTuple):
+    """What became of a task: the hashes of the samples, or a complaint."""
+
+    place: int
+    hr_sha256: str = ""
+    lr_sha256: str = ""
+    complaint: str = ""
+
+
+def pack_one(part: Path, place: int, task: Task) -> Outcome:
+    """Pack one image, unless an earlier run has; an image that cannot be used becomes a complaint."""
+    with part.open("rb+") as file:
+        handle = file.fileno()
+        if task.noted and task.noted == _hashes_in_place(handle, task):
+            return Outcome(place, *task.noted)
+        try:
+            hr, lr = _read(task)
+        except EsrError as error:
+            return Outcome(place, complaint=str(error))
+        with writing(part):
+            _write(handle, hr, task.offset)
+            _write(handle, lr, task.offset + task.hr_bytes)
+    return Outcome(place, _hash(hr), _hash(lr))
+
+
+def _read(task: Task) -> tuple[Image, Image]:
+    complaints = [_complaint(original) for original in (task.hr, task.lr) if original]
+    if any(complaints):
+        raise EsrError("; ".join(filter(None, complaints)))
+    hr = np.ascontiguousarray(crop_to_multiple(read_rgb(task.hr.path), SCALE))
+    if hr.shape != (task.height, task.width, 3):
+        raise EsrError(f"{task.hr.path} has another size than its source's manifest says; run the download again")
+    if task.lr is None:
+        return hr, downscale(hr, SCALE)
+    lr = read_rgb(task.lr.path)[: task.height // SCALE, : task.width // SCALE]
+    lr = np.ascontiguousarray(lr)
+    if lr.nbytes != task.lr_bytes:
+        raise EsrError(f"{task.lr.path} has another size than its source's manifest says; run the download again")
+    if _difference(hr, lr) > ANOTHER_PICTURE:
+        raise EsrError(f"{task.lr.path} does not show what {task.hr.path} shows")
+    return hr, lr
+
+
+def _complaint(original: Original) -> str:
+    """What is wrong with a file of which another one was downloaded, or nothing."""
+    if not original.path.is_file():
+        return f"{original.path} is missing; run the download again"
+    try:
+        with original.path.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == original.sha256
+    except OSError as error:
+        return f"{original.path} cannot be read ({error.strerror}); mend the disk, or run the download again"
+    return "" if same else f"{original.path} has changed since the download; run the download again"
+
+
+def _difference(hr: Image, lr: Image) -> float:
+    """Root mean square difference of LR and the 4x4 block means of HR, on every 16th row of LR, in levels."""
+    few = lr[::16]
+    blocks = hr.reshape(lr.shape[0], SCALE, lr.shape[1], SCALE, 3)[::16]
+    difference = blocks.mean(axis=(1, 3), dtype=np.float32) - few
+    return float(np.sqrt(np.square(difference).mean()))
+
+
+def _hashes_in_place(handle: int, task: Task) -> tuple[str, str]:
+    hr = os.pread(handle, task.hr_bytes, task.offset)
+    lr = os.pread(handle, task.lr_bytes, task.offset + task.hr_bytes)
+    return hashlib.sha256(hr).hexdigest(), hashlib.sha256(lr).hexdigest()
+
+
+def _write(handle: int, image: Image, offset: int) -> None:
+    left = image.data.cast("B")
+    while left:
+        written = os.pwrite(handle, left, offset)
+        left, offset = left[written:], offset + written
+
+
+def _hash(image: Image) -> str:
+    return hashlib.sha256(image.data).hexdigest()

@@ -1,0 +1,99 @@
+"""Which images a source has: found, measured, hashed and paired, with every complaint told at once."""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from esr.common.complaints import refuse
+from esr.common.errors import EsrError
+from esr.common.progress import Progress
+from esr.images.image_files import image_size
+from esr.images.listing import image_files
+from esr.packed.manifest import File, Pair
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_LR_SUFFIXES = ("", "x4", "_x4", "-x4", "X4", "_X4")  # 0001.png goes with 0001x4.png in DIV2K
+
+
+def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None) -> list[Pair]:
+    """Describe the images below ``hr``, each with its partner below ``lr``, in order of their paths.
+
+    Args:
+        source: the source's name, for complaints.
+        hr: folder of HR images, searched with its subfolders.
+        lr: folder of LR images, if the source ships them: same names, or with x4 behind.
+        expected: how many HR images there must be.
+
+    Raises:
+        EsrError: no images, not as many as expected, images that cannot be read, images without a partner.
+    """
+    files = _below(source, hr)
+    if expected is not None and len(files) != expected:
+        raise EsrError(f"{source}: {hr} holds {len(files)} images instead of {expected}; fetch the source again")
+    names = _names(files)
+    described = _each(source, lambda file: _describe(hr, file), files)
+    if lr is None:
+        return [Pair(name=name, hr=file, lr=None) for name, file in zip(names, described, strict=True)]
+    partners = _partners(source, names, lr)
+    shrunk = _each(source, lambda file: _describe(lr, file), partners)
+    return [Pair(name=n, hr=h, lr=s) for n, h, s in zip(names, described, shrunk, strict=True)]
+
+
+def _below(source: str, folder: Path) -> list[Path]:
+    """The image files below ``folder``, relative to it, sorted; at least one."""
+    if not folder.is_dir():
+        raise EsrError(f"{source}: {folder} is not a folder; name the folder that holds the images")
+    found = image_files(folder)
+    if not found:
+        raise EsrError(f"{source}: {folder} holds no images; name the folder that holds them")
+    return found
+
+
+def _names(files: list[Path]) -> list[str]:
+    """The stems of the files where they differ; else the paths without suffix; else the paths."""
+    for naming in (lambda file: file.stem, lambda file: file.with_suffix("").as_posix(), Path.as_posix):
+        names = [naming(file) for file in files]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _partners(source: str, names: list[str], folder: Path) -> list[Path]:
+    files = _below(source, folder)
+    by_name = dict(zip(_names(files), files, strict=True))
+    found = [next((by_name.pop(name + end) for end in _LR_SUFFIXES if name + end in by_name), None) for name in names]
+    complaints = [f"{name} has no LR image in {folder}" for name, file in zip(names, found, strict=True) if not file]
+    refuse(source, [*complaints, *(f"{folder / file} has no HR image" for file in by_name.values())])
+    return [file for file in found if file]
+
+
+def _each(source: str, work: Callable[[Item], Result], items: list[Item]) -> list[Result]:
+    """``work`` of each item, in threads; the complaints of all items become one."""
+
+    def attempt(item: Item) -> tuple[Result | None, str]:
+        try:
+            return work(item), ""
+        except EsrError as error:
+            return None, str(error)
+
+    results, complaints = [], []
+    with ThreadPoolExecutor() as pool, Progress(f"reading {source}", len(items), "images") as progress:
+        for result, complaint in pool.map(attempt, items):
+            progress.add(1)
+            if result is None:
+                complaints.append(complaint)
+            else:
+                results.append(result)
+    refuse(source, complaints)
+    return results
+
+
+def _describe(folder: Path, file: Path) -> File:
+    height, width = image_size(folder / file)
+    with (folder / file).open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return File(path=file.as_posix(), sha256=digest, height=height, width=width)

@@ -1,0 +1,140 @@
+"""An archive, from wherever its bytes can be had: already here, half here, from its address or a mirror."""
+
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from esr.common.complaints import writing
+from esr.common.errors import EsrError
+from esr.recipes.rows import Archive
+from esr.sources.checksums import Checksum
+from esr.sources.transfer import BrokenOffError, NotThereError, Part, TooSlowError, transfer
+
+OFFLINE = "ESR_OFFLINE"
+"""Environment variable: if it is set to anything but 0, nothing is downloaded."""
+
+TRIES = 5  # at each address, without a byte gained
+LONGEST_WAIT = 300.0  # seconds; who asks for more is not waited for
+
+
+def file_name(archive: Archive) -> str:
+    """What the archive is called on disk: the last part of its address."""
+    try:
+        name = PurePosixPath(unquote(urlsplit(archive.url).path)).name
+    except ValueError as error:
+        raise EsrError(f"{archive.url} is no address ({error}); give that of the archive itself") from error
+    if name in ("", "..") or not name.isprintable():
+        raise EsrError(f"{archive.url} names no file; give the address of the archive itself")
+    return name
+
+
+def fetch(
+    archive: Archive, folder: Path, known: Checksum | None = None, wait: Callable[[float], None] = time.sleep
+) -> Checksum:
+    """Have an archive lie verified in ``folder``, under the last part of its address.
+
+    A file that is already there is used. A download goes on where it stopped, at the same address or at a
+    mirror, and is renamed to its name once its size and checksum are right.
+
+    Args:
+        archive: its row: addresses, published size and checksum.
+        folder: where it is to lie.
+        known: what an earlier download recorded, for an archive without published checksum.
+        wait: called with the seconds to wait between two tries.
+
+    Returns:
+        The size and checksum that the file has.
+
+    Raises:
+        EsrError: no address gives it, it is not what it should be, or the disk is full.
+    """
+    path = folder / file_name(archive)
+    sha256 = archive.sha256 or (known.sha256 if known else None)
+    size = archive.bytes or (known.bytes if known else None)
+    if path.exists():
+        return _verify_at_hand(path, size, sha256)
+    if os.environ.get(OFFLINE, "0") not in ("", "0"):
+        raise EsrError(f"{path} is missing and {OFFLINE} is set; put the file of {archive.url} there, or unset it")
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        part = Part(folder / f"{path.name}.part")
+        checksum = _download(archive, part, size, sha256, wait)
+        os.replace(part.file, path)
+        part.discard()
+    return checksum
+
+
+def _download(
+    archive: Archive, part: Part, size: int | None, sha256: str | None, wait: Callable[[float], None]
+) -> Checksum:
+    token = _token(archive)
+    addresses = deque([archive.url, *archive.mirrors])
+    reasons: dict[str, str] = {}
+    fruitless, pause = 0, 0.0
+    while addresses and fruitless < TRIES * len(addresses):
+        address, had = addresses[0], part.size
+        try:
+            if size is None or had != size:
+                transfer(address, part, size, token if address == archive.url else None, sha256 is not None)
+            return _verify(part, address, size, sha256)
+        except NotThereError as error:
+            reasons[address] = str(error)
+            addresses.popleft()
+            continue
+        except BrokenOffError as error:
+            reasons[address] = str(error)
+            if part.size > had and not isinstance(
+                error, TooSlowError
+            ):  # it moves: stay with this address, whose bytes these are
+                fruitless = 0
+                continue
+            fruitless, pause = fruitless + 1, max(pause, error.wait)
+        addresses.rotate(-1)
+        if fruitless % len(addresses) == 0:
+            if pause > LONGEST_WAIT:
+                break
+            wait(max(pause, min(60.0, 2.0 ** (fruitless // len(addresses) - 1))))
+            pause = 0.0
+    said = "; ".join(f"{address} {reason}" for address, reason in reasons.items())
+    by_hand = part.file.with_suffix("")
+    raise EsrError(f"{by_hand.name} could not be downloaded: {said}; try again later, or put it at {by_hand} by hand")
+
+
+def _token(archive: Archive) -> str | None:
+    if archive.token is None:
+        return None
+    token = os.environ.get(archive.token)
+    if not token:
+        raise EsrError(f"{archive.url} asks for a token; accept its licence and set {archive.token} to your token")
+    return token
+
+
+def _verify(part: Part, address: str, size: int | None, sha256: str | None) -> Checksum:
+    checksum = _checksum(part.file)
+    if size in (None, checksum.bytes) and sha256 in (None, checksum.sha256):
+        return checksum
+    of_one_address = part.began_at() == address
+    part.discard()
+    found = f"sent {checksum.bytes:,} bytes of sha256 {checksum.sha256} instead of {sha256}"
+    if of_one_address:
+        raise NotThereError(found)
+    raise BrokenOffError(found)
+
+
+def _verify_at_hand(path: Path, size: int | None, sha256: str | None) -> Checksum:
+    checksum = _checksum(path)
+    if size not in (None, checksum.bytes):
+        raise EsrError(f"{path} has {checksum.bytes:,} bytes instead of {size:,}; delete it to download it again")
+    if sha256 not in (None, checksum.sha256):
+        raise EsrError(f"{path} has sha256 {checksum.sha256} instead of {sha256}; delete it to download it again")
+    return checksum
+
+
+def _checksum(path: Path) -> Checksum:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Checksum(bytes=path.stat().st_size, sha256=digest)

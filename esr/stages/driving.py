@@ -1,0 +1,160 @@
+"""``make run``: everything that is not up to date, through Snakemake, after whatever happened before."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+import psutil
+from filelock import FileLock, Timeout
+
+from esr.common.errors import EsrError, Terminated, printable
+from esr.recipes.graph import Graph, read_graph
+from esr.recipes.read import Params, check
+from esr.stages.closing import finished_rows, last_lines
+from esr.stages.evidence import Evidence
+from esr.stages.lacking import Lacking
+from esr.stages.last_words import forget_last_words, last_words
+from esr.stages.snakemake_record import QUIET, SYNCING, clear_stale_lock
+from esr.stages.syncing import is_settled, sync_records
+from esr.tracking.mirror import drain
+
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *QUIET]
+ENTRIES_VIEW = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=entries"
+LOCK = Path(".esr/run.lock")
+NOTHING_TO_DO = "Nothing to be done: every stage is up to date."
+NOTHING_ELSE = "Nothing to be done: every stage that can be made is up to date."
+
+
+def run_everything() -> int:
+    """Run what is out of date and print the leaderboard; gives the exit code.
+
+    A run that was killed is unlocked and gone on with; a run that lives is told of.
+
+    Raises:
+        Terminated: SIGTERM, Ctrl-C or the end of the terminal; the stages have saved their state, Snakemake has ended.
+    """
+    graph = read_graph()
+    params = check(graph.params)
+    lacking = Lacking(graph, params)
+    LOCK.parent.mkdir(exist_ok=True)
+    try:
+        with FileLock(LOCK, timeout=0):
+            done = _bring_up_to_date(lacking)
+    except Timeout:
+        raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first") from None
+    unsent = drain()
+    if unsent:
+        print(printable(unsent), file=sys.stderr)
+    if not done:
+        _tell_what_is_there(lacking)
+        return 2
+    _tell_what_next(params)
+    return 0
+
+
+def _bring_up_to_date(lacking: Lacking) -> bool:
+    """Whether everything is up to date in the end; what cannot be made is told first and left out."""
+    graph = lacking.graph
+    if is_settled(graph):
+        print(NOTHING_TO_DO)
+        return True
+    clear_stale_lock()
+    forget_last_words()
+    stale = sync_records()
+    for line in lacking.told():
+        print(line, file=sys.stderr)
+    if damaged := _damaged(graph, stale - lacking.left_out):
+        print(f"Made again, because their outputs are damaged: {', '.join(damaged)}", file=sys.stderr)
+        outputs = [path for name in damaged for path in graph.nodes[name].out_paths]
+        _snakemake("--forcerun", *outputs, "--", *outputs)
+        stale = sync_records()
+    if not stale - lacking.left_out:
+        print(NOTHING_ELSE if stale else NOTHING_TO_DO)
+        return not stale
+    wanted = sorted(stale - lacking.left_out)
+    forced = [path for name in wanted for path in graph.nodes[name].out_paths if Path(path).exists()]
+    well = _snakemake(*(["--forcerun", *forced, "--", "all"] if forced else []))  # whatever times of files say
+    stale = sync_records()
+    unexplained = sorted(stale - lacking.left_out)
+    if unexplained and not last_words():
+        print(f"esr: not up to date: {', '.join(unexplained)}; `dvc status` says why", file=sys.stderr)
+    return well and not stale
+
+
+def _damaged(graph: Graph, stale: set[str]) -> list[str]:
+    """Those whose outputs nobody could bring back: what they made once, they must make again."""
+    evidence = Evidence(graph)
+    return [name for name in graph.nodes if name in stale and evidence.repairable(graph.nodes[name])]
+
+
+def _snakemake(*arguments: str) -> bool:
+    """Run Snakemake to its end; whether it ended well."""
+    environment = {**os.environ, SYNCING: "1"}
+    # In a group of its own, so that Ctrl-C reaches it in the order in which it can end well.
+    process = subprocess.Popen([*SNAKEMAKE, *arguments], env=environment, process_group=0)
+    with _stopping(process) as asked:
+        code = process.wait()
+    if asked:
+        raise Terminated("stopped; `make run` goes on from there", asked[0])
+    return code == 0
+
+
+@contextmanager
+def _stopping(process: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
+    """While ``process`` (Snakemake) runs, pass on what asks this process to stop; gives the signals that came."""
+    asked: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        with suppress(psutil.Error):
+            snakemake = psutil.Process(process.pid)
+            stages = list(_stages(snakemake.children(recursive=True)))
+            snakemake.terminate()  # it starts no other stage and waits for those that run
+            for stage in stages:
+                stage.terminate()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stages(processes: Iterable[psutil.Process]) -> Iterator[psutil.Process]:
+    for process in processes:
+        with suppress(psutil.Error):
+            if process.cmdline()[1:3] == ["-m", "esr"]:
+                yield process
+
+
+def _tell_what_is_there(lacking: Lacking) -> None:
+    """The leaderboard of the rows that are finished, which is on the terminal alone, and what keeps the others."""
+    from esr.evaluation.metrics import read_metrics
+    from esr.report.leaderboard import print_rows
+
+    params = lacking.params
+    there = {node.key: node.output("metrics.json") for node in finished_rows(lacking.graph)}
+    rows = {key: row for key, row in params.benchmark.items() if key in there}
+    if rows:
+        print(f"Finished so far are {len(rows)} of {len(params.benchmark)} rows; the report waits for all of them:")
+        print_rows(params.entries, rows, params.scale, {key: read_metrics(path) for key, path in there.items()})
+    sys.stdout.flush()
+    print(*last_lines(lacking), sep="\n", file=sys.stderr)
+
+
+def _tell_what_next(params: Params) -> None:
+    from esr.report.leaderboard import print_leaderboard
+
+    folder = Path("reports", params.scale)
+    print_leaderboard(folder / "leaderboard.csv", params.rule.data.stand_in)
+    print(f"Open the page:     {folder / 'index.html'}")
+    print(f"Compare the runs:  mlflow ui, then {ENTRIES_VIEW}")
+    print("Change the scale:  edit `scale: demo` in params.yaml to pilot or paper, then `make run`")
+    if "VIRTUAL_ENV" not in os.environ:
+        print("For mlflow, dvc and snakemake by hand: source .venv/bin/activate")

@@ -1,0 +1,89 @@
+"""DVC's record of what was made: dvc.lock and the cache, through DVC's own library."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Error as DatabaseError
+from typing import TYPE_CHECKING
+
+from esr.common.errors import EsrError
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+LONGEST_WAIT = 60.0  # seconds that another DVC may take
+
+
+@contextmanager
+def open_dvc() -> Iterator["Repo"]:
+    """DVC's own library on this folder; waits for a DVC that is at work, as an orphan may be."""
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
+    end = time.monotonic() + LONGEST_WAIT
+    try:
+        with Repo() as repo:
+            while True:
+                try:
+                    repo.lock.lock()
+                    break
+                except LockError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.5)
+            try:
+                yield repo
+            finally:
+                repo.lock.unlock()
+    except LockError as error:
+        raise EsrError("another DVC is at work in this folder; wait for it, or stop it first") from error
+    except (DvcException, DatabaseError) as error:
+        said = " ".join(str(error).split())
+        remedy = "; delete dvc.lock, which sync writes again from receipts" if "dvc.lock" in said else ""
+        raise EsrError(f"DVC refuses: {said}{remedy}") from error
+
+
+def changed(repo: "Repo") -> set[str]:
+    """What `dvc status` says: the names of the stages that DVC holds for changed."""
+    return {stage.addressing for stage in repo.index.stages if stage.status()}
+
+
+def uncached(repo: "Repo") -> set[str]:
+    """The names of the stages of which the cache lacks an output that dvc.lock says it has."""
+    return {
+        stage.addressing
+        for stage in repo.index.stages
+        for out in stage.outs
+        if out.use_cache and out.hash_info.value and not cached(repo, out.hash_info.value).exists()
+    }
+
+
+def forget(repo: "Repo", names: list[str]) -> None:
+    """Take stages out of dvc.lock, so that DVC runs them again."""
+    from dvc.dvcfile import LOCK_FILE, Lockfile
+
+    for stage in repo.index.stages:
+        if stage.addressing in names:
+            Lockfile(repo, LOCK_FILE).remove_stage(stage)
+
+
+def record(repo: "Repo", names: list[str]) -> None:
+    """What `dvc commit --force NAME ...` does, but for all at once: that one rewrites dvc.lock for each name.
+
+    The outputs stay as they are: DVC would put copies in their places, which are newer than Snakemake's record of them.
+    """
+    from dvc.dvcfile import LOCK_FILE, Lockfile
+
+    stages = {stage.addressing: stage for stage in repo.index.stages}
+    for name in names:
+        stages[name].save()
+        for out in stages[name].outs:
+            out.commit(relink=False)
+    Lockfile(repo, LOCK_FILE).dump_stages([stages[name] for name in names])
+
+
+def cached(repo: "Repo", md5: str) -> Path:
+    """Where DVC's cache keeps the content with this md5, if it has it."""
+    return Path(repo.cache.local.oid_to_path(md5))

@@ -1,0 +1,75 @@
+"""What the drivers see of the code, and of what follows from params.yaml: small files that the stages depend on.
+
+There is one for each kind of stage and for each network, which lists the source files that it depends on, with a
+digest of each that a comment does not change. And one for each entry and scale with the work of the entry's training,
+which at scales that share out no work is null, so that its edit re-runs nothing there. All are written before a driver
+decides, and only where they change: DVC has a stage for it, everything else goes through esr.stages.evidence.Evidence.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from esr.common.files import read_json, write_text
+from esr.recipes.graph import Graph
+from esr.recipes.kinds import KINDS
+from esr.recipes.network_syntax import NETWORKS
+from esr.stages.source_code import Sources
+
+CODE = Path("runs/.code")
+WORK = Path("runs/.work")
+
+
+def is_code(path: str) -> bool:
+    """Whether a stage that depends on ``path`` depends on code by it."""
+    return Path(path).is_relative_to(CODE) or path.endswith(".jinja")
+
+
+def sources_of(paths: Iterable[str]) -> dict[str, str]:
+    """The source files that those of ``paths`` which stand for code list, each with its digest."""
+    return {
+        source: digest
+        for path in paths
+        if Path(path).is_relative_to(CODE)
+        for source, digest in read_json(Path(path)).items()
+    }
+
+
+def write_premises(graph: Graph) -> None:
+    """Bring all of these files up to date with the sources below the current folder, and with params.yaml."""
+    _bring_up_to_date(CODE, _code_digests())
+    _bring_up_to_date(WORK, _works(graph.params))
+
+
+def _code_digests() -> dict[Path, Any]:
+    sources = Sources(Path())
+    networks = [file.as_posix() for folder in NETWORKS for file in sorted(Path(folder).rglob("*.py"))]
+    return {
+        **{CODE / f"{name}.json": sources.closure(kind.code) for name, kind in KINDS.items()},
+        **{CODE / f"{network}.json": sources.closure(network) for network in networks},
+    }
+
+
+def _works(params: Mapping[str, Any]) -> dict[Path, Any]:
+    """The work of every entry's training for each scale; null for one that shares out none."""
+    return {
+        WORK / scale / f"{entry}.json": about.get("training_work") if _shares_work(rule) else None
+        for scale, rule in params["scales"].items()
+        for entry, about in params["entries"].items()
+    }
+
+
+def _shares_work(rule: Mapping[str, Any]) -> bool:
+    return bool(rule["training"].get("length", {}).get("work"))
+
+
+def _bring_up_to_date(folder: Path, contents: Mapping[Path, Any]) -> None:
+    """Have the folder hold these files and no other; what is as it should be keeps its time."""
+    for path, content in contents.items():
+        text = json.dumps(content, indent=1) + "\n"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+    for path in folder.rglob("*.json"):
+        if path not in contents:
+            path.unlink()

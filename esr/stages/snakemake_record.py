@@ -1,0 +1,123 @@
+"""Snakemake's record of what was made, its lock, and how it is told what others have made."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from esr.common.errors import EsrError
+from esr.recipes.graph import Node
+
+LOCKS = Path(".snakemake/locks")
+METADATA = Path(".snakemake/metadata")
+CLOCK = 1.0  # seconds that two clocks, such as a file server's, may differ
+QUIET = ("--quiet", "host", "progress", "reason", "rules")  # what is left are Snakemake's complaints
+SYNCING = "ESR_SYNCING"  # set for a Snakemake that `esr` starts and syncs after: its own handlers stay quiet
+
+
+def prepare_jobs() -> None:
+    """Set what the jobs of this Snakemake inherit: its own python first, and that they share the terminal."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    os.environ["ESR_UNDER_SNAKEMAKE"] = "1"  # lines, not bars
+
+
+def hush() -> None:
+    """Leave of what this Snakemake says its complaints: `--quiet all` would take these, too."""
+    logging.getLogger("snakemake.logging").addFilter(lambda record: record.levelno >= logging.WARNING)
+
+
+def knows(node: Node) -> bool:
+    """Whether Snakemake's record is of the outputs that are there: it can be read, and is not older than they are."""
+    return all(_is_of(path) for path in node.out_paths if os.path.exists(path))
+
+
+def _is_of(path: str) -> bool:
+    record = _record_of(path)
+    try:
+        json.loads(record.read_bytes())
+        return record.stat().st_mtime > os.path.getmtime(path) - CLOCK
+    except (OSError, ValueError):
+        return False
+
+
+def _record_of(path: str) -> Path:
+    """Where Snakemake keeps what it knows of an output."""
+    return METADATA / urlsafe_b64encode(path.encode()).decode()
+
+
+def from_the_future(nodes: Iterable[Node]) -> list[str]:
+    """The files of these stages that are newer than now, as after a clock was set back.
+
+    Snakemake deletes what it makes of them, because by their times it would be older.
+    """
+    files = {path for node in nodes for path in (*node.deps, *node.out_paths)}
+    now = time.time() + CLOCK
+    return sorted(path for path in files if os.path.exists(path) and os.path.getmtime(path) > now)
+
+
+def tell_snakemake(nodes: Iterable[Node]) -> None:
+    """Have Snakemake take the outputs of these stages for current.
+
+    Files from the future get the present time first: what they hold decides, not when it was written.
+
+    Raises:
+        EsrError: Snakemake is at work in this folder, or refuses.
+    """
+    nodes = list(nodes)
+    for path in from_the_future(nodes):
+        os.utime(path)
+    targets = [path for node in nodes for path in node.out_paths]
+    if not targets:
+        return
+    clear_stale_lock()
+    unknown = [path for node in nodes if not knows(node) for path in node.out_paths]
+    if unknown:  # without a record of its parameters a stage would be taken for current whatever becomes of them
+        for path in unknown:
+            _record_of(path).unlink(missing_ok=True)  # Snakemake falls over one that cannot be read
+        _touch(["--force", "--", *unknown])
+    _touch(["--", *targets])
+
+
+def _touch(arguments: list[str]) -> None:
+    _call(["snakemake", "--touch", "--rerun-incomplete", "--cores", "1", *QUIET, *arguments])
+
+
+def clear_stale_lock() -> None:
+    """Unlock the folder after a Snakemake that was killed; one that lives is told of, not unlocked.
+
+    Raises:
+        EsrError: a living Snakemake works in this folder.
+    """
+    if not LOCKS.is_dir() or not any(LOCKS.iterdir()):
+        return
+    living = _living_snakemake()
+    if living is not None:
+        raise EsrError(f"Snakemake is at work in this folder (process {living}); wait for it, or stop it first")
+    _call(["snakemake", "--unlock", *QUIET])
+
+
+def _living_snakemake() -> int | None:
+    """The process id of a Snakemake, other than an ancestor of this process, that works in this folder."""
+    ours = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
+    for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
+        command = process.info["cmdline"] or []
+        is_snakemake = any(Path(word).name == "snakemake" for word in command[:4])
+        if is_snakemake and process.info["cwd"] == os.getcwd() and process.pid not in ours:
+            return int(process.pid)
+    return None
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, check=False, env={**os.environ, SYNCING: "1"}
+    )
+    if done.returncode != 0:
+        lines = [" ".join(line.split()) for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise EsrError(f"`{' '.join(command[:2])} ...` fails: {' '.join(lines) or 'it says nothing'}")

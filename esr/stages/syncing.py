@@ -1,0 +1,110 @@
+"""Bring Snakemake's and DVC's records up to date from each other, and damaged outputs back.
+
+Each driver remembers by itself what it has run, and takes what the other made for stale. A stage is current for both
+when its receipt holds, or when DVC's record does: then its outputs were made by a driver from the present inputs and
+parameters. Nothing else is ever recorded.
+"""
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from esr.common.errors import EsrError
+from esr.common.files import hash_of, read_json, write_json
+from esr.recipes.graph import CODE_STAGE, GRAPH_FILE, PARAMS_FILE, Graph, Node, read_graph
+from esr.recipes.read import check
+from esr.stages import dvc_record
+from esr.stages.evidence import LOCK_FILE, Evidence
+from esr.stages.lacking import Lacking
+from esr.stages.receipts import read_receipt, receipt_path, write_receipt
+from esr.stages.refusing import refuse_folders
+from esr.stages.repairing import repair
+from esr.stages.running import checkpoints_of
+from esr.stages.snakemake_record import tell_snakemake
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+SETTLED = Path(".esr/settled.json")  # what the records looked like when both drivers last held everything as current
+
+
+def sync_records(only_dvc: bool = False) -> set[str]:
+    """Record in DVC what receipts prove and in receipts what DVC holds as current; bring back what is damaged.
+
+    Then Snakemake is told what is current. With ``only_dvc`` nothing is brought back and Snakemake is not told.
+
+    Returns:
+        the names of the stages that are not up to date.
+
+    Raises:
+        EsrError: either driver is at work, or refuses.
+    """
+    graph = read_graph()
+    lacking = Lacking(graph, check(graph.params))
+    refuse_folders(graph)
+    with dvc_record.open_dvc() as repo:
+        stale = _settle(graph, repo)
+        repaired = [] if only_dvc else repair(graph, lacking, partial(dvc_record.cached, repo))
+    if repaired:
+        with dvc_record.open_dvc() as repo:
+            stale = _settle(graph, repo)
+    if not only_dvc:
+        tell_snakemake(current_upwards(graph, stale))
+        if not stale:
+            write_json(SETTLED, _state(graph))
+    return stale
+
+
+def is_settled(graph: Graph) -> bool:
+    """Whether nothing is to be done, known without asking DVC or Snakemake.
+
+    The records are those that the last sync left with nothing stale, and every receipt holds.
+    """
+    try:
+        known = read_json(SETTLED) == _state(graph)
+    except EsrError:
+        return False
+    evidence = Evidence(graph)
+    return known and all(evidence.holds(node) for node in graph.nodes.values())
+
+
+def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
+    """The stages that are current together with all that they are made from."""
+    current: dict[str, Node] = {}
+    for node in graph.in_order():
+        if node.name not in stale and all(earlier.name in current for earlier in graph.upstream(node)):
+            current[node.name] = node
+    return list(current.values())
+
+
+def _settle(graph: Graph, repo: "Repo") -> set[str]:
+    """Bring receipts and DVC's record together; gives the stages that neither proves to be current."""
+    evidence = Evidence(graph)
+    changed = dvc_record.changed(repo)
+    dvc_record.record(repo, sorted(changed & {CODE_STAGE}))  # written anew when the evidence was looked at
+    stale = changed - {CODE_STAGE}
+    proven = {name for name, node in graph.nodes.items() if evidence.holds(node)}
+    dvc_record.record(repo, sorted(proven & (stale | dvc_record.uncached(repo))))
+    believed = {name for name in graph.nodes.keys() - stale - proven if not evidence.contradicts(graph.nodes[name])}
+    dvc_record.forget(repo, sorted(graph.nodes.keys() - stale - proven - believed))
+    for node in (graph.nodes[name] for name in believed):
+        if evidence.proven_by_lock(node):
+            write_receipt(node, _known(evidence.inputs(node)), _known(evidence.outputs(node)))
+            proven.add(node.name)
+    for name in proven:
+        if receipt := read_receipt(graph.nodes[name]):  # DVC has the outputs: nobody goes on from a checkpoint
+            shutil.rmtree(checkpoints_of(graph.nodes[name], receipt.identity), ignore_errors=True)
+    return graph.nodes.keys() - proven
+
+
+def _known(digests: dict[str, str | None]) -> dict[str, str]:
+    return {path: md5 for path, md5 in digests.items() if md5 is not None}
+
+
+def _state(graph: Graph) -> dict[str, str | None]:
+    """All that decides what the drivers hold as current, but for the stages' own files, which receipts list."""
+    digests = Evidence(graph).digests
+    receipts = {node.name: digests.of(receipt_path(node)) for node in graph.nodes.values()}
+    files = (PARAMS_FILE, GRAPH_FILE, LOCK_FILE)
+    return {"receipts": hash_of(receipts), **{str(path): digests.of(path) for path in files}}
