@@ -92,6 +92,12 @@ def test_an_edit_of_the_pruning_code_does_not_train_again(working: Project) -> N
     assert stale(working) == {"code", "prune@slimrlfn-pruned"}
 
 
+def test_the_work_of_an_entry_s_training_runs_nothing_where_it_is_not_shared_out(working: Project) -> None:
+    working.edit(lambda params: params["entries"]["rlfn"].update(training_work=1e18))
+    assert listed(working) == {"report"}  # which shows what the entries say
+    assert reproduced(working) == {"code", "report"}
+
+
 def test_an_edited_network_runs_its_own_stages_again_and_no_others(working: Project) -> None:
     append(working, "esr/networks/slimrlfn.py", "EDITED = 1\n")
     assert {name for name in listed(working) if "rlfn-" in name and "slim" not in name} == set()

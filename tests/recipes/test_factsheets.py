@@ -95,7 +95,7 @@ def test_pruning_is_all_guesses() -> None:
     for key, row in PARAMS.prune.items():
         guessed = {guess.key for guess in GUESSES if guess.row == f"prune/{key}"}
         inapplicable = {"charbonnier_eps", "fourier_weight"} | {
-            name for name, value in row if value is None and name not in guessed
+            name for name, value in row if value in (None, {}) and name not in guessed
         }
         assert set(values_of(row)) - inapplicable - {"data"} == guessed
 

@@ -14,6 +14,7 @@ from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
 from esr.recipes.rows import FreshPhase, Prune
 from esr.recipes.scale import TrainingRule, shrink_phase, shrink_round
+from esr.stages.premises import write_premises
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")
@@ -142,11 +143,24 @@ def test_the_command_of_the_refusal_tells_the_number(tmp_path: Path, monkeypatch
         "prune@slimrlfn-pruned",
     ],
 )
-def test_what_trains_depends_on_its_entry_s_work_and_on_no_other(stage: str) -> None:
-    before = Graph(PARAMS, STAGES).nodes[stage]
-    entry = PARAMS[before.kind][before.key]["entry"]
-    for name in PARAMS["entries"]:
-        params = copy.deepcopy(PARAMS)
-        params["entries"][name]["training_work"] = 1e18
-        params["entries"][name]["published"] = {}
-        assert (Graph(params, STAGES).nodes[stage].params != before.params) == (name == entry)
+def test_what_trains_depends_on_its_entry_s_work_where_it_is_shared_out(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another number is seen at pilot by the entry's own stages; at demo and paper nobody sees it."""
+    monkeypatch.chdir(tmp_path)
+    Path("esr").symlink_to(ROOT / "esr")
+    kind, key = stage.split("@")
+    entry = PARAMS[kind][key]["entry"]
+
+    def seen(scale: str, changed: str | None) -> list[bytes]:
+        """What a stage's files of this project's own making say, when the work of one entry is another number."""
+        params = copy.deepcopy({**PARAMS, "scale": scale})
+        if changed:
+            params["entries"][changed]["training_work"] = 1e18
+        graph = Graph(params, STAGES)
+        write_premises(graph)
+        return [Path(dep).read_bytes() for dep in graph.nodes[stage].deps if dep.startswith("runs/.work/")]
+
+    for scale in ("demo", "pilot", "paper"):
+        for name in PARAMS["entries"]:
+            assert (seen(scale, name) != seen(scale, None)) == (scale == "pilot" and name == entry)
