@@ -19,6 +19,7 @@ from esr.stages.source_code import Sources
 
 CODE = Path("runs/.code")
 WORK = Path("runs/.work")
+MEMORY = Path(".esr/sources.json")
 
 
 def is_code(path: str) -> bool:
@@ -43,12 +44,14 @@ def write_premises(graph: Graph) -> None:
 
 
 def _code_digests() -> dict[Path, Any]:
-    sources = Sources(Path())
+    sources = Sources(Path(), MEMORY)
     networks = [file.as_posix() for folder in NETWORKS for file in sorted(Path(folder).rglob("*.py"))]
-    return {
+    digests: dict[Path, Any] = {
         **{CODE / f"{name}.json": sources.closure(kind.code) for name, kind in KINDS.items()},
         **{CODE / f"{network}.json": sources.closure(network) for network in networks},
     }
+    sources.remember()
+    return digests
 
 
 def _works(params: Mapping[str, Any]) -> dict[Path, Any]:

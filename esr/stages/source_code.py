@@ -7,35 +7,51 @@ edited comment, docstring, annotation of a function or line break changes nothin
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from esr.common.errors import EsrError
+from esr.common.files import read_json, write_json
+
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A Python file below the folder ``root``.
+    """A Python file.
 
     Attributes:
-        path: from the root, as ``esr/training/loop.py``.
         digest: of what the file says, without comments, docstrings, annotations of functions, formatting.
         imports: the dotted names that it imports anywhere, but for those that serve annotations alone.
     """
 
-    path: str
     digest: str
-    imports: frozenset[str]
+    imports: tuple[str, ...]
 
 
 class Sources:
-    """The Python files of a folder, each read once."""
+    """The Python files below a folder. What was parsed is kept in a file by its bytes, and parsed no second time."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, memory: Path | None = None) -> None:
+        """Prepare to read.
+
+        Args:
+            root: the folder.
+            memory: the file to remember what was parsed in, if it is to be remembered.
+        """
+        self._root, self._memory = root, memory
         self._read: dict[str, SourceFile] = {}
+        self._remembered = _recall(memory)
+        self._known = dict(self._remembered)
+
+    def remember(self) -> None:
+        """Keep what was parsed for the next one who asks."""
+        if self._memory is not None and self._known.keys() - self._remembered.keys():
+            write_json(self._memory, {key: [file.digest, file.imports] for key, file in self._known.items()})
 
     def closure(self, *paths: str) -> dict[str, str]:
         """The digest of each of these files and of all files of the folder that they import, by path, sorted.
+
         A file that is no Python counts by its bytes.
         """
         found: dict[str, str] = {}
@@ -51,14 +67,10 @@ class Sources:
     def _file(self, path: str) -> SourceFile:
         if path not in self._read:
             content = (self._root / path).read_bytes()
-            try:
-                bare = _Bare().visit(ast.parse(content))
-                assert bare is not None  # a module stays one
-                said, imports = ast.unparse(bare).encode(), frozenset(_imports(bare, path))
-            except (SyntaxError, ValueError, RecursionError, MemoryError):  # no Python: it counts by its bytes
-                said, imports = content, frozenset[str]()
-            digest = hashlib.md5(said, usedforsecurity=False).hexdigest()
-            self._read[path] = SourceFile(path, digest, imports)
+            key = _md5(content, path.encode(), OWN_VERSION.encode())
+            if key not in self._known:
+                self._known[key] = _parsed(content, path)
+            self._read[path] = self._known[key]
         return self._read[path]
 
     def _files_of(self, names: Iterable[str]) -> Iterator[str]:
@@ -70,6 +82,33 @@ class Sources:
                 for path in (f"{place}.py", f"{place}/__init__.py"):
                     if (self._root / path).is_file():
                         yield path
+
+
+def _recall(memory: Path | None) -> dict[str, SourceFile]:
+    """What was parsed before; nothing where that cannot be read."""
+    try:
+        known = read_json(memory) if memory is not None and memory.is_file() else {}
+        return {key: SourceFile(str(digest), tuple(imports)) for key, (digest, imports) in known.items()}
+    except (EsrError, AttributeError, TypeError, ValueError):
+        return {}
+
+
+def _parsed(content: bytes, path: str) -> SourceFile:
+    try:
+        bare = _Bare().visit(ast.parse(content))
+        assert bare is not None  # a module stays one
+        said, imports = ast.unparse(bare).encode(), sorted(set(_imports(bare, path)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # no Python: it counts by its bytes
+        said, imports = content, []
+    return SourceFile(_md5(said), tuple(imports))
+
+
+def _md5(*parts: bytes) -> str:
+    return hashlib.md5(b"\0".join(parts), usedforsecurity=False).hexdigest()
+
+
+OWN_VERSION = _md5(Path(__file__).read_bytes(), sys.version.encode())
+"""Who reads: another reader, or another Python, may see a file otherwise."""
 
 
 class _Bare(ast.NodeTransformer):
