@@ -2,8 +2,8 @@
 
 In the folder of a clone::
 
-    python benchmarks/demo_seeds.py rlfn rfdn --seeds 1 2 3            # the demo's rule
-    python benchmarks/demo_seeds.py rlfn rfdn --seeds 1 2 3 --halved   # with the paper's four halvings in the first phase
+    python benchmarks/demo_seeds.py rlfn rfdn --seeds 1 2 3             # the demo's rule
+    python benchmarks/demo_seeds.py rlfn rfdn --seeds 1 2 3 --halved    # with the paper's four halvings
 
 Every entry runs whole, through Snakemake, in a copy of the committed tree, with another seed in all of its rows; its
 PSNR is the leaderboard's. Nothing is timed, so the machine may do other things meanwhile.
