@@ -1,5 +1,6 @@
 """DVC's record of what was made: dvc.lock and the cache, through DVC's own library."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ def open_dvc() -> Iterator["Repo"]:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # it would tell of every record that it writes
     end = time.monotonic() + LONGEST_WAIT
     try:
         with Repo() as repo:
