@@ -1,6 +1,6 @@
-"""Run the fenced commands of README.md as they stand, in a project that has results, but for those that take long.
+"""Run the fenced commands of README.md and of the pages for beginners as they stand, but for those that take long.
 
-    python .ci/readme_commands.py FOLDER
+    python .ci/readme_commands.py FOLDER     # a project that has results
 
 Each block of ``bash`` or ``console`` is one shell, which ends at the first command that fails; params.yaml is put back
 after each. What is left out is printed with the reason. The exit code is 1 when a block failed.
@@ -13,14 +13,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "released-weights.md"]
 LEFT_OUT = {
     r"make (run|test|check|test-slow)\b": "installs, trains or tests: jobs of their own",
     r"snakemake .*--cores": "trains",
     r"dvc (repro|exp run)\b": "trains",
     r"esr (run|plan)\b": "trains, or measures training",
     r"mlflow ui\b": "serves until it is stopped",
-    r"(git clone|cd) ": "is done",
+    r"(git clone|git checkout|cd) ": "is done",
+    r".*\| head ": "docs/tools/printed.py compares what it prints",
 }
 
 
@@ -54,22 +56,25 @@ def quoted(command: str) -> str:
     return "'$ " + command.replace("'", "'\\''") + "'"
 
 
-def main(folder: Path) -> int:
-    """Run every block of README.md in the folder; gives the exit code."""
+def run_block(commands: list[str], page: str, folder: Path) -> bool:
+    """Run what of a block is not left out, and put params.yaml back; whether all went well."""
+    for command in commands:
+        if why := reason_to_leave_out(command):
+            print(f"left out, {why}: {command}", flush=True)
     params = (folder / "params.yaml").read_bytes()
-    well = True
-    for commands in blocks(README.read_text()):
-        for command in commands:
-            if why := reason_to_leave_out(command):
-                print(f"left out, {why}: {command}", flush=True)
-        kept = [command for command in commands if not reason_to_leave_out(command)]
-        try:
-            if not run(kept, folder):
-                well = False
-                print("^ this block of README.md failed", flush=True)
-        finally:
-            (folder / "params.yaml").write_bytes(params)
-    return 0 if well else 1
+    try:
+        well = run([command for command in commands if not reason_to_leave_out(command)], folder)
+    finally:
+        (folder / "params.yaml").write_bytes(params)
+    if not well:
+        print(f"^ this block of {page} failed", flush=True)
+    return well
+
+
+def main(folder: Path) -> int:
+    """Run every block of the pages in the folder, also after one has failed; gives the exit code."""
+    done = [run_block(commands, page.name, folder) for page in PAGES for commands in blocks(page.read_text())]
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = re.compile(r"esr (recipe|complexity|--help)\b")
 BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", flags=re.M | re.S)
-WIDTH = 100  # columns
+WIDTH = 88  # columns
 
 
 def pages() -> list[Path]:

@@ -3,6 +3,7 @@
 mkdocs.yml names this file as a hook.
 """
 
+import json
 from typing import Any
 
 import typer
@@ -19,8 +20,8 @@ Schema = dict[str, Any]
 NAMES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "`null`"}
 PARAMETERS = """# Parameters
 
-Every key of `params.yaml`, made from the schema that editors, Snakemake and every command check the file by
-(`workflow/params.schema.json`; `esr schema` prints it). What the recipes mean is said in [Recipes](../recipes.md).
+Every key of `params.yaml`. The page is made from the schema by which editors, Snakemake and every command check the
+file (`workflow/params.schema.json`; `esr schema` prints it). [Recipes](../recipes.md) says what the keys mean together.
 
 A key without a default must be given.
 """
@@ -76,10 +77,10 @@ def _name(value: Schema) -> str:
 
 
 def _table(definition: Schema) -> str:
-    lines = ["| key | what it may be | default | |", "|---|---|---|---|"]
+    lines = ["| key | what it may be | default | meaning |", "|---|---|---|---|"]
     needed = definition.get("required", [])
     for key, value in definition["properties"].items():
-        default = "" if key in needed else f"`{_yaml(value.get('default'))}`"
+        default = "" if key in needed else _default(value.get("default"))
         cells = [f"`{key}`", _type(value), default, value.get("description", "")]
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
@@ -105,14 +106,13 @@ def _type(value: Schema) -> str:
 
 def _bounds(value: Schema) -> str:
     ends = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
-    said = [f"{word} {value[key]:,}" for key, word in ends.items() if key in value]
-    return " " + " ".join(said) if said else ""
+    said = [f" {word} {value[key]:,.12g}" for key, word in ends.items() if key in value]
+    return "".join(said)
 
 
-def _yaml(value: object) -> str:
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _default(value: object) -> str:
+    """A default as params.yaml would say it; that of a table is said where its keys are."""
+    return "its own" if value and isinstance(value, dict) else f"`{json.dumps(value)}`"
 
 
 def _sentence(text: str) -> str:
