@@ -99,8 +99,9 @@ def _type(value: Schema) -> str:
         items = value.get("items") or value.get("prefixItems", [{}])[0]
         return f"list of: {_type(items)}"
     if value.get("type") == "object":
-        values = value.get("additionalProperties") or next(iter(value.get("patternProperties", {}).values()), {})
-        return f"table of: {_type(values)}" if isinstance(values, dict) and values else "table"
+        of_values = [value.get("additionalProperties"), *value.get("patternProperties", {}).values()]
+        said = [_type(each) for each in of_values if isinstance(each, dict)]
+        return f"table of: {said[0]}" if said else "table"
     return (NAMES.get(value.get("type", ""), "any value") + _bounds(value)).strip()
 
 
