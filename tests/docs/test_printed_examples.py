@@ -12,8 +12,8 @@ def test_examples_show_what_commands_print(page: printed.Path) -> None:
 def test_an_old_example_is_renewed_and_one_that_trains_is_left_alone() -> None:
     trained = "```console\n$ snakemake --cores all\n39 of 39 steps (100%) done\n```\n"
     without_output = "```console\n$ esr recipe rlfn\n```\n"
-    old = "```console\n$ esr complexity rlfn --json | head -1\nold\n```\n"
-    new = "```console\n$ esr complexity rlfn --json | head -1\n{\n```\n"
+    old = "```console\n$ esr --help | grep -o ARGS\nold\n```\n"
+    new = "```console\n$ esr --help | grep -o ARGS\nARGS\n```\n"
     assert printed.renewed(trained + without_output + old) == trained + without_output + new
 
 
