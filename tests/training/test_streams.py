@@ -10,6 +10,7 @@ import torch
 from packed_sets import coded_set
 from small_training import Quiet
 
+from esr.common.files import write_json
 from esr.compression import prune
 from esr.packed.store import open_set
 from esr.planning.phases import built
@@ -66,6 +67,10 @@ def lay_sets(params: Params, packed: Path) -> Params:
     SETS.mkdir(parents=True)
     for name in [*params.crop, *params.join]:
         (SETS / name).symlink_to(packed)
+    for entry, about in params.entries.items():
+        for scale, rule in params.scales.items():
+            shared_out = about.training_work if rule.training.length.work else None
+            write_json(Path("runs/.work", scale, f"{entry}.json"), shared_out)
     return params
 
 
@@ -145,7 +150,15 @@ def test_a_stage_draws_the_same_again_from_any_iteration_and_on_any_number_of_ra
 
     row, images, engine = project.finetune["rlfn-2"], open_set(node.set("df2k")), start_engine(project.engine)
     schedule = Schedule(
-        iterations=6, warmup=0, patch=PATCH, batch=BATCH, learning_rate=1, milestones=[], validate_every=1
+        iterations=6,
+        warmup=0,
+        patch=PATCH,
+        batch=BATCH,
+        learning_rate=1,
+        milestones=[],
+        rates=[],
+        losses=[(0, "l1")],
+        validate_every=1,
     )
     shares = [batches_of(row, node, schedule, images, engine, Quiet(), Ranks(rank, 4))(0, 6) for rank in range(4)]
     for (_, hr), *parts in zip(whole, *shares, strict=True):
@@ -197,13 +210,13 @@ def test_a_helper_on_another_gpu_leaves_that_to_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lay_sets(check(RAW), coded_set(tmp_path / "made", [(64, 64), (32, 64)]).manifest.parent)
-    for name in ("params.yaml", "dvc.yaml"):
-        Path(name).write_text((ROOT / name).read_text())
+    params = lay_sets(check(RAW), coded_set(tmp_path / "made", [(64, 64), (32, 64)]).manifest.parent)
+    node = GRAPH.find("teacher", "slimrlfn-teacher")
+    row = params.row(node.kind, node.key)
+    task = training.Task(row, PHASES[node.kind], rule_of(params), params.engine, node, Path("checkpoints"))
     capfd.readouterr()
-    monkeypatch.setattr(training, "join", lambda: Ranks(1, 2))
     plans = list[Plan]()
     monkeypatch.setattr(training, "train", lambda network, plan, *rest: plans.append(plan))
-    training.help_phase("teacher", "slimrlfn-teacher", Path("checkpoints"))
+    training.help_phase(task, Ranks(1, 2))
     assert set(drawn(plans[0].data.batches(0, 2)).images) == {0}
     assert capfd.readouterr() == ("", "")
