@@ -10,7 +10,7 @@ from torch import nn
 from esr.recipes.rows import FreshPhase
 from esr.recipes.scale import Schedule
 from esr.training.average import Average
-from esr.training.losses import charbonnier, fourier_l1, l1, l2, loss_of
+from esr.training.losses import Loss, charbonnier, fourier_l1, l1, l2, loss_of
 from esr.training.schedules import learning_rate
 
 A = torch.tensor([0.0, 0.5, 1.0, 0.25])
@@ -39,6 +39,34 @@ def test_the_fourier_loss_against_the_transforms_definition() -> None:
     spectrum = left @ (a - b).to(torch.complex128) @ right
     expected = (spectrum.real.abs().mean() + spectrum.imag.abs().mean()) / 2
     assert fourier_l1(a, b).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def gradient(loss: Loss, differences: Sequence[float]) -> list[float]:
+    """Of a loss by the first of two images of one row of pixels that differ by so much."""
+    a = torch.tensor([[[differences]]], requires_grad=True)
+    loss(a, torch.zeros_like(a)).backward()
+    assert a.grad is not None
+    return list(a.grad.flatten().tolist())
+
+
+def test_gradients_of_losses_by_hand() -> None:
+    """Of |d|: its sign; of d^2: 2 d; of sqrt(d^2 + eps^2): d over it; each over the number of pixels."""
+    differences = [0.5, -0.25, 0.0, 0.125]
+    assert gradient(l1, differences) == [0.25, -0.25, 0.0, 0.25]
+    assert gradient(l2, differences) == [0.25, -0.125, 0.0, 0.0625]
+    by_hand = [d / math.sqrt(d**2 + 0.1**2) / 4 for d in differences]
+    assert gradient(lambda a, b: charbonnier(a, b, eps=0.1), differences) == pytest.approx(by_hand)
+
+
+def test_the_gradient_of_the_fourier_loss_of_two_pixels_by_hand() -> None:
+    """Of (|d + e| + |d - e|) / 4 at d = 0.25, e = -0.75, where d + e < 0 < d - e: (-1 + 1) / 4 and (-1 - 1) / 4."""
+    assert gradient(fourier_l1, [0.25, -0.75]) == pytest.approx([0.0, -0.5])
+
+
+def test_charbonnier_of_a_row_has_the_row_s_eps() -> None:
+    """At no difference it is eps."""
+    loss = loss_of(phase(charbonnier_eps=0.25), "charbonnier")
+    assert loss(A, A).item() == pytest.approx(0.25)
 
 
 def test_a_row_adds_its_fourier_term_to_its_loss() -> None:

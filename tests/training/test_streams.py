@@ -174,6 +174,44 @@ def test_first_weights_are_of_the_row_s_seed_alone(project: Params, monkeypatch:
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_another_seed_of_a_row_changes_all_that_is_drawn(project: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First weights, samples, and what a network draws in its steps."""
+    node = GRAPH.find("train", "rlfn-1")
+    one, other = (begun(project, node, monkeypatch, seed=seed) for seed in (3, 4))
+    for what in Drawn._fields:
+        assert getattr(drawn(one.data.batches(0, 8)), what) != getattr(drawn(other.data.batches(0, 8)), what), what
+    assert one.seed != other.seed
+
+    row, rule = project.train["rlfn-1"], project.rule.training
+    rows = [row.model_copy(update={"seed": seed}) for seed in (3, 4)]
+    first, second = (training.first_network(row, rule, node)[0].state_dict() for row in rows)
+    assert not any(torch.equal(first[name], second[name]) for name in first if first[name].unique().numel() > 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "fresh"),
+    [
+        ("teacher", "slimrlfn-teacher", True),
+        ("distill", "slimrlfn-distill", True),
+        ("train", "rlfn-1", True),
+        ("finetune", "rlfn-2", False),
+    ],
+)
+def test_what_begins_with_random_weights_warms_up_at_a_raised_rate(
+    kind: str, key: str, fresh: bool, project: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At demo: 2e-3, reached in 50 iterations, and 800 or 700 of them; what goes on: its own rate and 60."""
+    node = GRAPH.find(kind, key)
+    plan = begun(project, node, monkeypatch)
+    own = GRAPH.params[kind][key]["learning_rate"]
+    if fresh:
+        assert [plan.rate(0), plan.rate(49)] == pytest.approx([2e-3 / 50, 2e-3])
+        assert plan.iterations == {"teacher": 700}.get(kind, 800)
+    else:
+        assert plan.rate(0) == pytest.approx(own)
+        assert plan.iterations == 60
+
+
 def test_what_a_stage_draws_by_stays_the_same_from_version_to_version() -> None:
     """The first 8 bytes that `printf '0 finetune/slimrlfn-640' | sha256sum` gives."""
     assert seed_of_stage(0, "finetune", "slimrlfn-640") == 0x5AA3B6C6F123DA98

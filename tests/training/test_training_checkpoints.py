@@ -41,3 +41,33 @@ def test_saving_takes_less_than_a_hundredth_of_the_time(
 
 def test_nothing_is_loaded_from_nothing(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path / "new").load() is None
+
+
+def test_a_spoilt_checkpoint_never_takes_the_place_of_the_good_one_before(tmp_path: Path) -> None:
+    """Saved 1 and 2; 2 is spoilt; saved 3, which is spoilt as well: 1 is still there."""
+    kept = Checkpoints(tmp_path)
+    for done in (1, 2):
+        kept.save({"done": done})
+    spoil(kept.latest)
+    kept.save({"done": 3})
+    assert kept.load() == {"done": 3}
+    spoil(kept.latest)
+    assert kept.load() == {"done": 1}
+    assert not kept.spoilt
+
+
+def test_the_two_newest_states_are_kept(tmp_path: Path) -> None:
+    kept = Checkpoints(tmp_path)
+    for done in (1, 2, 3):
+        kept.save({"done": done})
+    assert kept.load() == {"done": 3}
+    spoil(kept.latest)
+    assert kept.load() == {"done": 2}
+    spoil(kept.previous)
+    assert kept.load() is None and kept.spoilt
+
+
+def spoil(path: Path) -> None:
+    """Change the last byte."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
