@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from laid_project import GRAPH, RAW, lay_sets, lay_weights
 from packed_sets import coded_set
 from small_training import Quiet
 
-from esr.common.files import write_json
 from esr.compression import prune
 from esr.packed.store import open_set
 from esr.planning.phases import built
-from esr.recipes.graph import Graph, Node, read_yaml
+from esr.recipes.graph import Graph, Node
 from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
 from esr.recipes.rows import Prune
@@ -24,14 +24,9 @@ from esr.training.generators import seed_of_stage, seed_of_step
 from esr.training.plan import Plan
 from esr.training.ranks import Ranks
 from esr.training.stage import batches_of, start_engine
-from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, save_weights
 
-ROOT = Path(__file__).resolve().parents[2]
-RAW = {**read_yaml(ROOT / "params.yaml"), "scale": "demo"}
-GRAPH = Graph(RAW, read_yaml(ROOT / "dvc.yaml")["stages"])
 KINDS = ("teacher", "distill", "train", "finetune", "prune")
 IMAGES, SIDE, PATCH, BATCH = 6, 128, 64, 8
-SETS = Path("data/demo/sets")
 
 
 class Drawn(NamedTuple):
@@ -62,18 +57,6 @@ def project(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return lay_sets(check(RAW), packed)
 
 
-def lay_sets(params: Params, packed: Path) -> Params:
-    """Have every set of the rows be the one that is packed in this folder."""
-    SETS.mkdir(parents=True)
-    for name in [*params.crop, *params.join]:
-        (SETS / name).symlink_to(packed)
-    for entry, about in params.entries.items():
-        for scale, rule in params.scales.items():
-            shared_out = about.training_work if rule.training.length.work else None
-            write_json(Path("runs/.work", scale, f"{entry}.json"), shared_out)
-    return params
-
-
 def rule_of(params: Params) -> TrainingRule:
     """The demo's rule with patches of 64 and batches of 8 whatever the row says, so that corners can be compared."""
     same = {"patch": ShrunkPatch(divide=1e9, at_least=PATCH), "batch": Shrunk(divide=1e9, at_least=BATCH)}
@@ -92,11 +75,7 @@ def begun(
     for reference in (getattr(row, "from_", None), getattr(row, "teacher", None)):
         if reference is not None:
             network = built(params, reference, params.rule)
-            made = build_network(network.file, dict(network.arguments), network.deploy)
-            info = WeightsInfo(network.file, dict(network.arguments), network.deploy, data_range_of(made), "made", {})
-            path = node.weights(reference)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_weights(path, made.state_dict(), info)
+            lay_weights(node, reference, network.file, network.arguments, network.deploy)
     monkeypatch.setattr(training, "train", caught)
     monkeypatch.setattr(prune, "train", caught)
     with pytest.raises(_Begun) as stopped:
