@@ -12,6 +12,15 @@ from tiny_project import ROOT, Project, keep_only, shrink
 # Two workers, and what they start, share two cores: several threads each would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+WHOLE_PROJECTS = {"everything", "fresh", "made", "working", "untouched"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a whole project, which takes minutes to make; `make check` goes without."""
+    for item in items:
+        if isinstance(item, pytest.Function) and WHOLE_PROJECTS & set(item.fixturenames):
+            item.add_marker("project")
+
 
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Project:

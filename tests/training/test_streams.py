@@ -153,14 +153,20 @@ def test_first_weights_are_of_the_row_s_seed_alone(project: Params, monkeypatch:
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_another_seed_of_a_row_changes_all_that_is_drawn(project: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    """First weights, samples, and what a network draws in its steps."""
-    node = GRAPH.find("train", "rlfn-1")
+@pytest.mark.parametrize(("kind", "key"), [("train", "rlfn-1"), ("prune", "slimrlfn-pruned")])
+def test_another_seed_of_a_row_changes_all_that_is_drawn(
+    kind: str, key: str, project: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples, and what a network draws in its steps."""
+    node = GRAPH.find(kind, key)
     one, other = (begun(project, node, monkeypatch, seed=seed) for seed in (3, 4))
     for what in Drawn._fields:
         assert getattr(drawn(one.data.batches(0, 8)), what) != getattr(drawn(other.data.batches(0, 8)), what), what
     assert one.seed != other.seed
 
+
+def test_another_seed_of_a_row_gives_other_first_weights(project: Params) -> None:
+    node = GRAPH.find("train", "rlfn-1")
     row, rule = project.train["rlfn-1"], project.rule.training
     rows = [row.model_copy(update={"seed": seed}) for seed in (3, 4)]
     first, second = (training.first_network(row, rule, node)[0].state_dict() for row in rows)
