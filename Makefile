@@ -1,15 +1,23 @@
-# Two commands: `make run` rebuilds everything at the scale that params.yaml names, `make test` checks the project.
+# `make run` rebuilds everything at the scale that params.yaml names; `make check` (a minute) and `make test` check it.
 
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run test test-slow lint docs clean
+# Whose tests `make check` runs: seconds each, and what a wrong training would show in.
+QUICK := tests/compression tests/networks tests/recipes tests/training
+# What `make mutants` changes, as mutmut's names of functions: all of what pyproject.toml says takes hours.
+MUTANTS ?= esr.*
+
+.PHONY: run check test test-slow lint docs mutants clean
 
 run: .venv/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m esr run
 
 test: .venv/installed lint
 	$(BIN)/python -m pytest
+
+check: .venv/installed lint
+	$(BIN)/python -m pytest -m 'not slow and not project' $(QUICK)
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
@@ -28,6 +36,12 @@ docs: .venv/docs-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
+# No part of `make test`: a tool to look for what no test would notice. Without PYTHONPATH, which would hide the mutants.
+mutants: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8,<4'
+	env -u PYTHONPATH OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 '$(MUTANTS)'
+	$(BIN)/mutmut results
+
 # Pinned, so that two machines run the same versions; the stamp is newer than what it was made from.
 .venv/installed: constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -35,4 +49,4 @@ docs: .venv/docs-installed
 	@touch $@
 
 clean:
-	rm -rf .venv
+	rm -rf .venv mutants

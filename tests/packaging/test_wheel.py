@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from made_checkpoints import made_checkpoint
 from PIL import Image
-from release.made_checkpoints import made_checkpoint
 from tiny_project import ROOT
 
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
