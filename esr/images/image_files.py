@@ -16,8 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from esr.common.errors import EsrError
 from esr.common.files import whole_file
-from esr.images.png16 import is_png16, read_png16, write_png16
-from esr.images.rgb_png import read_rgb_png
+from esr.images.png import is_png16, read_png16, read_rgb_png, write_png16
 
 Pixels = NDArray[Any]
 
@@ -126,7 +125,7 @@ def crop_to_multiple(image: Pixels, multiple: int = 4) -> Pixels:
 def write_png(path: Path, image: Pixels, icc_profile: bytes | None = None) -> None:
     """Write uint8 or uint16, HWC with 1 to 4 channels or HW, as a PNG that appears whole or not at all.
 
-    Equal arguments give equal bytes.
+    Equal arguments give equal bytes. Grey and alpha of 16 bits are written as RGB and alpha.
 
     Raises:
         EsrError: the file cannot be written, or memory does not suffice.

@@ -1,7 +1,10 @@
 """Image files are read with every value as it is, or refused in one line that names them."""
 
 import io
+import os
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from pathlib import Path
@@ -82,6 +85,14 @@ class TestExact:
         path.write_bytes(plain_png16(deep, colour_type))
         assert (read_picture(path).pixels == deep).all()
 
+    def test_an_interlaced_png_of_16_bits(self, tmp_path):
+        """As below: three passes of Adam7."""
+        deep = RANDOM.integers(0, 65_536, (2, 2, 3)).astype(np.uint16)
+        rows = b"".join(b"\0" + part.astype(">u2").tobytes() for part in (*deep[0], deep[1]))
+        path = tmp_path / "a.png"
+        path.write_bytes(png(2, 2, 16, 2, rows, interlaced=True))
+        assert (read_picture(path).pixels == deep).all()
+
     @pytest.mark.parametrize("orientation", range(1, 9))
     def test_exif_orientation(self, tmp_path, orientation):
         exif = Image.Exif()
@@ -154,9 +165,11 @@ class TestRefused:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         self.check(path, "is no image|is damaged")
 
-    def test_a_16_bit_png_cut_in_the_middle(self, tmp_path):
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    def test_a_16_bit_png_cut_in_the_middle(self, tmp_path, channels):
         path = tmp_path / "a.png"
-        write_png(path, RANDOM.integers(0, 65_536, (90, 140, 3)).astype(np.uint16))
+        deep = RANDOM.integers(0, 65_536, (90, 140, channels)).astype(np.uint16)
+        path.write_bytes(plain_png16(deep, {1: 0, 2: 4, 3: 2, 4: 6}[channels]))
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         self.check(path, "is damaged")
 
@@ -215,14 +228,43 @@ class TestWriting:
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     def test_what_is_written_is_read(self, tmp_path, channels, dtype):
+        """Of 16 bits, grey and alpha come back as RGB and alpha, with the same values."""
         pixels = RANDOM.integers(0, np.iinfo(dtype).max + 1, (230, 310, channels)).astype(dtype)
         pixels[40:90] = 7
         profile = b"any profile" * 40
         write_png(tmp_path / "a.png", pixels, profile)
         picture = read_picture(tmp_path / "a.png")
+        if channels == 2 and dtype == np.uint16:
+            pixels = pixels[..., [0, 0, 0, 1]]
         assert picture.pixels.dtype == dtype
+        assert picture.pixels.shape == pixels.shape
         assert (picture.pixels == pixels).all()
         assert picture.icc_profile == profile
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_under_a_name_that_is_no_utf8(self, tmp_path, dtype):
+        path = tmp_path / os.fsdecode(b"a\xff.png")
+        write_png(path, RGB.astype(dtype))
+        assert (read_picture(path).pixels == RGB).all()
+
+    def test_16_bits_that_memory_does_not_hold(self, tmp_path):
+        """In a process of its own, which must end with a line and not by the decoder's abort."""
+        limited = (
+            "import resource, numpy as np; from pathlib import Path; from esr.images.image_files import write_png;"
+            "image = np.zeros((6000, 6000, 3), np.uint16); half = 2 ** 20 * 400;"
+            "used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize();"
+            "resource.setrlimit(resource.RLIMIT_AS, (used + half, used + half));"
+            "write_png(Path('a.png'), image)"
+        )
+        ended = subprocess.run([sys.executable, "-c", limited], cwd=tmp_path, capture_output=True, text=True)
+        assert "memory does not hold its 6000x6000 px" in ended.stderr
+        assert not list(tmp_path.iterdir())
+
+    def test_a_full_disk(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("esr.images.png.io.write_image_png_u16", lambda *_: Path("/dev/full").write_bytes(b"1"))
+        with pytest.raises(EsrError, match=r"a\.png: .*No space left on device"):
+            write_png(tmp_path / "a.png", RGB.astype(np.uint16))
+        assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
     def test_equal_images_are_equal_bytes(self, tmp_path, dtype):
