@@ -39,8 +39,9 @@ class ContiguousEngine(Engine):
 class ExactlySmallEngine(Engine):
     """With numbers below 1e-38 as they are, which a CPU computes slowly."""
 
-    def __init__(self, settings: EngineSettings, device: torch.device) -> None:
-        super().__init__(settings, device)
+    def set_up_process(self) -> None:
+        """As always, but for these numbers."""
+        super().set_up_process()
         torch.set_flush_denormal(False)
 
 
@@ -55,7 +56,7 @@ KINDS = {"contiguous": ContiguousEngine, "denormals": ExactlySmallEngine, "retur
 
 
 def engines(names: list[str]) -> Iterator[tuple[str, Engine]]:
-    """Engines by what they are called, such as ``compiled graph bf16``; each sets the kernels when it is made."""
+    """Engines by what they are called, such as ``compiled graph bf16``; each comes with the process set up for it."""
     for name in names:
         words = name.split()
         own = {
@@ -66,7 +67,9 @@ def engines(names: list[str]) -> Iterator[tuple[str, Engine]]:
             own["graph"] = True
         settings = EngineSettings.model_validate({"deterministic": "deterministic" in words, DEVICE.type: own})
         kind = next((KINDS[word] for word in words if word in KINDS), Engine)
-        yield name, kind(settings, DEVICE)
+        engine = kind(settings, DEVICE)
+        engine.set_up_process()
+        yield name, engine
 
 
 ALL = [

@@ -48,6 +48,7 @@ TRAINED, TUNED, TUNING_RATE = 1500, 600, 1e-3
 REMOVED = 0.25  # of the prunable channels
 SEEDS = (0, 1, 2)
 ENGINE = Engine(EngineSettings(), torch.device("cpu"))
+ENGINE.set_up_process()
 
 
 def learn(

@@ -41,6 +41,7 @@ def ways() -> dict[str, tuple[Engine, Teacher | None]]:
     network = RLFN(channels=196, inner=196, blocks=6).eval()
     network_range = data_range_of(network)
     in_fp32 = Engine(EngineSettings(), CPU)
+    in_fp32.set_up_process()
     in_bf16 = Engine(EngineSettings(cpu=OnCpu(teacher_precision="bf16")), CPU)
     as_written = Teacher(plain(network), network_range, 1.0)
     placed = RLFN(channels=196, inner=196, blocks=6)

@@ -54,9 +54,11 @@ def tasks(sizes: list[str]) -> list[Task]:
 
 
 def start_engine() -> Engine:
-    """The engine of params.yaml."""
+    """The engine of params.yaml, with this process set up for it."""
     settings = EngineSettings.model_validate(read_yaml(PARAMS_FILE)["engine"])
-    return Engine(settings, torch.device("cuda" if GPU else "cpu"))
+    engine = Engine(settings, torch.device("cuda" if GPU else "cpu"))
+    engine.set_up_process()
+    return engine
 
 
 def run_ours(task: Task, folder: Path) -> float:

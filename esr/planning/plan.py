@@ -54,6 +54,7 @@ def make_plan(graph: Graph, params: Params, entries: Sequence[str]) -> Plan:
     begun = time.perf_counter()
     torch.set_num_threads(params.threads)
     engine = Engine(params.engine, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    engine.set_up_process()
     stages = [stage for node in nodes if node.key and (stage := training_stage(params, node, params.rule))]
     with TemporaryDirectory() as folder:
         photographs = pack_photographs(Path(folder), max((stage.schedule.patch for stage in stages), default=0))

@@ -20,10 +20,7 @@ WARM_UP = 3  # steps that run as they stand before one is recorded: kernels are 
 
 
 class Engine:
-    """The table `engine` of params.yaml on one device. Making one sets the kernels of the whole process.
-
-    A stage makes its engine before it computes anything: threads start with the settings of the one that starts them.
-    """
+    """The table `engine` of params.yaml on one device. It computes as told after ``set_up_process``."""
 
     def __init__(self, settings: EngineSettings, device: torch.device, ranks: int = 1) -> None:
         self.device = device
@@ -34,7 +31,13 @@ class Engine:
         self.graph = isinstance(self.own, OnCuda) and self.own.graph and ranks == 1
         if self.own.compile:
             _refuse_without_compilers(device)
-        if device.type == "cuda":
+
+    def set_up_process(self) -> None:
+        """Choose the kernels, and on a CPU the habits of memory and of numbers, of the whole process.
+
+        It comes before anything is computed: threads start with the settings of the one that starts them.
+        """
+        if self.device.type == "cuda":
             self._set_kernels()
         else:
             # Saturated attention makes numbers below 1e-38, with which a processor computes many times as slowly.

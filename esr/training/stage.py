@@ -108,9 +108,11 @@ def ranks_of(row: Phase) -> int:
 
 
 def start_engine(settings: EngineSettings, ranks: Ranks = ALONE) -> Engine:
-    """The engine on this rank's GPU of those that the runner made visible, else on the CPU."""
+    """The engine on this rank's GPU of those that the runner made visible, else on the CPU; sets up the process."""
     device = torch.device("cuda", ranks.rank) if torch.cuda.is_available() else torch.device("cpu")
-    return Engine(settings, device, ranks.count)
+    engine = Engine(settings, device, ranks.count)
+    engine.set_up_process()
+    return engine
 
 
 def first_network(row: Phase, rule: TrainingRule, node: Node) -> tuple[nn.Module, WeightsInfo]:

@@ -43,13 +43,25 @@ def test_every_choice_is_told() -> None:
     assert "compiled" not in told and "compiled" in str(engine(cpu={"compile": True}))
 
 
+def test_making_an_engine_leaves_the_process_as_it_is() -> None:
+    program = """
+import torch
+from esr.recipes.engine import EngineSettings
+from esr.training.engine import Engine
+Engine(EngineSettings(), torch.device("cpu"))
+print(int((torch.full((10,), 2e-38) * 0.1).count_nonzero()))
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["10"]
+
+
 def test_a_cpu_takes_denormals_for_zeros() -> None:
     """In every thread: half of a large tensor is the work of the second."""
     program = """
 import torch
 from esr.recipes.engine import EngineSettings
 from esr.training.engine import Engine
-Engine(EngineSettings(), torch.device("cpu"))
+Engine(EngineSettings(), torch.device("cpu")).set_up_process()
 print(torch.get_num_threads(), int((torch.full((1_000_000,), 2e-38) * 0.1).count_nonzero()))
 """
     told = subprocess.run(
@@ -66,7 +78,7 @@ import resource
 import torch
 from esr.recipes.engine import EngineSettings
 from esr.training.engine import Engine
-Engine(EngineSettings(), torch.device("cpu"))
+Engine(EngineSettings(), torch.device("cpu")).set_up_process()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(40):
     torch.ones(25_000_000)

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an 
 def plan(deterministic: bool = True, **own: Any) -> Plan:
     device = torch.device("cuda")
     engine = Engine(EngineSettings.model_validate({"deterministic": deterministic, "cuda": own}), device)
+    engine.set_up_process()
     return replace(
         PLAN,
         iterations=24,
