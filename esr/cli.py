@@ -297,7 +297,10 @@ def schema() -> None:
 
 def main() -> None:
     """Run a command; bad input, a file system that refuses and too little memory end in one line and exit code 2."""
+    from esr.images.pillow_limit import lift_pillows_limit
+
     try:
+        lift_pillows_limit()
         if "" in sys.argv[1:]:  # as a path it would mean the current folder
             raise EsrError("an argument is empty; is a variable of the shell unset?")
         try:

@@ -31,10 +31,6 @@ _BITS_PER_SAMPLE = 258  # the TIFF tag
 _EXACT = {"1": ("L", "LA"), "L": ("L", "LA"), "P": ("RGB", "RGBA"), "RGB": ("RGB", "RGBA"), "I;16": ("I;16", "")}
 _EXACT |= {"LA": ("LA", "LA"), "PA": ("RGBA", "RGBA"), "RGBA": ("RGBA", "RGBA")}
 
-# Pillow only warns of an image between one and two times its own limit: _opened refuses by the sides that the
-# header states, before anything is decoded.
-Image.MAX_IMAGE_PIXELS = None
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -178,6 +174,8 @@ def _opened(path: Path, largest_side: int) -> Iterator[Image.Image]:
             yield image
     except FileNotFoundError as error:
         raise EsrError(f"{path} is missing; check the name") from error
+    except Image.DecompressionBombError as error:  # the program that imports esr has kept Pillow's limit
+        raise EsrError(f"{path} is larger than this program lets Pillow read ({error}); make it smaller") from error
     except MemoryError as error:
         raise EsrError(f"{path}: memory does not hold it; end other programs, or cut it into smaller images") from error
     except UnidentifiedImageError as error:

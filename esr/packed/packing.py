@@ -20,6 +20,7 @@ from esr.common.complaints import refuse, writing
 from esr.common.errors import EsrError
 from esr.common.files import write_text
 from esr.common.progress import Progress
+from esr.images.pillow_limit import lift_pillows_limit
 from esr.packed.layout import HEADER_BYTES, SCALE
 from esr.packed.manifest import PackedImage, Pair
 from esr.packed.pack_one import Original, Outcome, Task, pack_one
@@ -105,7 +106,7 @@ def _outcomes(part: Path, tasks: Sequence[Task]) -> Iterator[Outcome]:
         yield from (pack_one(part, place, task) for place, task in numbered)
         return
     # Fresh processes: a fork would copy the locks of threads that do not live on in it.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker, (os.getpid(),)) as pool:
         pending = set[Future[Outcome]]()
         try:
             while True:
@@ -149,6 +150,11 @@ def _read_journal(journal: Path, identity: str) -> dict[int, tuple[str, str]]:
 
 def _note(place: int, hr_sha256: str, lr_sha256: str) -> str:
     return f"{place} {hr_sha256} {lr_sha256}\n"
+
+
+def _begin_worker(parent: int) -> None:
+    lift_pillows_limit()
+    _end_with_parent(parent)
 
 
 def _end_with_parent(parent: int) -> None:
