@@ -1,4 +1,4 @@
-"""One training on several devices: a process each, with an equal share of every batch.
+"""One training on several devices: a process each, with an equal share of every batch; torch's DDP adds up.
 
 Rank 0 is the stage itself: it alone saves, validates and speaks. The others only compute; each lives on a pipe from
 rank 0 and ends with it, however that ends, so that none is left holding a GPU. They meet through a file and talk over
@@ -20,15 +20,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from esr.common.errors import EsrError
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 GRACE = 1.0  # seconds in which a helper's end is seen
 LONGEST_WAIT = timedelta(hours=6)  # of a helper for rank 0, which validates alone
@@ -44,23 +41,21 @@ class Ranks:
 
     rank: int = 0
     count: int = 1
-    fabric: Fabric | None = None
 
     def shared(self, network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        """What to call for a forward pass, so that its gradients are the mean over all ranks: Fabric's DDP."""
-        if self.fabric is None:
+        """What to call for a forward pass, so that its gradients are the mean over all ranks."""
+        if self.count == 1:
             return network
         assert isinstance(network, nn.Module)
-        shared: nn.Module = self.fabric.setup_module(network)
-        return shared
+        return DistributedDataParallel(network)
 
     def mean(self, loss: Tensor) -> Tensor:
         """The mean of a scalar over all ranks."""
-        if self.fabric is None:
+        if self.count == 1:
             return loss
-        mean = self.fabric.all_reduce(loss, reduce_op="mean")
-        assert isinstance(mean, Tensor)
-        return mean
+        total = loss.clone()
+        torch.distributed.all_reduce(total)
+        return total / self.count
 
 
 ALONE = Ranks()
@@ -142,16 +137,14 @@ def _said_of(process: subprocess.Popen[bytes]) -> str:
 
 
 def _meet(rank: int, count: int, meeting: Path) -> Ranks:
-    from lightning_fabric import Fabric
-
     cuda = torch.cuda.is_available()
-    os.environ.update(LOCAL_RANK=str(rank), GLOO_SOCKET_IFNAME="lo", NCCL_SOCKET_IFNAME="lo")
+    if cuda:
+        torch.cuda.set_device(rank)
+    os.environ.update(GLOO_SOCKET_IFNAME="lo", NCCL_SOCKET_IFNAME="lo")
     torch.distributed.init_process_group(
         "nccl" if cuda else "gloo", init_method=meeting.as_uri(), rank=rank, world_size=count, timeout=LONGEST_WAIT
     )
-    fabric = Fabric(accelerator="cuda" if cuda else "cpu", devices=count, strategy="ddp")
-    fabric.launch()  # it finds the group that was made, and starts no processes of its own
-    return Ranks(rank, count, fabric)
+    return Ranks(rank, count)
 
 
 def _end_with_rank_0() -> None:
