@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from esr.common.lock import at_once
 
 POLL = 0.2  # seconds between two looks for a free device
 
@@ -56,10 +56,7 @@ def _take_free(held: ExitStack, gpus: list[str], count: int) -> list[str]:
     for gpu in gpus:
         if len(taken) == count:
             break
-        try:
-            # Shared by all projects on the machine, because the GPUs are.
-            held.enter_context(FileLock(Path(tempfile.gettempdir(), f"esr-gpu-{gpu}.lock"), timeout=0, mode=0o666))
+        # Shared by all projects on the machine, because the GPUs are.
+        if held.enter_context(at_once(Path(tempfile.gettempdir(), f"esr-gpu-{gpu}.lock"), mode=0o666)):
             taken.append(gpu)
-        except Timeout:
-            continue
     return taken

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import FrameType
 
 import psutil
-from filelock import FileLock, Timeout
 
 from esr.common.errors import EsrError, Terminated, printable
+from esr.common.lock import at_once
 from esr.recipes.graph import Graph, read_graph
 from esr.recipes.read import Params, check
 from esr.stages.closing import finished_rows, last_lines
@@ -42,11 +42,10 @@ def run_everything() -> int:
     params = check(graph.params)
     lacking = Lacking(graph, params)
     LOCK.parent.mkdir(exist_ok=True)
-    try:
-        with FileLock(LOCK, timeout=0):
-            done = _bring_up_to_date(lacking)
-    except Timeout:
-        raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first") from None
+    with at_once(LOCK) as alone:
+        if not alone:
+            raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first")
+        done = _bring_up_to_date(lacking)
     unsent = drain()
     if unsent:
         print(printable(unsent), file=sys.stderr)

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from esr.common.errors import EsrError, Terminated, printable
 from esr.common.files import write_text
+from esr.common.lock import is_held
 from esr.recipes.graph import Node
 
 FOLDER = Path(".esr/complaints")
@@ -64,16 +63,3 @@ def forget_last_words() -> None:
 def _runs(place: Path) -> bool:
     """Whether the stage whose last words these would be is at work."""
     return is_held(LOCKS / place.parent.name / f"{place.stem}.lock")
-
-
-def is_held(lock: Path) -> bool:
-    """Whether a living process holds the lock."""
-    if not lock.exists():
-        return False
-    try:
-        FileLock(lock).acquire(timeout=0).lock.release()
-    except Timeout:
-        return True
-    except OSError:  # where nobody can write, nobody runs
-        return False
-    return False

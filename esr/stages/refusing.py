@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from esr.common.errors import EsrError
+from esr.common.lock import is_held
 from esr.recipes.graph import Graph, Node
 from esr.stages.evidence import Evidence
-from esr.stages.last_words import is_held, lock_path
+from esr.stages.last_words import lock_path
 from esr.stages.receipts import read_receipt
 from esr.stages.snakemake_record import from_the_future, knows
 

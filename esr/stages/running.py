@@ -11,16 +11,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from esr.common.errors import EsrError, Terminated
-from esr.common.files import read_json, write_json
+from esr.common.lock import only_one
 from esr.recipes.graph import Graph, Node, read_graph
 from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
@@ -50,7 +48,11 @@ def run_stage(kind: str, key: str) -> None:
     node = graph.find(kind, key)
     _limit_threads(params.threads)
     _stop_when_asked(node)
-    with _alone(node) as waited, leaving_last_words(node), _told_by_name(node):
+    with (
+        only_one(lock_path(node), f"runs {node.name} already") as waited,
+        leaving_last_words(node),
+        _told_by_name(node),
+    ):
         evidence = Evidence(graph)
         if waited and evidence.holds(node):
             summary = " by the process that was waited for"
@@ -184,36 +186,6 @@ def _told_by_name(node: Node) -> Iterator[None]:
         raise EsrError(f"{node.name}: {what}; make room or mend it, then run again") from error
     except SystemExit as error:
         raise EsrError(f"{node.name}: a network's code called sys.exit; raise an error there instead") from error
-
-
-@contextmanager
-def _alone(node: Node) -> Iterator[bool]:
-    """Hold the stage's lock; where another process holds it (an orphan of a killed driver), wait for it.
-
-    Gives whether there was somebody to wait for.
-    """
-    path = lock_path(node)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    owner = path.with_suffix(".json")
-    lock = FileLock(path)
-    waited = False
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        waited = True
-        print(f"{node.name}: waits for process {_holder(owner)}, which runs it already", file=sys.stderr, flush=True)
-        lock.acquire()
-    try:
-        write_json(owner, {"pid": os.getpid()})
-        yield waited
-    finally:
-        lock.release()
-
-
-def _holder(owner: Path) -> str:
-    with suppress(EsrError, KeyError, TypeError):
-        return str(read_json(owner)["pid"])
-    return "unknown"
 
 
 def _inputs(evidence: Evidence, node: Node) -> dict[str, str]:

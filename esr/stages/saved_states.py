@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from esr.common.lock import is_held
 from esr.recipes.graph import Graph, read_graph
 from esr.recipes.read import check
 from esr.stages.evidence import Evidence
-from esr.stages.last_words import is_held, lock_path
+from esr.stages.last_words import lock_path
 from esr.stages.receipts import identity_of
 from esr.stages.running import CHECKPOINTS, checkpoints_of
 

@@ -31,7 +31,7 @@ def folder(tmp_path) -> Path:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith(".lock")}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".lock", ".pid")}
 
 
 def test_a_set_holds_the_pixels_of_its_images(folder):
@@ -281,20 +281,19 @@ def test_two_processes_packing_one_set_do_it_once(folder):
 
 
 def test_who_comes_second_waits_says_for_whom_and_finds_the_work_done(folder, capfd):
-    import fcntl
     import threading
+
+    from filelock import FileLock
 
     source = source_of(folder)
     packed(source, folder / "set")
     shutil.rmtree(folder / "hr")  # packing again would fail
-    lock = os.open(folder / "set/.images.store.lock", os.O_RDWR)
-    os.pwrite(lock, b"4711\n", 0)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    second = threading.Thread(target=packed, args=(source, folder / "set"))
-    second.start()
-    second.join(0.3)
-    assert second.is_alive()
-    os.close(lock)
+    (folder / "set/.images.store.pid").write_text("4711\n")
+    with FileLock(folder / "set/.images.store.lock"):
+        second = threading.Thread(target=packed, args=(source, folder / "set"))
+        second.start()
+        second.join(0.3)
+        assert second.is_alive()
     second.join()
     assert "waiting for process 4711, which packs" in capfd.readouterr().err
     open_set(folder / "set/manifest.json")

@@ -231,7 +231,7 @@ def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
 def test_two_processes_never_run_the_same_stage_at_once(working: Project) -> None:
     """The first stands still while the second starts, so that it is in the middle however slow the machine is."""
     working.edit(lambda params: params["scales"]["demo"]["training"]["length"].update(first=40))
-    owner = working.folder / ".esr/locks/demo/train-rlfn-1.json"
+    owner = working.folder / ".esr/locks/demo/train-rlfn-1.pid"
     owner.unlink()
 
     def start() -> "subprocess.Popen[str]":
@@ -245,9 +245,9 @@ def test_two_processes_never_run_the_same_stage_at_once(working: Project) -> Non
     first.send_signal(signal.SIGSTOP)
     second = start()
     assert second.stderr is not None
-    assert f"waits for process {first.pid}" in second.stderr.readline()
+    assert f"waiting for process {first.pid}, which runs train@rlfn-1 already" in second.stderr.readline()
     first.send_signal(signal.SIGCONT)
-    assert "waits for process" not in first.communicate(timeout=300)[1]
+    assert "waiting for process" not in first.communicate(timeout=300)[1]
     assert "by the process that was waited for" in second.communicate(timeout=300)[1]
     assert (first.returncode, second.returncode) == (0, 0)
 
