@@ -7,7 +7,8 @@ import torch
 
 from esr.batches.gather import gather
 from esr.batches.sampling import Samples
-from esr.packed.layout import HEADER_BYTES, SCALE
+from esr.common.scale import SCALE
+from esr.packed.layout import HEADER_BYTES
 from esr.packed.store import PackedSet
 
 _CHUNK = 3 << 24  # bytes sent at a time; a multiple of a pixel's

@@ -15,6 +15,7 @@ from torch import nn
 from esr.common.errors import EsrError
 from esr.common.files import write_json
 from esr.common.progress import Progress
+from esr.common.scale import SCALE
 from esr.evaluation.complexity import measure_complexity
 from esr.evaluation.metrics import ImageScores, Metrics, Region, Scores, SetScores
 from esr.evaluation.runtime import compare
@@ -28,7 +29,6 @@ from esr.weights.weights_file import build_network, load_network, try_network
 
 Image = NDArray[np.uint8]
 
-SCALE = 4
 CROP_SIDE = 128  # HR px of a cell of the strip
 CROP_IMAGES = 4  # rows of the strip, at most
 BASELINE_SEED = 0

@@ -12,8 +12,8 @@ from rich.table import Table
 from torch import nn
 
 from esr.common.errors import EsrError, printable
+from esr.common.scale import SCALE
 from esr.evaluation.complexity import Complexity, measure_complexity
-from esr.networks.blocks import SCALE
 from esr.networks.edrn import EDRN
 from esr.networks.fmen import FMEN
 from esr.networks.ifadnet import IFADNet

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
 from esr.common.progress import Progress
+from esr.common.scale import SCALE
 from esr.evaluation.scores import Evaluation, Scores, score
 from esr.images import bicubic
 from esr.images.image_files import crop_to_multiple, list_images, read_picture, to_rgb
-from esr.images.pairs import SCALE, pair_with_lr, pair_with_sr
+from esr.images.pairs import pair_with_lr, pair_with_sr
 from esr.images.quality import SMALLEST_SIDE
 from esr.inference.super_resolve import restoring
 from esr.inference.upscale import enlarge

@@ -7,11 +7,10 @@ from pathlib import Path
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
 from esr.common.progress import Progress
+from esr.common.scale import SCALE
 from esr.images.bicubic import Edges, downscale
 from esr.images.image_files import crop_to_multiple, list_images, read_picture, write_png
 from esr.images.outputs import outputs_in
-
-SCALE = 4
 
 
 def downscale_folder(hr: Path, lr: Path, edges: Edges = "mirror", overwrite: bool = False) -> int:

@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
+from esr.common.scale import SCALE
 from esr.images.image_files import image_size, list_images
-
-SCALE = 4
 
 _MARKS = re.compile(r"([-_]?x4|[-_](hr|gt|lr|lrbi|sr))+$", re.IGNORECASE)
 _HR_MARKS = re.compile(r"[-_](hr|gt)([-_]?x4)?$", re.IGNORECASE)

@@ -9,7 +9,8 @@ from esr.common.complaints import writing
 from esr.common.errors import printable
 from esr.common.files import hash_of
 from esr.common.lock import only_one
-from esr.packed.layout import FORMAT, HEADER_BYTES, SCALE, header
+from esr.common.scale import SCALE
+from esr.packed.layout import FORMAT, HEADER_BYTES, header
 from esr.packed.manifest import (
     PackedImage,
     Pair,

@@ -9,10 +9,11 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
+from esr.common.scale import SCALE
+
 FORMAT = 1
 """Version of store and manifests; whatever carries another one is refused."""
 
-SCALE = 4
 HEADER_BYTES = 4096  # a page, so that the first image begins on one
 MAGIC = b"ESRSTORE"
 

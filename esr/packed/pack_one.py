@@ -12,9 +12,10 @@ import numpy as np
 
 from esr.common.complaints import writing
 from esr.common.errors import EsrError
+from esr.common.scale import SCALE
 from esr.images.bicubic import downscale
 from esr.images.image_files import crop_to_multiple, read_rgb
-from esr.packed.layout import SCALE, Image
+from esr.packed.layout import Image
 
 ANOTHER_PICTURE = 45.0
 """Root mean square difference, in levels of 255, between LR and block means of HR above which they are two pictures."""

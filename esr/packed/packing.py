@@ -20,8 +20,9 @@ from esr.common.complaints import refuse, writing
 from esr.common.errors import EsrError
 from esr.common.files import write_text
 from esr.common.progress import Progress
+from esr.common.scale import SCALE
 from esr.images.pillow_limit import lift_pillows_limit
-from esr.packed.layout import HEADER_BYTES, SCALE
+from esr.packed.layout import HEADER_BYTES
 from esr.packed.manifest import PackedImage, Pair
 from esr.packed.pack_one import Original, Outcome, Task, pack_one
 

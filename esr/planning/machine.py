@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
+from esr.common.scale import SCALE
 from esr.evaluation.runtime import usable_cores
 from esr.images.bicubic import upscale
 from esr.images.quality import psnr, ssim
-from esr.packed.store import SCALE
 from esr.planning.photographs import Photographs
 
 EXCERPT = 160  # LR px a side that scoring is timed on

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from esr.batches.batches import Batches
+from esr.common.scale import SCALE
 from esr.inference.super_resolve import super_resolve
-from esr.packed.store import SCALE, PackedSet
+from esr.packed.store import PackedSet
 from esr.planning.phases import Built, TrainingStage
 from esr.recipes.rows import Optimisation, Phase
 from esr.training.checkpoints import Checkpoints

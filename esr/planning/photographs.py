@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from esr.common.scale import SCALE
 from esr.images.image_files import list_images, read_rgb, write_png
 from esr.packed.crop import crop
-from esr.packed.store import SCALE, PackedSet, open_set
+from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
 from esr.sources.download import download

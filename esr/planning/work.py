@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from esr.common.errors import EsrError, on_one_line
-from esr.packed.layout import SCALE
+from esr.common.scale import SCALE
 from esr.planning.phases import Built, TrainingStage, entry_stages, training_stage
 from esr.recipes.graph import Graph
 from esr.recipes.read import Params

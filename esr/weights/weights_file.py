@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from esr.common.errors import EsrError, on_one_line
 from esr.common.files import whole_file
+from esr.common.scale import SCALE
 from esr.weights.network_files import load_class
 
 TRIED = (16, 32)  # height and width of the image that a network is tried on: attention needs 15 px, others multiples
-SCALE = 4
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
