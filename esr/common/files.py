@@ -78,6 +78,12 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's content, as archives are published with and manifests list."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def hash_of(value: Any) -> str:
     """A short hash of any JSON value, the same for equal values whatever the order of keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from esr.common.complaints import writing
 from esr.common.errors import printable
-from esr.common.files import hash_of
+from esr.common.files import hash_of, sha256_of
 from esr.common.lock import only_one
 from esr.common.scale import SCALE
 from esr.packed.layout import FORMAT, HEADER_BYTES, header
@@ -21,7 +21,7 @@ from esr.packed.manifest import (
     write_manifest,
 )
 from esr.packed.packing import pack, plan
-from esr.packed.store import file_sha256, index_hash, open_set
+from esr.packed.store import index_hash, open_set
 from esr.recipes.rows import Crop
 
 
@@ -41,7 +41,7 @@ def crop(row: Crop, source_manifest: Path, manifest: Path, store: Path) -> None:
         EsrError: images that cannot be used, all named; a full disk.
     """
     source = read_manifest(source_manifest, SourceManifest)
-    identity = hash_of([FORMAT, row.model_dump(exclude_defaults=True), file_sha256(source_manifest)])
+    identity = hash_of([FORMAT, row.model_dump(exclude_defaults=True), sha256_of(source_manifest)])
     with only_one(_beside(store, "lock"), f"packs {store}") as waited:
         if not (waited and _is_done(manifest, identity)):
             images = _pack(source, source_manifest.parent, _chosen(row, source), store, identity)

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
+from esr.common.files import sha256_of
 from esr.packed.manifest import JoinManifest, PartReference, SetManifest, Totals, read_set, write_manifest
-from esr.packed.store import file_sha256
 
 
 def join(first: Path, second: Path, manifest: Path) -> None:
@@ -30,7 +30,7 @@ def _parts(path: Path, folder: Path) -> list[PartReference]:
         return [
             PartReference(
                 manifest=os.path.relpath(path, folder),
-                sha256=file_sha256(path),
+                sha256=sha256_of(path),
                 source=content.source,
                 stand_in=content.stand_in,
                 totals=content.totals,

@@ -12,6 +12,7 @@ import numpy as np
 
 from esr.common.complaints import writing
 from esr.common.errors import EsrError
+from esr.common.files import sha256_of
 from esr.common.scale import SCALE
 from esr.images.bicubic import downscale
 from esr.images.image_files import crop_to_multiple, read_rgb
@@ -103,8 +104,7 @@ def _complaint(original: Original) -> str:
     if not original.path.is_file():
         return f"{original.path} is missing; run the download again"
     try:
-        with original.path.open("rb") as file:
-            same = hashlib.file_digest(file, "sha256").hexdigest() == original.sha256
+        same = sha256_of(original.path) == original.sha256
     except OSError as error:
         return f"{original.path} cannot be read ({error.strerror}); mend the disk, or run the download again"
     return "" if same else f"{original.path} has changed since the download; run the download again"

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esr.common.errors import EsrError
+from esr.common.files import sha256_of
 from esr.common.scale import SCALE
 from esr.packed.layout import FORMAT, HEADER_BYTES, Image, header, version, view
 from esr.packed.manifest import JoinManifest, PackedImage, SetManifest, read_manifest, read_set
@@ -158,7 +159,7 @@ def _open_join(manifest: Path, content: JoinManifest) -> list[Part]:
     for reference in content.parts:
         path = Path(os.path.normpath(manifest.parent / reference.manifest))
         part = _open_part(path, read_manifest(path, SetManifest))
-        if file_sha256(path) != reference.sha256:
+        if sha256_of(path) != reference.sha256:
             raise EsrError(f"{path} has changed since {manifest} joined it; run the join again")
         parts.append(part)
     return parts
@@ -202,9 +203,3 @@ def _check_store(part: Part) -> None:
         raise EsrError(f"{part.store} has {size:,} bytes instead of {part.store_bytes:,}; {remedy}")
     if start != header(part.index_sha256, part.store_bytes):
         raise EsrError(f"{part.store} is not the store that {part.manifest} describes; {remedy}")
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

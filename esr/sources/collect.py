@@ -1,6 +1,5 @@
 """Which images a source has: found, measured, hashed and paired, with every complaint told at once."""
 
-import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TypeVar
 
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
+from esr.common.files import sha256_of
 from esr.common.progress import Progress
 from esr.images.image_files import image_size
 from esr.images.listing import image_files
@@ -94,6 +94,4 @@ def _each(source: str, work: Callable[[Item], Result], items: list[Item]) -> lis
 
 def _describe(folder: Path, file: Path) -> File:
     height, width = image_size(folder / file)
-    with (folder / file).open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return File(path=file.as_posix(), sha256=digest, height=height, width=width)
+    return File(path=file.as_posix(), sha256=sha256_of(folder / file), height=height, width=width)

@@ -1,6 +1,5 @@
 """An archive, from wherever its bytes can be had: already here, half here, from its address or a mirror."""
 
-import hashlib
 import os
 import time
 from collections import deque
@@ -10,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from esr.common.complaints import writing
 from esr.common.errors import EsrError
+from esr.common.files import sha256_of
 from esr.recipes.rows import Archive
 from esr.sources.checksums import Checksum
 from esr.sources.transfer import BrokenOffError, NotThereError, Part, TooSlowError, transfer
@@ -135,6 +135,4 @@ def _verify_at_hand(path: Path, size: int | None, sha256: str | None) -> Checksu
 
 
 def _checksum(path: Path) -> Checksum:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Checksum(bytes=path.stat().st_size, sha256=digest)
+    return Checksum(bytes=path.stat().st_size, sha256=sha256_of(path))

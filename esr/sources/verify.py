@@ -1,9 +1,9 @@
 """What lies beside a source's manifest, held against the manifest."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from esr.common.files import sha256_of
 from esr.common.progress import Progress
 from esr.images.listing import image_files
 from esr.packed.manifest import SourceManifest
@@ -23,7 +23,7 @@ def differences(manifest: SourceManifest, folder: Path) -> list[str]:
     present = sorted(listed.keys() & found)
     complaints = [f"{path} is missing" for path in sorted(listed.keys() - found)]
     with ThreadPoolExecutor() as pool, Progress(f"verifying {manifest.source}", len(present), "files") as progress:
-        for path, sha256 in zip(present, pool.map(lambda path: _sha256(folder / path), present), strict=True):
+        for path, sha256 in zip(present, pool.map(lambda path: sha256_of(folder / path), present), strict=True):
             progress.add(1)
             complaints += [f"{path} has changed"] if sha256 != listed[path] else []
     return [*complaints, *(f"{path} is not in the manifest" for path in sorted(found - listed.keys()))]
@@ -37,8 +37,3 @@ def _listed(manifest: SourceManifest) -> dict[str, str]:
     """The sha256 of every file, by its path from the manifest's folder."""
     hr = {f"hr/{pair.hr.path}": pair.hr.sha256 for pair in manifest.images}
     return hr | {f"lr/{pair.lr.path}": pair.lr.sha256 for pair in manifest.images if pair.lr}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
