@@ -53,7 +53,7 @@ def test_a_line_per_half_minute_with_the_time_left(
             clock.now += 1.0
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert lines[1] == f"finetune@x: iteration 60 of 1500, 1.00 it/s, 24 min 00 s left{entry}"
+    assert lines[1] == f"finetune@x: iteration 60 of 1500, 1.00 it/s, 24 min left{entry}"
     assert (tmp_path / "x.log").read_text().splitlines()[1].endswith(lines[1].removeprefix("finetune@x: "))
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+from esr.common.duration import duration
 from esr.common.errors import printable
 
 _ON_A_TERMINAL, _ELSEWHERE = 0.2, 30.0  # seconds between two updates
@@ -55,6 +56,5 @@ class Progress:
             line += f" of {self._total / self._divide:,.0f}"
         line += f" {self._unit}, {rate / self._divide:,.1f} a second"
         if self._total is not None and rate > 0:
-            left = max(0, round((self._total - self._done) / rate))
-            line += f", {left // 3600}:{left % 3600 // 60:02}:{left % 60:02} left"
+            line += f", {duration(max(0.0, (self._total - self._done) / rate))} left"
         return line

@@ -6,12 +6,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from esr.common.duration import DAY, duration
 from esr.planning.estimates import Estimate
 from esr.planning.plan import Plan
 from esr.recipes.read import Params
 
 WIDTH = 140  # of the table where no terminal says
-HOUR, DAY, YEAR = 3600.0, 86_400.0, 365.25 * 86_400.0
 TOO_LONG = 60 * DAY  # beyond this a plan says plainly that nobody will wait for it
 DASH = "\N{EN DASH}"
 
@@ -21,30 +21,11 @@ def print_plan(plan: Plan, params: Params) -> None:
     console = Console(highlight=False, width=None if Console().is_terminal else WIDTH)
     console.print(
         f"[bold]Scale {plan.scale} on this machine[/bold] ({plan.machine}); {plan.trainings} trainings were measured "
-        f"in {span(plan.measured_in)}\n"
+        f"in {duration(plan.measured_in)}\n"
     )
     console.print(_table(plan, params))
     for line in _summary(plan, params):
         console.print(line)
-
-
-def span(seconds: float) -> str:
-    """Seconds as people say them: 8 s, 3 min 20 s, 12 min, 1 h 50 min, 3.5 days, 41 years."""
-    whole, minutes = round(seconds), round(seconds / 60)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    if seconds < 10 * HOUR:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    if seconds < 2 * DAY:
-        return f"{seconds / HOUR:.0f} h"
-    if seconds < 2 * YEAR:
-        days = seconds / DAY
-        return f"{days:.1f} days" if days < 10 else f"{days:,.0f} days"
-    return f"{seconds / YEAR:,.0f} years" if seconds >= 10 * YEAR else f"{seconds / YEAR:.1f} years"
 
 
 def size(count: float) -> str:
@@ -108,7 +89,7 @@ def _kinds(estimates: Sequence[Estimate]) -> str:
 
 def _times(estimates: Sequence[Estimate]) -> tuple[str, str]:
     likely, low, high = _sums(estimates)
-    return span(likely), f"{span(low)} {DASH} {span(high)}"
+    return duration(likely), f"{duration(low)} {DASH} {duration(high)}"
 
 
 def _sums(estimates: Sequence[Estimate]) -> tuple[float, float, float]:
@@ -121,7 +102,7 @@ def _sums(estimates: Sequence[Estimate]) -> tuple[float, float, float]:
 
 def _summary(plan: Plan, params: Params) -> list[str]:
     likely, between = _times(plan.estimates)
-    side_by_side = f"{span(plan.likely)} ({span(plan.low)} {DASH} {span(plan.high)})"
+    side_by_side = f"{duration(plan.likely)} ({duration(plan.low)} {DASH} {duration(plan.high)})"
     lines = [
         f"Computing: {likely} in sum ({between}). From start to end: {side_by_side}, with stages side by side on "
         f"{plan.machine}."
@@ -167,6 +148,6 @@ def _download(plan: Plan, params: Params) -> str:
 def _too_long(plan: Plan) -> str:
     why = "Scale paper is meant for a GPU" if not plan.machine.cuda else "More GPUs run more stages side by side"
     return (
-        f"[bold]On this machine scale {plan.scale} would take {span(plan.likely)}: do not wait for it.[/bold] {why}; "
-        "scale demo takes minutes, scale pilot an hour or so per entry on one GPU."
+        f"[bold]On this machine scale {plan.scale} would take {duration(plan.likely)}: do not wait for it.[/bold] "
+        f"{why}; scale demo takes minutes, scale pilot an hour or so per entry on one GPU."
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from esr.common.duration import duration
 from esr.common.errors import EsrError, Terminated
 from esr.common.lock import only_one
 from esr.recipes.graph import Graph, Node, read_graph
@@ -28,7 +29,7 @@ from esr.stages.last_words import leaving_last_words, lock_path
 from esr.stages.provenance import head_of
 from esr.stages.receipts import identity_of, write_receipt
 from esr.stages.refusing import MEND, refuse_spoilt
-from esr.stages.watch import Watch, duration
+from esr.stages.watch import Watch
 from esr.tracking.journal import Journal, journal_path
 from esr.tracking.mirror import ensure_mirror
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from esr.common.duration import duration
 from esr.common.errors import printable
 
 if TYPE_CHECKING:
@@ -158,10 +159,3 @@ def _new_bar() -> Progress:
         TextColumn("{task.fields[entry]}"),
     )
     return Progress(*columns, console=Console(stderr=True))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

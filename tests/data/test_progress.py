@@ -32,15 +32,15 @@ def run(clock, stream, monkeypatch, seconds: int) -> str:
 def test_a_terminal_shows_rate_and_time_left_in_one_line(clock, monkeypatch):
     monkeypatch.delenv("ESR_UNDER_SNAKEMAKE", raising=False)
     shown = run(clock, Terminal(), monkeypatch, 4).split("\r\033[K")
-    assert shown[-2] == "set.zip: 240 of 1,000 MB, 10.0 a second, 0:01:16 left"
+    assert shown[-2] == "set.zip: 240 of 1,000 MB, 10.0 a second, 1 min 16 s left"
     assert shown[-1] == ""  # the line is gone when the work is done
 
 
 def test_without_a_terminal_there_is_a_line_per_half_minute(clock, monkeypatch):
     lines = run(clock, io.StringIO(), monkeypatch, 70).splitlines()
     assert lines == [
-        "set.zip: 500 of 1,000 MB, 10.0 a second, 0:00:50 left",
-        "set.zip: 800 of 1,000 MB, 10.0 a second, 0:00:20 left",
+        "set.zip: 500 of 1,000 MB, 10.0 a second, 50 s left",
+        "set.zip: 800 of 1,000 MB, 10.0 a second, 20 s left",
     ]
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from esr.common.duration import duration
 from esr.planning.estimates import Estimate, estimate
 from esr.planning.machine import Machine
 from esr.planning.pace import Pace
-from esr.planning.show import size, span
+from esr.planning.show import size
 from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
 
@@ -100,7 +101,7 @@ def test_a_packed_set_holds_hr_and_lr_uncompressed() -> None:
     ],
 )
 def test_times_as_people_say_them(seconds: float, text: str) -> None:
-    assert span(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_sizes_as_people_say_them() -> None:
