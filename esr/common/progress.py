@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from esr.common.duration import duration
 from esr.common.errors import printable
@@ -18,7 +19,16 @@ class Progress:
             progress.add(1)
     """
 
-    def __init__(self, what: str, total: float | None, unit: str, done: float = 0, divide: float = 1) -> None:
+    def __init__(
+        self,
+        what: str,
+        total: float | None,
+        unit: str,
+        done: float = 0,
+        divide: float = 1,
+        more: Callable[[], str] = str,
+        note: Callable[[str], object] = str,
+    ) -> None:
         """Begin.
 
         Args:
@@ -27,34 +37,53 @@ class Progress:
             unit: of what is counted, after dividing.
             done: how much was done before; it does not count into the rate.
             divide: makes the unit of the numbers counted, as 1e6 makes MB of bytes.
+            more: what to say behind the time left.
+            note: is told the lines, without ``what``, where there is no terminal.
         """
         self._what, self._total, self._unit, self._divide = printable(what), total, unit, divide
-        self._before, self._done = done, done
+        self._more, self._note = more, note
+        self._before, self.done = done, done
         self._began = self._shown = time.monotonic()
         self._live = sys.stderr.isatty() and "ESR_UNDER_SNAKEMAKE" not in os.environ
 
     def add(self, amount: float) -> None:
         """Count ``amount`` more."""
-        self._done += amount
+        self.to(self.done + amount)
+
+    def to(self, done: float) -> None:
+        """Count up to ``done``."""
+        self.done = done
         now = time.monotonic()
-        if now - self._shown >= (_ON_A_TERMINAL if self._live else _ELSEWHERE):
-            self._shown = now
-            before, after = ("\r\033[K", "") if self._live else ("", "\n")
-            print(f"{before}{self._line(now)}", end=after, file=sys.stderr, flush=True)
+        if now - self._shown < (_ON_A_TERMINAL if self._live else _ELSEWHERE):
+            return
+        self._shown = now
+        line = self._line()
+        before, after = ("\r\033[K", "") if self._live else ("", "\n")
+        print(f"{before}{self._what}: {line}", end=after, file=sys.stderr, flush=True)
+        if not self._live:
+            self._note(line)
+
+    def rate(self, done: float) -> float:
+        """How much is done in a second, if ``done`` is done by now; 0 while that is unknown."""
+        return max(0.0, done - self._before) / max(time.monotonic() - self._began, 1e-9)
+
+    def clear(self) -> None:
+        """Give the terminal's line to somebody else."""
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
     def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._live:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        self.clear()
 
-    def _line(self, now: float) -> str:
-        rate = (self._done - self._before) / max(now - self._began, 1e-9)
-        line = f"{self._what}: {self._done / self._divide:,.0f}"
+    def _line(self) -> str:
+        rate = self.rate(self.done)
+        line = f"{self.done / self._divide:,.0f}"
         if self._total is not None:
             line += f" of {self._total / self._divide:,.0f}"
-        line += f" {self._unit}, {rate / self._divide:,.1f} a second"
+        line += f" {self._unit}, {rate / self._divide:,.{1 if rate / self._divide >= 10 else 2}f} a second"
         if self._total is not None and rate > 0:
-            line += f", {duration(max(0.0, (self._total - self._done) / rate))} left"
-        return line
+            line += f", {duration(max(0.0, (self._total - self.done) / rate))} left"
+        return line + self._more()

@@ -77,7 +77,7 @@ def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
     identity = identity_of(node.command, node.params, deps)
     journal = Journal(journal_path(node.scale, node.kind, node.key, identity), head_of(graph, node, deps))
     ensure_mirror()
-    with Watch(node.name, node.log, journal, bar=_has_terminal()) as watch:
+    with Watch(node.name, node.log, journal) as watch:
         try:
             _perform(graph, params, node, checkpoints_of(node, identity), watch)
             outs = _outputs(Evidence(graph), node)
@@ -210,8 +210,3 @@ def _outputs(evidence: Evidence, node: Node) -> dict[str, str]:
     for path in (path for path, md5 in outs.items() if md5 is None):
         raise EsrError(f"{node.name}: {path} was to be made and is not there; see {node.log}")
     return {path: md5 for path, md5 in outs.items() if md5 is not None}
-
-
-def _has_terminal() -> bool:
-    """Whether the stage may draw a bar: Snakemake runs several stages on one terminal."""
-    return sys.stderr.isatty() and "ESR_UNDER_SNAKEMAKE" not in os.environ

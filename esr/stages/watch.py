@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -14,30 +15,26 @@ from typing import TYPE_CHECKING
 
 from esr.common.duration import duration
 from esr.common.errors import printable
+from esr.common.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from rich.progress import Progress
 
     from esr.tracking.journal import Journal
     from esr.training.curve import Point
 
-BAR_EVERY = 2.0  # seconds between two estimates of the entry's time
-LINE_EVERY = 30.0  # seconds between two progress lines of a stage that has no terminal of its own
-
 
 class Watch:
-    """Shows a stage to people: a bar on a terminal, else a line per half minute; everything said goes to the log too.
+    """Shows a stage to people, as Progress does; everything said goes to the log too.
 
     Args:
         name: the stage.
         log: file that lines are appended to.
         journal: where metrics go.
-        bar: draw a progress bar (the stage has the terminal to itself).
     """
 
-    def __init__(self, name: str, log: Path, journal: Journal, bar: bool) -> None:
+    def __init__(self, name: str, log: Path, journal: Journal) -> None:
         self.name = name
         self.journal = journal
         self.terminated = 0  # the signal that asked to stop
@@ -45,9 +42,7 @@ class Watch:
         self.ahead: Callable[[], float] = lambda: 0.0  # training that follows in the entry, in units of this stage's
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("a", encoding="utf-8")
-        self._bar = _new_bar() if bar else None
-        self._last_line = time.monotonic()
-        self._first: tuple[float, int] | None = None
+        self._counted: Progress | None = None
         self._samples = 0
 
     def __enter__(self) -> Watch:
@@ -61,8 +56,7 @@ class Watch:
         self._before = {number: signal.signal(number, self._terminate) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def __exit__(self, *error: object) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._clear()
         self._log.close()
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
@@ -72,8 +66,13 @@ class Watch:
 
     def say(self, text: str) -> None:
         """One line, to the terminal and to the log."""
+        self._clear()
         print(f"{self.name}: {printable(text)}", file=sys.stderr, flush=True)
         self.note(text)
+
+    def _clear(self) -> None:
+        if self._counted:
+            self._counted.clear()
 
     def note(self, text: str) -> None:
         """One line to the log alone."""
@@ -85,7 +84,7 @@ class Watch:
         if point.psnr is not None:
             values["psnr"] = point.psnr
             self.summary = f", {point.psnr:.2f} dB on the held-out images"
-        rate = self._rate(point.iteration)
+        rate = self._counted.rate(point.iteration) if self._counted else 0.0
         if rate:
             values["images_per_second"] = rate * self._samples
         self.journal.metrics(point.iteration, **values)
@@ -108,54 +107,16 @@ class Watch:
 
     def progress(self, name: str, done: int, total: int, samples: int) -> None:
         """``done`` of ``total`` iterations of ``samples`` images each; shown now and then."""
-        if self._first is None or done < self._first[1]:
-            self._first, self._samples = (time.monotonic(), done), samples
-        if self._bar:
-            if not self._bar.tasks or self._bar.tasks[-1].description != name:
-                self._bar.add_task(name, total=total, completed=done, entry="")
-                self._bar.start()
-            self._bar.update(self._bar.tasks[-1].id, completed=done)
-        if time.monotonic() - self._last_line < (BAR_EVERY if self._bar else LINE_EVERY):
-            return
-        self._last_line = time.monotonic()
-        rate = self._rate(done)
-        entry = self._entry_left(done, total, rate)
-        if self._bar:
-            self._bar.update(self._bar.tasks[-1].id, entry=entry)
-        else:
-            left = f", {rate:.2f} it/s, {duration((total - done) / rate)} left" if rate else ""
-            self.say(f"iteration {done} of {total}{left}{entry}")
+        if self._counted is None or done < self._counted.done:
+            more = partial(self._entry_left, total)
+            self._counted = Progress(self.name, total, "iterations", done, more=more, note=self.note)
+            self._samples = samples
+        self._counted.to(done)
 
-    def _entry_left(self, done: int, total: int, rate: float) -> str:
+    def _entry_left(self, total: int) -> str:
         """Roughly the time until the entry is trained, where more phases follow."""
+        assert self._counted is not None
+        done = self._counted.done
+        rate = self._counted.rate(done)
         ahead = self.ahead() if rate else 0.0
         return f", {duration((total - done + ahead * total) / rate)} or so for the entry" if ahead else ""
-
-    def _rate(self, done: int) -> float:
-        """Iterations per second since this process began to train; 0 while unknown."""
-        if self._first is None or done <= self._first[1]:
-            return 0.0
-        begun, first = self._first
-        return (done - first) / max(time.monotonic() - begun, 1e-9)
-
-
-def _new_bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[entry]}"),
-    )
-    return Progress(*columns, console=Console(stderr=True))
