@@ -35,7 +35,7 @@ from esr.recipes.scale import DataRule
 from esr.sources.download import download
 from esr.training.checkpoints import Checkpoints
 from esr.training.engine import Engine
-from esr.training.helping import Silence
+from esr.training.helper_parts import Silence
 from esr.training.loop import train
 from esr.training.losses import l1
 from esr.training.objective import Objective, Teacher

@@ -19,7 +19,7 @@ from esr.batches.gather import gather
 from esr.batches.resident import fits, resident
 from esr.batches.sampling import Sampler, Samples, fitting
 from esr.common.errors import EsrError
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.packed.store import PackedSet
 
 Batch = tuple[torch.Tensor, torch.Tensor]

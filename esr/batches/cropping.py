@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esr.batches.sampling import Samples
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.packed.store import PackedSet
 
 

@@ -7,7 +7,7 @@ import torch
 
 from esr.batches.gather import gather
 from esr.batches.sampling import Samples
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.packed.layout import HEADER_BYTES
 from esr.packed.store import PackedSet
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 
 _OF_SAMPLES, _OF_EPOCHS = 0, 1  # second word of the key: the two streams never meet
 _WORDS = 4  # Philox gives four 64-bit words per value of the counter

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.common.files import write_json
 from esr.common.progress import Progress
-from esr.common.scale import SCALE
 from esr.evaluation.complexity import measure_complexity
-from esr.evaluation.metrics import ImageScores, Metrics, Region, Scores, SetScores
+from esr.evaluation.metrics import ComparedScores, ImageScores, Metrics, Region, SetScores
 from esr.evaluation.runtime import compare
 from esr.images.bicubic import upscale
 from esr.images.image_files import write_png
@@ -158,11 +158,15 @@ def _hardest(scored: Sequence[Scored]) -> list[Scored]:
 
 def _summary(part: Part, scored: Sequence[Scored]) -> SetScores:
     images = [image.scores for image in scored]
-    means = {name: fmean(getattr(image, name) for image in images) for name in Scores.model_fields} if images else None
+    means = (
+        {name: fmean(getattr(image, name) for image in images) for name in ComparedScores.model_fields}
+        if images
+        else None
+    )
     return SetScores(
         name=part.manifest.parent.name,
         stand_in=part.stand_in,
-        mean=Scores(**means) if means else None,
+        mean=ComparedScores(**means) if means else None,
         images=images,
     )
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from torch import nn
 
 from esr.common.errors import EsrError, printable
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.evaluation.complexity import Complexity, measure_complexity
 from esr.networks.edrn import EDRN
 from esr.networks.fmen import FMEN

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.common.progress import Progress
-from esr.common.scale import SCALE
 from esr.evaluation.scores import Evaluation, Scores, score
 from esr.images import bicubic
 from esr.images.image_files import crop_to_multiple, list_images, read_picture, to_rgb

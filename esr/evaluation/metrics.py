@@ -8,13 +8,13 @@ from esr.common.errors import EsrError
 from esr.common.files import read_json
 
 
-class Record(BaseModel):
+class MetricsPart(BaseModel):
     """A part of the metrics: nothing unknown, nothing changed after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Scores(Record):
+class ComparedScores(MetricsPart):
     """A network's scores, and bicubic's beside them."""
 
     psnr: float = Field(description="dB")
@@ -23,22 +23,22 @@ class Scores(Record):
     bicubic_ssim: float
 
 
-class ImageScores(Scores):
+class ImageScores(ComparedScores):
     """One image, whole."""
 
     name: str
 
 
-class SetScores(Record):
+class SetScores(MetricsPart):
     """A set of images."""
 
     name: str
     stand_in: bool = Field(description="whether the images only stand in for the set's own")
-    mean: Scores | None = Field(description="over the images; None where there are none")
+    mean: ComparedScores | None = Field(description="over the images; None where there are none")
     images: list[ImageScores]
 
 
-class Region(Record):
+class Region(MetricsPart):
     """Where a row of the strip of crops was cut: a square of an image, in HR pixels."""
 
     name: str
@@ -47,7 +47,7 @@ class Region(Record):
     side: int
 
 
-class Metrics(Scores):
+class Metrics(ComparedScores):
     """The metrics of a network in deploy form; the scores are the means over the first set."""
 
     above_bicubic: float = Field(description="dB, psnr - bicubic")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.common.progress import Progress
-from esr.common.scale import SCALE
 from esr.images.bicubic import Edges, downscale
 from esr.images.image_files import crop_to_multiple, list_images, read_picture, write_png
 from esr.images.outputs import outputs_in

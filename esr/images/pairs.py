@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.images.image_files import image_size, list_images
 
 _MARKS = re.compile(r"([-_]?x4|[-_](hr|gt|lr|lrbi|sr))+$", re.IGNORECASE)

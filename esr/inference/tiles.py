@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from esr.common.errors import EsrError
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.inference.super_resolve import Image, exact_inference, to_image, to_input
 
 GRID = 24  # LR px: a multiple of ESA's 6 and of the 8 of SAFMN's pooling windows

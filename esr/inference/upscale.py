@@ -9,8 +9,8 @@ from torch import nn
 
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.common.progress import Progress
-from esr.common.scale import SCALE
 from esr.images import bicubic
 from esr.images.image_files import LARGEST_SIDE, image_size, list_images, read_picture, write_png
 from esr.images.outputs import check_outputs, outputs_in

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from esr.common.complaints import writing
 from esr.common.errors import printable
+from esr.common.factor import SCALE
 from esr.common.files import hash_of, sha256_of
 from esr.common.lock import only_one
-from esr.common.scale import SCALE
 from esr.packed.layout import FORMAT, HEADER_BYTES, header
 from esr.packed.manifest import (
     PackedImage,
-    Pair,
     SetManifest,
     SourceManifest,
+    SourcePair,
     Totals,
     read_manifest,
     write_manifest,
@@ -49,7 +49,7 @@ def crop(row: Crop, source_manifest: Path, manifest: Path, store: Path) -> None:
             _beside(store, "journal").unlink()
 
 
-def _chosen(row: Crop, source: SourceManifest) -> list[Pair]:
+def _chosen(row: Crop, source: SourceManifest) -> list[SourcePair]:
     """The images of the source that the set is made of; says once how many are left out for their size.
 
     The first images are counted before any is left out: a recipe's "first 10,000 images" are those of the source.
@@ -62,7 +62,9 @@ def _chosen(row: Crop, source: SourceManifest) -> list[Pair]:
     return chosen
 
 
-def _pack(source: SourceManifest, folder: Path, pairs: Sequence[Pair], store: Path, identity: str) -> list[PackedImage]:
+def _pack(
+    source: SourceManifest, folder: Path, pairs: Sequence[SourcePair], store: Path, identity: str
+) -> list[PackedImage]:
     _say_what_is_cut(source.source, pairs)
     part, journal = _beside(store, "part"), _beside(store, "journal")
     if store.exists() and journal.exists():  # a run that ended between the store and its manifest
@@ -100,7 +102,7 @@ def _size(images: Sequence[PackedImage]) -> int:
     return last.lr_offset + last.height * last.width * 3 // SCALE**2
 
 
-def _say_what_is_cut(source: str, pairs: Sequence[Pair]) -> None:
+def _say_what_is_cut(source: str, pairs: Sequence[SourcePair]) -> None:
     cut = sum(1 for pair in pairs if pair.hr.height % SCALE or pair.hr.width % SCALE)
     if cut:
         _say(f"{source}: {cut} of {len(pairs)} images are cut at the right or bottom, to multiples of {SCALE}")

@@ -9,7 +9,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 
 FORMAT = 1
 """Version of store and manifests; whatever carries another one is refused."""

@@ -16,13 +16,13 @@ from esr.packed.layout import FORMAT
 AnyManifest = TypeVar("AnyManifest", bound="Manifest")
 
 
-class Record(BaseModel):
+class ManifestPart(BaseModel):
     """A part of a manifest."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Totals(Record):
+class Totals(ManifestPart):
     """What a manifest adds up to."""
 
     images: int
@@ -34,7 +34,7 @@ Side = Annotated[int, Field(ge=1, lt=2**31)]
 """Height or width of an image, in pixels."""
 
 
-class File(Record):
+class File(ManifestPart):
     """An image file: its path below the folder of its kind, its content's hash, its size in pixels, upright."""
 
     path: str
@@ -43,7 +43,7 @@ class File(Record):
     width: Side
 
 
-class Pair(Record):
+class SourcePair(ManifestPart):
     """An HR image and, where the source ships one, its LR partner."""
 
     name: str
@@ -51,7 +51,7 @@ class Pair(Record):
     lr: File | None
 
 
-class PackedImage(Record):
+class PackedImage(ManifestPart):
     """Where an HR image and its LR image lie in the store, in bytes, and the hashes of their samples."""
 
     name: str
@@ -63,7 +63,7 @@ class PackedImage(Record):
     lr_sha256: str
 
 
-class Manifest(Record):
+class Manifest(ManifestPart):
     """What every manifest begins with."""
 
     format: Literal[1] = 1
@@ -77,7 +77,7 @@ class SourceManifest(Manifest):
     kind: Literal["source"] = "source"
     source: str
     about: str
-    images: list[Pair]
+    images: list[SourcePair]
 
 
 class SetManifest(Manifest):
@@ -93,7 +93,7 @@ class SetManifest(Manifest):
     images: list[PackedImage]
 
 
-class PartReference(Record):
+class PartReference(ManifestPart):
     """A part of a joined set: the manifest of a packed set, relative to the join's, and that file's hash."""
 
     manifest: str

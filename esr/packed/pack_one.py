@@ -12,8 +12,8 @@ import numpy as np
 
 from esr.common.complaints import writing
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.common.files import sha256_of
-from esr.common.scale import SCALE
 from esr.images.bicubic import downscale
 from esr.images.image_files import crop_to_multiple, read_rgb
 from esr.packed.layout import Image
@@ -29,7 +29,7 @@ class Original(NamedTuple):
     sha256: str
 
 
-class Task(NamedTuple):
+class PackTask(NamedTuple):
     """One image to pack: its files, its place in the store, and the hashes that an earlier run noted for it."""
 
     name: str
@@ -65,7 +65,7 @@ class Outcome(NamedTuple):
     complaint: str = ""
 
 
-def pack_one(part: Path, place: int, task: Task) -> Outcome:
+def pack_one(part: Path, place: int, task: PackTask) -> Outcome:
     """Pack one image, unless an earlier run has; an image that cannot be used becomes a complaint."""
     with part.open("rb+") as file:
         handle = file.fileno()
@@ -81,7 +81,7 @@ def pack_one(part: Path, place: int, task: Task) -> Outcome:
     return Outcome(place, _hash(hr), _hash(lr))
 
 
-def _read(task: Task) -> tuple[Image, Image]:
+def _read(task: PackTask) -> tuple[Image, Image]:
     complaints = [_complaint(original) for original in (task.hr, task.lr) if original]
     if any(complaints):
         raise EsrError("; ".join(filter(None, complaints)))
@@ -118,7 +118,7 @@ def _difference(hr: Image, lr: Image) -> float:
     return float(np.sqrt(np.square(difference).mean()))
 
 
-def _hashes_in_place(handle: int, task: Task) -> tuple[str, str]:
+def _hashes_in_place(handle: int, task: PackTask) -> tuple[str, str]:
     hr = os.pread(handle, task.hr_bytes, task.offset)
     lr = os.pread(handle, task.lr_bytes, task.offset + task.hr_bytes)
     return hashlib.sha256(hr).hexdigest(), hashlib.sha256(lr).hexdigest()

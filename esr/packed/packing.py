@@ -18,19 +18,19 @@ from pathlib import Path
 
 from esr.common.complaints import refuse, writing
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.common.files import write_text
 from esr.common.progress import Progress
-from esr.common.scale import SCALE
 from esr.images.pillow_limit import lift_pillows_limit
 from esr.packed.layout import HEADER_BYTES
-from esr.packed.manifest import PackedImage, Pair
-from esr.packed.pack_one import Original, Outcome, Task, pack_one
+from esr.packed.manifest import PackedImage, SourcePair
+from esr.packed.pack_one import Original, Outcome, PackTask, pack_one
 
 _WORTH_A_POOL = 20_000_000  # pixels; fewer are packed sooner than worker processes have started
 _AHEAD = 4  # tasks handed out per worker
 
 
-def plan(source: str, folder: Path, pairs: Sequence[Pair]) -> list[Task]:
+def plan(source: str, folder: Path, pairs: Sequence[SourcePair]) -> list[PackTask]:
     """Where each image goes in the store.
 
     Args:
@@ -41,7 +41,7 @@ def plan(source: str, folder: Path, pairs: Sequence[Pair]) -> list[Task]:
     Raises:
         EsrError: images smaller than an LR pixel, or LR images that are not a quarter of their HR image; all named.
     """
-    tasks, complaints, offset = list[Task](), [], HEADER_BYTES
+    tasks, complaints, offset = list[PackTask](), [], HEADER_BYTES
     for pair in pairs:
         height, width = pair.hr.height // SCALE * SCALE, pair.hr.width // SCALE * SCALE
         hr = Original(folder / "hr" / pair.hr.path, pair.hr.sha256)
@@ -52,13 +52,13 @@ def plan(source: str, folder: Path, pairs: Sequence[Pair]) -> list[Task]:
         if pair.lr and not (_fits(pair.lr.height, pair.hr.height) and _fits(pair.lr.width, pair.hr.width)):
             sizes = f"HR {pair.hr.width}x{pair.hr.height}, LR {pair.lr.width}x{pair.lr.height}"
             complaints.append(f"{pair.name} is not {SCALE} times its LR image ({sizes})")
-        tasks.append(Task(pair.name, hr, lr, height, width, offset, None))
+        tasks.append(PackTask(pair.name, hr, lr, height, width, offset, None))
         offset = tasks[-1].end
     refuse(source, complaints)
     return tasks
 
 
-def pack(source: str, tasks: Sequence[Task], part: Path, journal: Path, identity: str) -> list[PackedImage]:
+def pack(source: str, tasks: Sequence[PackTask], part: Path, journal: Path, identity: str) -> list[PackedImage]:
     """Write the samples of every image to its place in ``part``.
 
     Args:
@@ -99,7 +99,7 @@ def pack(source: str, tasks: Sequence[Task], part: Path, journal: Path, identity
     ]
 
 
-def _outcomes(part: Path, tasks: Sequence[Task]) -> Iterator[Outcome]:
+def _outcomes(part: Path, tasks: Sequence[PackTask]) -> Iterator[Outcome]:
     """The outcome of every task, as they come; only a few tasks are in flight at any time."""
     numbered = iter(enumerate(tasks))
     workers = min(len(os.sched_getaffinity(0)), len(tasks))

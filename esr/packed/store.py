@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.common.files import sha256_of
-from esr.common.scale import SCALE
 from esr.packed.layout import FORMAT, HEADER_BYTES, Image, header, version, view
 from esr.packed.manifest import JoinManifest, PackedImage, SetManifest, read_manifest, read_set
 

@@ -17,8 +17,8 @@ from esr.recipes.rows import Benchmark, Crop, Download, StageRow
 
 STORE = 3 * (1 + 1 / 16)  # bytes of an HR pixel and its share of LR in a packed store
 PNG = 1.6  # bytes of an HR pixel as PNG: DIV2K's archive has 3.53 GB for 800 images of 2.8 megapixels
-DOUBT = 0.25  # share by which a time may be off in any case: another thing runs beside, a clock falls
-MULTIPLIED_DOUBT = 0.4  # likewise where an iteration was too heavy to be timed at its own batch
+UNCERTAINTY = 0.25  # share by which a time may be off in any case: another thing runs beside, a clock falls
+MULTIPLIED_UNCERTAINTY = 0.4  # likewise where an iteration was too heavy to be timed at its own batch
 
 PaceOf = Callable[[TrainingStage], Pace]
 
@@ -70,7 +70,7 @@ def estimate(params: Params, node: Node, machine: Machine, pace_of: PaceOf) -> E
 
 
 def _plain(node: Node, seconds: float, disk: float = 0.0, download: float = 0.0, unsaid: int = 0) -> Estimate:
-    low, high = seconds * (1 - DOUBT), seconds * (1 + DOUBT)
+    low, high = seconds * (1 - UNCERTAINTY), seconds * (1 + UNCERTAINTY)
     return Estimate(node, seconds, low, high, disk=disk, download=download, unsaid=unsaid)
 
 
@@ -104,12 +104,12 @@ def _training(params: Params, training: TrainingStage, machine: Machine, pace: P
     beside = machine.stage_cost + rounds * pace.start + validated * pace.inference
     iterations = rounds * schedule.iterations
     seconds = beside + iterations * pace.seconds
-    doubt = DOUBT if pace.timed_batch == schedule.batch else MULTIPLIED_DOUBT
+    uncertainty = UNCERTAINTY if pace.timed_batch == schedule.batch else MULTIPLIED_UNCERTAINTY
     return Estimate(
         node=training.node,
         seconds=seconds,
-        low=min(beside + iterations * pace.fastest, seconds * (1 - doubt)),
-        high=max(beside + iterations * pace.slowest, seconds * (1 + doubt)),
+        low=min(beside + iterations * pace.fastest, seconds * (1 - uncertainty)),
+        high=max(beside + iterations * pace.slowest, seconds * (1 + uncertainty)),
         training=training,
         pace=pace,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.evaluation.runtime import usable_cores
 from esr.images.bicubic import upscale
 from esr.images.quality import psnr, ssim

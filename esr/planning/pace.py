@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from esr.batches.batches import Batches
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.inference.super_resolve import super_resolve
 from esr.packed.store import PackedSet
-from esr.planning.phases import Built, TrainingStage
+from esr.planning.phases import NetworkSpec, TrainingStage
 from esr.recipes.rows import Optimisation, Phase
 from esr.training.checkpoints import Checkpoints
 from esr.training.engine import WARM_UP, Engine
-from esr.training.helping import Silence
+from esr.training.helper_parts import Silence
 from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective, Teacher
@@ -150,7 +150,7 @@ def _timed(
     return clock.seconds, clock.first - begun
 
 
-def _teacher(row: Optimisation, built: Built | None, engine: Engine) -> Teacher | None:
+def _teacher(row: Optimisation, built: NetworkSpec | None, engine: Engine) -> Teacher | None:
     if built is None:
         return None
     network = build_network(built.file, built.arguments, built.deploy)

@@ -22,7 +22,7 @@ from esr.recipes.telling import short, some
 
 
 @dataclass(frozen=True)
-class Built:
+class NetworkSpec:
     """A network as a stage builds it, or is handed it by the one before."""
 
     file: str
@@ -49,8 +49,8 @@ class TrainingStage:
     schedule: Schedule
     rounds: int
     paper_iterations: int | None
-    network: Built
-    teacher: Built | None
+    network: NetworkSpec
+    teacher: NetworkSpec | None
 
 
 def at_scale(scale: str | None) -> tuple[Graph, Params]:
@@ -105,35 +105,35 @@ def training_stage(params: Params, node: Node, scale: Scale) -> TrainingStage | 
         ),
         rounds=1,
         paper_iterations=paper_iterations(row, images or 1) if known else None,
-        network=built(params, f"{node.kind}/{node.key}", scale),
-        teacher=built(params, row.teacher, scale) if isinstance(row, Distill) else None,
+        network=network_spec(params, f"{node.kind}/{node.key}", scale),
+        teacher=network_spec(params, row.teacher, scale) if isinstance(row, Distill) else None,
     )
 
 
 def _pruning(params: Params, node: Node, row: Prune, scale: Scale) -> TrainingStage:
-    network = built(params, row.from_, scale)
+    network = network_spec(params, row.from_, scale)
     return TrainingStage(
         node=node,
         row=row,
         schedule=shrink_round(row, scale.training, params.entries[row.entry].training_work),
         rounds=most_rounds(row, scale.training),
         paper_iterations=row.iterations_per_round,
-        network=Built(network.file, network.arguments, deploy=True),
+        network=NetworkSpec(network.file, network.arguments, deploy=True),
         teacher=None,
     )
 
 
-def built(params: Params, reference: str, scale: Scale) -> Built:
+def network_spec(params: Params, reference: str, scale: Scale) -> NetworkSpec:
     """The network that a stage hands on, by the rows alone: pruned widths are known only when it has run."""
     kind, key = reference.split("/")
     row = params.row(kind, key)
     if isinstance(row, Import):
-        return Built(row.network, {}, deploy=True)
+        return NetworkSpec(row.network, {}, deploy=True)
     if isinstance(row, FreshPhase):
         arguments = thin_teacher(row.arguments, scale.training) if kind == "teacher" else row.arguments
-        return Built(row.network, arguments)
-    before = built(params, row.from_, scale)
-    return before if isinstance(row, Finetune) else Built(before.file, before.arguments, deploy=True)
+        return NetworkSpec(row.network, arguments)
+    before = network_spec(params, row.from_, scale)
+    return before if isinstance(row, Finetune) else NetworkSpec(before.file, before.arguments, deploy=True)
 
 
 def _entry_of(params: Params, node: Node) -> str | None:

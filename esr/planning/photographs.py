@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.images.image_files import list_images, read_rgb, write_png
 from esr.packed.crop import crop
 from esr.packed.store import PackedSet, open_set

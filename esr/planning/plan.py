@@ -22,7 +22,7 @@ from esr.training.engine import Engine
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScalePlan:
     """What a scale, or some entries of it, will take on this machine.
 
     Attributes:
@@ -44,7 +44,7 @@ class Plan:
     high: float
 
 
-def make_plan(graph: Graph, params: Params, entries: Sequence[str]) -> Plan:
+def make_plan(graph: Graph, params: Params, entries: Sequence[str]) -> ScalePlan:
     """Plan the scale of ``params``; for ``entries`` alone, or for everything where none is named.
 
     Raises:
@@ -65,7 +65,7 @@ def make_plan(graph: Graph, params: Params, entries: Sequence[str]) -> Plan:
     def from_start_to_end(seconds: Callable[[Estimate], float]) -> float:
         return makespan(_jobs(graph, estimates, machine, seconds), machine.cores, len(machine.gpus))
 
-    return Plan(
+    return ScalePlan(
         scale=params.scale,
         machine=machine,
         estimates=estimates,

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from esr.common.errors import EsrError
 from esr.planning.guesses import Guess, read_guesses
-from esr.planning.phases import Built, TrainingStage, entry_stages, training_stage
+from esr.planning.phases import NetworkSpec, TrainingStage, entry_stages, training_stage
 from esr.planning.work import stage_work, training_work
 from esr.recipes.graph import Graph, Node
 from esr.recipes.read import Params
@@ -75,7 +75,7 @@ def _arrow(says: object, runs: object) -> str:
     return f"{says}" if says == runs else f"{says} {ARROW} {runs}"
 
 
-def _network(row: Optimisation, runs: Built) -> str:
+def _network(row: Optimisation, runs: NetworkSpec) -> str:
     says = getattr(row, "arguments", {})
     arguments = [f"{name} {_arrow(value, runs.arguments.get(name))}" for name, value in says.items()]
     return "\n".join([PurePosixPath(row.network).stem, *arguments])

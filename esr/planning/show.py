@@ -8,7 +8,7 @@ from rich.table import Table
 
 from esr.common.duration import DAY, duration
 from esr.planning.estimates import Estimate
-from esr.planning.plan import Plan
+from esr.planning.plan import ScalePlan
 from esr.recipes.read import Params
 
 WIDTH = 140  # of the table where no terminal says
@@ -16,7 +16,7 @@ TOO_LONG = 60 * DAY  # beyond this a plan says plainly that nobody will wait for
 DASH = "\N{EN DASH}"
 
 
-def print_plan(plan: Plan, params: Params) -> None:
+def print_plan(plan: ScalePlan, params: Params) -> None:
     """Print a plan: a line per stage that trains, sums of the others, and what it comes to."""
     console = Console(highlight=False, width=None if Console().is_terminal else WIDTH)
     console.print(
@@ -35,7 +35,7 @@ def size(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count < 1e10 else f"{count / 1e9:,.0f} GB"
 
 
-def _table(plan: Plan, params: Params) -> Table:
+def _table(plan: ScalePlan, params: Params) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("stage")
     for head in ("iterations", "patches", "one iteration", "time", "between", "GPU memory"):
@@ -51,7 +51,7 @@ def _table(plan: Plan, params: Params) -> Table:
     return table
 
 
-def _groups(plan: Plan, params: Params) -> dict[str, list[Estimate]]:
+def _groups(plan: ScalePlan, params: Params) -> dict[str, list[Estimate]]:
     """The stages of each entry; those of the data and of the leaderboard belong to none."""
     groups: dict[str, list[Estimate]] = {}
     for each in plan.estimates:
@@ -100,7 +100,7 @@ def _sums(estimates: Sequence[Estimate]) -> tuple[float, float, float]:
     )
 
 
-def _summary(plan: Plan, params: Params) -> list[str]:
+def _summary(plan: ScalePlan, params: Params) -> list[str]:
     likely, between = _times(plan.estimates)
     side_by_side = f"{duration(plan.likely)} ({duration(plan.low)} {DASH} {duration(plan.high)})"
     lines = [
@@ -117,7 +117,7 @@ def _summary(plan: Plan, params: Params) -> list[str]:
     return lines
 
 
-def _memory(plan: Plan) -> str:
+def _memory(plan: ScalePlan) -> str:
     largest = max((each.pace.gpu_bytes for each in plan.estimates if each.pace), default=0.0)
     if not plan.machine.cuda:
         return (
@@ -132,12 +132,12 @@ def _memory(plan: Plan) -> str:
     )
 
 
-def _disk(plan: Plan, params: Params) -> str:
+def _disk(plan: ScalePlan, params: Params) -> str:
     images = sum(each.disk for each in plan.estimates)
     return f"Disk: about {size(images)} of images, besides some megabytes of weights and checkpoints per stage."
 
 
-def _download(plan: Plan, params: Params) -> str:
+def _download(plan: ScalePlan, params: Params) -> str:
     fetched, unsaid = sum(each.download for each in plan.estimates), sum(each.unsaid for each in plan.estimates)
     if not fetched and not unsaid:
         return "Download: nothing."
@@ -145,7 +145,7 @@ def _download(plan: Plan, params: Params) -> str:
     return f"Download: {size(fetched)}{more}; the time for that is not counted."
 
 
-def _too_long(plan: Plan) -> str:
+def _too_long(plan: ScalePlan) -> str:
     why = "Scale paper is meant for a GPU" if not plan.machine.cuda else "More GPUs run more stages side by side"
     return (
         f"[bold]On this machine scale {plan.scale} would take {duration(plan.likely)}: do not wait for it.[/bold] "

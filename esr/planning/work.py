@@ -7,8 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from esr.common.errors import EsrError, on_one_line
-from esr.common.scale import SCALE
-from esr.planning.phases import Built, TrainingStage, entry_stages, training_stage
+from esr.common.factor import SCALE
+from esr.planning.phases import NetworkSpec, TrainingStage, entry_stages, training_stage
 from esr.recipes.graph import Graph
 from esr.recipes.read import Params
 from esr.recipes.scale import DataRule, Scale, TrainingRule
@@ -46,7 +46,7 @@ def stage_work(stage: TrainingStage) -> float:
     return stage.rounds * schedule.iterations * schedule.batch * passes
 
 
-def _forward(network: Built, patch: int) -> float:
+def _forward(network: NetworkSpec, patch: int) -> float:
     return _counted(network.file, json.dumps(dict(network.arguments)), patch // SCALE)
 
 

@@ -28,7 +28,7 @@ LOG_FROM = 8.0  # the time axis is logarithmic where the slowest takes so many t
 
 
 @dataclass(frozen=True)
-class Point:
+class PlottedEntry:
     """An entry on the plot."""
 
     label: str
@@ -37,7 +37,7 @@ class Point:
     above_bicubic: bool
 
 
-def psnr_against_time(points: Sequence[Point], bicubic: Mapping[str, float], width: float, height: float) -> str:
+def psnr_against_time(points: Sequence[PlottedEntry], bicubic: Mapping[str, float], width: float, height: float) -> str:
     """The plot as an ``<svg>`` element: equal arguments give equal text.
 
     Args:
@@ -63,7 +63,7 @@ def psnr_against_time(points: Sequence[Point], bicubic: Mapping[str, float], wid
     return _for_the_page(text.getvalue())
 
 
-def _draw_axes(axes: Axes, points: Sequence[Point], bicubic: Mapping[str, float]) -> None:
+def _draw_axes(axes: Axes, points: Sequence[PlottedEntry], bicubic: Mapping[str, float]) -> None:
     times = [point.time_ms for point in points]
     levels = [point.psnr for point in points] + list(bicubic.values())
     if max(times) > LOG_FROM * min(times):
@@ -109,7 +109,7 @@ def _draw_bicubic(axes: Axes, bicubic: Mapping[str, float]) -> list[Text]:
     return names
 
 
-def _draw_point(axes: Axes, point: Point) -> None:
+def _draw_point(axes: Axes, point: PlottedEntry) -> None:
     colour = GOOD if point.above_bicubic else POOR
     filling = colour if point.above_bicubic else "none"
     axes.plot(
@@ -124,7 +124,7 @@ def _draw_point(axes: Axes, point: Point) -> None:
     )
 
 
-def _draw_names(figure: Figure, axes: Axes, points: Sequence[Point], written: Sequence[Text]) -> None:
+def _draw_names(figure: Figure, axes: Axes, points: Sequence[PlottedEntry], written: Sequence[Text]) -> None:
     """The points' names, off one another, off the points and off what is ``written`` already."""
     names = [
         figure.text(0, 0, point.label, color=INK, parse_math=False, va="bottom", bbox=BEHIND, transform=PIXELS)

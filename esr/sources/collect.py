@@ -11,7 +11,7 @@ from esr.common.files import sha256_of
 from esr.common.progress import Progress
 from esr.images.image_files import image_size
 from esr.images.listing import image_files
-from esr.packed.manifest import File, Pair
+from esr.packed.manifest import File, SourcePair
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 _LR_SUFFIXES = ("", "x4", "_x4", "-x4", "X4", "_X4")  # 0001.png goes with 0001x4.png in DIV2K
 
 
-def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None) -> list[Pair]:
+def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None) -> list[SourcePair]:
     """Describe the images below ``hr``, each with its partner below ``lr``, in order of their paths.
 
     Args:
@@ -37,10 +37,10 @@ def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None)
     names = _names(files)
     described = _each(source, lambda file: _describe(hr, file), files)
     if lr is None:
-        return [Pair(name=name, hr=file, lr=None) for name, file in zip(names, described, strict=True)]
+        return [SourcePair(name=name, hr=file, lr=None) for name, file in zip(names, described, strict=True)]
     partners = _partners(source, names, lr)
     shrunk = _each(source, lambda file: _describe(lr, file), partners)
-    return [Pair(name=n, hr=h, lr=s) for n, h, s in zip(names, described, shrunk, strict=True)]
+    return [SourcePair(name=n, hr=h, lr=s) for n, h, s in zip(names, described, shrunk, strict=True)]
 
 
 def _below(source: str, folder: Path) -> list[Path]:

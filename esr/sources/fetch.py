@@ -12,7 +12,7 @@ from esr.common.errors import EsrError
 from esr.common.files import sha256_of
 from esr.recipes.rows import Archive
 from esr.sources.checksums import Checksum
-from esr.sources.transfer import BrokenOffError, NotThereError, Part, TooSlowError, transfer
+from esr.sources.transfer import BrokenOffError, NotThereError, PartialFile, TooSlowError, transfer
 
 OFFLINE = "ESR_OFFLINE"
 """Environment variable: if it is set to anything but 0, nothing is downloaded."""
@@ -61,7 +61,7 @@ def fetch(
         raise EsrError(f"{path} is missing and {OFFLINE} is set; put the file of {archive.url} there, or unset it")
     with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
-        part = Part(folder / f"{path.name}.part")
+        part = PartialFile(folder / f"{path.name}.part")
         checksum = _download(archive, part, size, sha256, wait)
         os.replace(part.file, path)
         part.discard()
@@ -69,7 +69,7 @@ def fetch(
 
 
 def _download(
-    archive: Archive, part: Part, size: int | None, sha256: str | None, wait: Callable[[float], None]
+    archive: Archive, part: PartialFile, size: int | None, sha256: str | None, wait: Callable[[float], None]
 ) -> Checksum:
     token = _token(archive)
     addresses = deque([archive.url, *archive.mirrors])
@@ -113,7 +113,7 @@ def _token(archive: Archive) -> str | None:
     return token
 
 
-def _verify(part: Part, address: str, size: int | None, sha256: str | None) -> Checksum:
+def _verify(part: PartialFile, address: str, size: int | None, sha256: str | None) -> Checksum:
     checksum = _checksum(part.file)
     if size in (None, checksum.bytes) and sha256 in (None, checksum.sha256):
         return checksum

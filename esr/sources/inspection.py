@@ -9,9 +9,9 @@ import numpy as np
 
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.common.files import read_json
 from esr.common.progress import Progress
-from esr.common.scale import SCALE
 from esr.packed.manifest import SourceManifest, Totals, read_manifest
 from esr.packed.store import PackedSet, Part, open_set
 from esr.sources.verify import differences

@@ -43,7 +43,7 @@ class TooSlowError(BrokenOffError):
     """Bytes come, but so few that the file would never be here."""
 
 
-class Part(NamedTuple):
+class PartialFile(NamedTuple):
     """A file on its way: the bytes so far, and a note of which bytes they are."""
 
     file: Path
@@ -76,7 +76,7 @@ class Part(NamedTuple):
         self.note.unlink(missing_ok=True)
 
 
-def transfer(address: str, part: Part, size: int | None, token: str | None, verified: bool) -> None:
+def transfer(address: str, part: PartialFile, size: int | None, token: str | None, verified: bool) -> None:
     """Bring ``part`` to its full length.
 
     Args:
@@ -109,7 +109,7 @@ def transfer(address: str, part: Part, size: int | None, token: str | None, veri
         response.release_conn()
 
 
-def _resume(part: Part, address: str, verified: bool) -> dict[str, str]:
+def _resume(part: PartialFile, address: str, verified: bool) -> dict[str, str]:
     """The headers that ask for the rest of the file alone; the part is emptied if no rest can be asked for."""
     if not part.size:
         return {}
@@ -122,7 +122,7 @@ def _resume(part: Part, address: str, verified: bool) -> dict[str, str]:
     return headers | ({"If-Range": validator} if validator else {})
 
 
-def _receive(response: urllib3.BaseHTTPResponse, address: str, part: Part, size: int | None) -> None:
+def _receive(response: urllib3.BaseHTTPResponse, address: str, part: PartialFile, size: int | None) -> None:
     start, total = _place(response, part)
     if size is not None and total not in (None, size):
         raise NotThereError(f"offers {total:,} bytes instead of {size:,}")
@@ -153,7 +153,7 @@ def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
             began, received = time.monotonic(), 0
 
 
-def _place(response: urllib3.BaseHTTPResponse, part: Part) -> tuple[int, int | None]:
+def _place(response: urllib3.BaseHTTPResponse, part: PartialFile) -> tuple[int, int | None]:
     """Where the bytes of this answer begin, and how long the whole file is, if the server says so."""
     status, length = response.status, response.headers.get("Content-Length", "")
     if status == 200:

@@ -1,8 +1,8 @@
 """Accept an edit of the code that changes no result, so that a renamed variable does not cost a week of training.
 
 Comments and docstrings cost nothing, but both drivers take any other edit of what a stage uses for a reason to run it
-again, and they are right. A person who knows better says so by name and with a reason; it is recorded in a file that is
-committed with the edit.
+again: from the code alone they cannot know its result. A person who can says so by name and with a reason; it is
+recorded in a file that is committed with the edit.
 """
 
 import json

@@ -11,7 +11,7 @@ from esr.stages.syncing import current_upwards
 def finished_rows(graph: Graph) -> list[Node]:
     """The benchmarks that are current together with all that they are made from."""
     evidence = Evidence(graph)
-    stale = {name for name, node in graph.nodes.items() if not evidence.holds(node)}
+    stale = {name for name, node in graph.nodes.items() if not evidence.is_current(node)}
     return [node for node in current_upwards(graph, stale) if node.kind == "benchmark"]
 
 

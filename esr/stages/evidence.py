@@ -28,7 +28,7 @@ class Evidence:
         self.graph = graph
         self.digests = Digests()
 
-    def holds(self, node: Node) -> bool:
+    def is_current(self, node: Node) -> bool:
         """Whether the receipt proves that the outputs were made from the present parameters and inputs."""
         receipt = read_receipt(node)
         return receipt is not None and self._proves(node, receipt)

@@ -41,7 +41,7 @@ class Lacking:
         evidence = Evidence(self.graph)
         by_reason: dict[str, set[str]] = {}
         for node, reason in self._needed():
-            if not evidence.holds(node):
+            if not evidence.is_current(node):
                 by_reason.setdefault(reason, set()).add(node.name)
         return [Lack(reason, frozenset(self._with_followers(names))) for reason, names in by_reason.items()]
 

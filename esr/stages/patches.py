@@ -60,7 +60,7 @@ def _row(params: Params, node: Node) -> object:
 def _largest_patch(evidence: Evidence, manifest: Path) -> int | None:
     """The largest patch, in HR px, that fits into an image of a set; 0: it has none, None: it is not known yet."""
     maker = evidence.graph.producers[str(manifest)]
-    if not all(evidence.holds(each) for each in [maker, *evidence.graph.ancestors(maker)]):
+    if not all(evidence.is_current(each) for each in [maker, *evidence.graph.ancestors(maker)]):
         return None
     content = read_set(manifest)
     parts = (

@@ -55,7 +55,7 @@ def run_stage(kind: str, key: str) -> None:
         _told_by_name(node),
     ):
         evidence = Evidence(graph)
-        if waited and evidence.holds(node):
+        if waited and evidence.is_current(node):
             summary = " by the process that was waited for"
         else:
             deps = _inputs(evidence, node)

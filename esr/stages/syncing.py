@@ -66,7 +66,7 @@ def is_settled(graph: Graph) -> bool:
     except EsrError:
         return False
     evidence = Evidence(graph)
-    return known and all(evidence.holds(node) for node in graph.nodes.values())
+    return known and all(evidence.is_current(node) for node in graph.nodes.values())
 
 
 def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
@@ -84,7 +84,7 @@ def _settle(graph: Graph, repo: "Repo") -> set[str]:
     changed = dvc_record.changed(repo)
     dvc_record.record(repo, sorted(changed & {CODE_STAGE}))  # written anew when the evidence was looked at
     stale = changed - {CODE_STAGE}
-    proven = {name for name, node in graph.nodes.items() if evidence.holds(node)}
+    proven = {name for name, node in graph.nodes.items() if evidence.is_current(node)}
     dvc_record.record(repo, sorted(proven & (stale | dvc_record.uncached(repo))))
     believed = {name for name in graph.nodes.keys() - stale - proven if not evidence.contradicts(graph.nodes[name])}
     dvc_record.forget(repo, sorted(graph.nodes.keys() - stale - proven - believed))

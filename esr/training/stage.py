@@ -23,7 +23,7 @@ from esr.training.checkpoints import Checkpoints
 from esr.training.curve import write_curve
 from esr.training.engine import Engine
 from esr.training.generators import seed_of_stage
-from esr.training.helping import OnlyRead, Silence, helping
+from esr.training.helper_parts import OnlyRead, Silence, plan_of_helper
 from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective, Teacher
@@ -72,7 +72,7 @@ def run_phase(task: Task, watch: Watch) -> None:
 def help_phase(task: Task, ranks: Ranks) -> None:
     """Train a share of every batch of the phase that rank 0 runs, silently, and write nothing."""
     network, _, plan = _prepared(task, Silence(), ranks)
-    train(network, helping(plan), OnlyRead(task.checkpoints), Silence())
+    train(network, plan_of_helper(plan), OnlyRead(task.checkpoints), Silence())
 
 
 def _prepared(task: Task, watch: Watch, ranks: Ranks) -> tuple[nn.Module, WeightsInfo, Plan]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError
-from esr.common.scale import SCALE
+from esr.common.factor import SCALE
 from esr.images.quality import BORDER, PEAK
 from esr.inference.super_resolve import NOT_FINITE, exact_inference, to_input
 from esr.packed.store import PackedSet

@@ -21,8 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError, on_one_line
+from esr.common.factor import SCALE
 from esr.common.files import whole_file
-from esr.common.scale import SCALE
 from esr.weights.network_files import load_class
 
 TRIED = (16, 32)  # height and width of the image that a network is tried on: attention needs 15 px, others multiples

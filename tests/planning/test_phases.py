@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from esr.common.errors import EsrError
-from esr.planning.phases import Built, built, entry_stages, training_stage
+from esr.planning.phases import NetworkSpec, entry_stages, network_spec, training_stage
 from esr.planning.sets import images_of, pixels_of
 from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
@@ -40,10 +40,10 @@ def test_pixels_follow_from_the_rows() -> None:
 
 
 def test_networks_are_followed_back_to_where_they_were_built() -> None:
-    assert built(PARAMS, "train/edrn-1", PAPER) == Built("esr/networks/edrn.py", {"reading": "as_drawn"})
-    assert built(PARAMS, "teacher/ifadnet-teacher", PAPER).arguments == {"channels": 128, "blocks": 16}
-    assert built(PARAMS, "teacher/ifadnet-teacher", DEMO).arguments == {"channels": 32, "blocks": 4}
-    assert built(PARAMS, "fuse/slimrlfn", DEMO) == Built("esr/networks/slimrlfn.py", {}, deploy=True)
+    assert network_spec(PARAMS, "train/edrn-1", PAPER) == NetworkSpec("esr/networks/edrn.py", {"reading": "as_drawn"})
+    assert network_spec(PARAMS, "teacher/ifadnet-teacher", PAPER).arguments == {"channels": 128, "blocks": 16}
+    assert network_spec(PARAMS, "teacher/ifadnet-teacher", DEMO).arguments == {"channels": 32, "blocks": 4}
+    assert network_spec(PARAMS, "fuse/slimrlfn", DEMO) == NetworkSpec("esr/networks/slimrlfn.py", {}, deploy=True)
 
 
 def test_an_import_stands_for_a_teacher() -> None:
@@ -54,7 +54,7 @@ def test_an_import_stands_for_a_teacher() -> None:
     node = Graph(raw, STAGES).find("distill", "ifadnet-distill")
     stage = training_stage(params, node, DEMO)
     assert stage is not None
-    assert stage.teacher == Built("esr/networks/safmn.py", {}, deploy=True)  # not thinned: it is what it is
+    assert stage.teacher == NetworkSpec("esr/networks/safmn.py", {}, deploy=True)  # not thinned: it is what it is
 
 
 def test_pruning_repeats_its_round() -> None:

@@ -10,7 +10,7 @@ import torch
 from tiny_project import Project
 
 from esr.planning import pace
-from esr.planning.phases import Built, TrainingStage, training_stage
+from esr.planning.phases import NetworkSpec, TrainingStage, training_stage
 from esr.planning.photographs import pack_photographs
 from esr.recipes.graph import Graph, read_yaml
 from esr.recipes.read import check
@@ -47,7 +47,13 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStage:
     )
     assert found is not None
     return TrainingStage(
-        found.node, found.row, found.schedule, found.rounds, found.paper_iterations, Built("one_conv.py", {}), None
+        found.node,
+        found.row,
+        found.schedule,
+        found.rounds,
+        found.paper_iterations,
+        NetworkSpec("one_conv.py", {}),
+        None,
     )
 
 

@@ -10,7 +10,7 @@ from made_board import COLOURS, UNKNOWN, Board, made_metrics
 from PIL import Image
 
 from esr.recipes.rows import Entry
-from esr.report.figure import Point, psnr_against_time
+from esr.report.figure import PlottedEntry, psnr_against_time
 
 
 class Page(HTMLParser):
@@ -135,14 +135,16 @@ def circles(svg: str) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("slowest", [300.0, 3000.0])  # a linear and a logarithmic axis
 def test_the_plot_puts_faster_left_and_better_up(slowest: float) -> None:
-    points = [Point("fast", 100.0, 28.0, True), Point("slow", slowest, 29.0, True)]
+    points = [PlottedEntry("fast", 100.0, 28.0, True), PlottedEntry("slow", slowest, 29.0, True)]
     (fast, slow) = circles(psnr_against_time(points, {"set": 27.5}, 9.0, 4.0))
     assert fast[0] < slow[0]
     assert fast[1] > slow[1]  # SVG counts downwards
 
 
 def test_the_plot_takes_its_colours_from_the_page() -> None:
-    svg = psnr_against_time([Point("a", 1.0, 28.0, True), Point("b", 2.0, 27.0, False)], {"set": 27.5}, 9.0, 4.0)
+    svg = psnr_against_time(
+        [PlottedEntry("a", 1.0, 28.0, True), PlottedEntry("b", 2.0, 27.0, False)], {"set": 27.5}, 9.0, 4.0
+    )
     assert {"var(--ink)", "var(--accent)", "var(--warn)"} <= set(re.findall(r"var\([a-z-]+\)", svg))
     assert not re.search(r"#[0-9a-f]{6}", svg)
     assert "bicubic 27.50 dB" in svg

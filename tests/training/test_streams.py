@@ -13,7 +13,7 @@ from small_training import Quiet
 
 from esr.compression import prune
 from esr.packed.store import open_set
-from esr.planning.phases import built
+from esr.planning.phases import network_spec
 from esr.recipes.graph import Graph, Node
 from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
@@ -74,7 +74,7 @@ def begun(
     row, rule = params.row(node.kind, node.key).model_copy(update=columns), rule_of(params)
     for reference in (getattr(row, "from_", None), getattr(row, "teacher", None)):
         if reference is not None:
-            network = built(params, reference, params.rule)
+            network = network_spec(params, reference, params.rule)
             lay_weights(node, reference, network.file, network.arguments, network.deploy)
     monkeypatch.setattr(training, "train", caught)
     monkeypatch.setattr(prune, "train", caught)

@@ -43,7 +43,7 @@ class OnlyRead(Checkpoints):
         """Nothing."""
 
 
-def helping(plan: Plan) -> Plan:
+def plan_of_helper(plan: Plan) -> Plan:
     """The plan of a helper: the same steps, nothing to validate."""
 
     def nothing(network: nn.Module) -> Validated:
