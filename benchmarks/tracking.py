@@ -20,8 +20,8 @@ from pathlib import Path
 import psutil
 from records import write_record
 
+from esr.common.lock import is_held
 from esr.tracking.address import tracking_uri
-from esr.tracking.held import is_held
 from esr.tracking.journal import Head, Journal, journal_path
 from esr.tracking.mirror import ensure_mirror, lock_of, send_all
 

@@ -1,14 +1,23 @@
-"""One process at a time, by locks that the kernel drops when their holder ends, however it ends."""
+"""One process at a time, by locks that the kernel drops when their holder ends, however it ends.
 
+Python opens files so that they do not outlive an exec; a forked data loader's worker does inherit a lock, and drops
+it when it notices, seconds later, that its parent has died.
+"""
+
+import fcntl
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
 from esr.common.complaints import writing
+
+LOOK_AGAIN = 0.005  # seconds; somebody who looks whether a file is held has it for microseconds
 
 
 @contextmanager
@@ -52,15 +61,36 @@ def at_once(path: Path, mode: int = 0o644) -> Iterator[bool]:
         lock.release()
 
 
+def hold(file: int | IO[Any], patience: float = 0.2) -> bool:
+    """Hold an open file until it is closed or the process dies.
+
+    Returns:
+        False if another process holds it, and still does after ``patience`` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+        time.sleep(LOOK_AGAIN)
+
+
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock."""
-    if not path.exists():
+    """Whether a living process holds the file, by any of these; what cannot be opened nobody holds."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
         return False
     try:
-        with at_once(path) as mine:
-            return not mine
-    except OSError:  # where nobody can write, nobody runs
-        return False
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def _taken(lock: FileLock) -> bool:

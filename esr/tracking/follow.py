@@ -1,25 +1,28 @@
-"""Read journals: what is new in them since a store (a tracking URI) was last told, and whose stage lives."""
+"""Journals as a store (a tracking URI) sees them: what it was sent, what is new since, and whose stage lives."""
 
-import dataclasses
 import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from esr.common.errors import EsrError
 from esr.common.files import read_json, write_json
-from esr.tracking.held import is_held
+from esr.common.lock import is_held
+from esr.tracking.address import database_of, is_lost, store_name
+from esr.tracking.database import Kept, runs_in
 from esr.tracking.journal import JOURNALS, Head, events_in
+from esr.tracking.shape import legal
 
 CHUNK = 1 << 20  # bytes of a journal that are sent before the progress is recorded
 LONGEST_LINE = 16 << 20  # bytes; of what is longer no stage told anything
 
 
-@dataclass
-class Told:
-    """What a store knows of a journal.
+class Sent(BaseModel):
+    """What a store was sent of a journal: the record beside the journal.
 
     Attributes:
         size: bytes of the journal that were sent.
@@ -31,20 +34,23 @@ class Told:
         first: the metrics at step 0; of a benchmark they are the entry's final numbers.
     """
 
-    size: int = 0
+    model_config = ConfigDict(strict=True)
+
+    size: Annotated[int, Field(ge=0)] = 0
     run: str = ""
     parent: str = ""
     status: str = ""
     time: int = 0
     settled: bool = True
-    last: dict[str, int] = field(default_factory=dict)
-    first: dict[str, float] = field(default_factory=dict)
+    last: dict[str, int] = {}
+    first: dict[str, float] = {}
 
 
 class Followed:
     """A journal as a store sees it.
 
     Attributes:
+        sent: what the store has of it.
         passed_over: lines that were read as sent and hold no event.
     """
 
@@ -53,7 +59,9 @@ class Followed:
         self.name = "/".join(path.parts[-5:-1])  # SCALE/KIND/KEY/IDENTITY
         self.stage = self.name.rpartition("/")[0]
         self._record = path.with_name(f"told-{store}.json")
-        self.told = self._read_record()
+        self.sent = Sent()
+        with suppress(EsrError, ValidationError):  # what is sent again changes nothing
+            self.sent = Sent.model_validate(read_json(self._record))
         self.passed_over = 0
 
     @property
@@ -64,11 +72,11 @@ class Followed:
     @property
     def is_behind(self) -> bool:
         """Whether the run (not its parent) has something to learn."""
-        if self.told.status == "RUNNING" and not self.lives:
+        if self.sent.status == "RUNNING" and not self.lives:
             return True
-        return self.path.stat().st_size != self.told.size and bool(self.unread()) and self.head() is not None
+        return self.path.stat().st_size != self.sent.size and bool(self.unread()) and self.head() is not None
 
-    @cached_property
+    @property
     def begun(self) -> int:
         """When the stage began for the first time, in Unix ms; 0 if a power cut took it."""
         event = self._first()
@@ -86,9 +94,9 @@ class Followed:
         grown since: it is read from its start.
         """
         with self.path.open("rb") as file:
-            file.seek(max(self.told.size - 1, 0))
-            if self.told.size and file.read(1) != b"\n":
-                self.told.size = file.seek(0)
+            file.seek(max(self.sent.size - 1, 0))
+            if self.sent.size and file.read(1) != b"\n":
+                self.sent.size = file.seek(0)
             lines = file.read(CHUNK)
             if b"\n" not in lines:
                 lines += file.readline(LONGEST_LINE)
@@ -96,19 +104,20 @@ class Followed:
 
     def fault(self) -> str:
         """Why nothing of the journal, or not all of it, can be sent; "" where all can."""
-        if not self.lives and self.path.stat().st_size and self.head() is None:
+        size = self.path.stat().st_size
+        if size and not self.lives and self.head() is None:
             return "no line tells how its stage began"
-        if not self.lives and self.told.size < self.path.stat().st_size - LONGEST_LINE and not self.unread():
+        if self.sent.size < size - LONGEST_LINE and not self.lives and not self.unread():
             return "a line has no end"
         return f"lines without an event: {self.passed_over}" if self.passed_over else ""
 
     def record(self) -> None:
-        """Remember what the store was told."""
-        write_json(self._record, dataclasses.asdict(self.told))
+        """Remember what the store was sent."""
+        write_json(self._record, self.sent.model_dump())
 
     def forget(self) -> None:
-        """Tell this journal from its start, to a new run."""
-        self.told = Told()
+        """Send this journal from its start, to a new run."""
+        self.sent = Sent()
         with suppress(OSError):  # where nothing can be written, what is sent again changes nothing
             self._record.unlink()
 
@@ -120,30 +129,86 @@ class Followed:
                         return event
         return None
 
-    def _read_record(self) -> Told:
-        try:
-            told = Told(**read_json(self._record))
-        except (EsrError, TypeError, RecursionError):
-            return Told()
-        return told if _is_sound(told) else Told()
+
+class Journals:
+    """All journals of the project, and one store."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._followed: dict[Path, Followed] = {}
+        self.look()
+
+    def look(self) -> None:
+        """Take in journals that are new; send everything again if the store's database does not exist."""
+        name = store_name(self.uri)
+        self._followed = {
+            path: self._followed.get(path) or Followed(path, name) for path in _places() if _is_readable(path)
+        }
+        if is_lost(self.uri):
+            for journal in self:
+                journal.forget()
+
+    def __iter__(self) -> Iterator[Followed]:
+        return iter(self._followed.values())
+
+    def any_lives(self) -> bool:
+        """Whether a stage runs now."""
+        return any(journal.lives for journal in self)
+
+    def measuring(self) -> bool:
+        """Whether a stage runs now that measures time and wants the machine to itself."""
+        heads = [journal.head() for journal in self if journal.lives]
+        return any(head["exclusive"] for head in heads if head)
+
+    def behind(self) -> dict[str, Followed]:
+        """By name, the journals with something new, the oldest first."""
+        found = sorted((each for each in self if each.is_behind), key=lambda journal: journal.begun)
+        return {journal.name: journal for journal in found}
+
+    def unsettled(self) -> dict[str, list[Followed]]:
+        """By entry's run, all its journals, where something was sent since its status was told and no stage lives."""
+        entries: dict[str, list[Followed]] = defaultdict(list)
+        for journal in self:
+            entries[journal.sent.parent].append(journal)
+        return {
+            parent: journals
+            for parent, journals in entries.items()
+            if not all(journal.sent.settled for journal in journals) and not any(journal.lives for journal in journals)
+        }
+
+    def waiting(self) -> bool:
+        """Whether there is something to send."""
+        return bool(self.behind() or self.unsettled())
+
+    def lost(self) -> list[Followed]:
+        """The journals whose run, or its parent, a local database has no longer, or only as it was before."""
+        path = database_of(self.uri)
+        if path is None or not path.exists():
+            return []
+        kept = runs_in(path)
+        return [journal for journal in self if journal.sent.run and not _is_in(kept, journal.sent)]
+
+    def damage(self) -> str:
+        """A line on what cannot be sent, with the remedy; "" if all can."""
+        faults = {str(path): "is no file that can be read" for path in _places() if not _is_readable(path)}
+        faults |= {str(each.path): fault for each in self if (fault := each.fault())}
+        if JOURNALS.exists() and not JOURNALS.is_dir():
+            faults[str(JOURNALS)] = "is no folder"
+        listed = "; ".join(f"{path} ({fault})" for path, fault in list(faults.items())[:3])
+        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+        return f"passed over {listed}{more}: move away what is damaged; all else was sent" if faults else ""
 
 
-def _is_sound(told: Told) -> bool:
-    """Whether each value has its type; anything can be in a file."""
-    typed = all(type(value) is type(getattr(Told(), name)) for name, value in vars(told).items())
-    numbers = [*told.last.values(), *told.first.values()] if typed else [""]
-    return all(isinstance(number, int | float) for number in numbers) and told.size >= 0
-
-
-def journal_files() -> list[Path]:
-    """Every journal of the project that can be read."""
-    return [path for path in _places() if path.is_file() and os.access(path, os.R_OK)]
-
-
-def unreadable_files() -> list[Path]:
-    """What lies where a journal should, and is none."""
-    return [path for path in _places() if not (path.is_file() and os.access(path, os.R_OK))]
+def _is_in(kept: Mapping[str, Kept], sent: Sent) -> bool:
+    run = kept.get(sent.run)
+    if run is None or sent.parent not in kept or run.status != sent.status:
+        return False
+    return all(run.steps.get(legal(name), -1) >= step for name, step in sent.last.items())
 
 
 def _places() -> list[Path]:
     return sorted(JOURNALS.glob("*/*/*/*/events.jsonl"))
+
+
+def _is_readable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK)

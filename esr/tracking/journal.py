@@ -14,11 +14,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Literal, TypedDict
+from typing import IO, Any, Literal, TypedDict, get_origin, get_type_hints
 
 from esr.common.errors import EsrError
 from esr.common.files import whole_file
-from esr.tracking.held import hold
+from esr.common.lock import hold
 
 JOURNALS = Path(".esr/journal")
 PICTURES = "pictures"
@@ -70,7 +70,7 @@ class Steps:
 class Journal:
     """The journal of a stage that runs now.
 
-    The file is held (see ``held``) until ``close`` or death, which is how others know that the stage lives.
+    The file is held (see ``esr.common.lock``) until ``close`` or death, which is how others know that the stage lives.
     Every event is one ``write``, so it survives the process; what a power cut takes, a resumed stage tells again.
     A journal that cannot be written (full disk, no permission) says so once on stderr and never
     stops the stage; it is tried again at each event.
@@ -170,21 +170,10 @@ def _is_sound(event: object) -> bool:
 
 
 def _is_head(head: object) -> bool:
-    match head:
-        case {
-            "entry": str(),
-            "recipe": str(),
-            "rows": dict(),
-            "scale": str(),
-            "kind": str(),
-            "key": str(),
-            "order": int(),
-            "exclusive": bool(),
-            "params": dict(),
-            "tags": dict(tags),
-        }:
-            return _are_texts(tags)
-    return False
+    """Whether it has every field of ``Head`` in its type."""
+    types = {name: get_origin(kind) or kind for name, kind in get_type_hints(Head).items()}
+    typed = isinstance(head, dict) and all(isinstance(head.get(name), kind) for name, kind in types.items())
+    return typed and _are_texts(head["tags"])
 
 
 def _are_texts(tags: Mapping[Any, Any]) -> bool:

@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import PIL.Image
 from mlflow.entities import Metric, Param, RunTag
@@ -14,20 +13,12 @@ from mlflow.tracking import MlflowClient
 
 from esr.tracking.address import SQLITE, database_of
 from esr.tracking.database import check_database
+from esr.tracking.sending import Value
 from esr.tracking.shape import legal
 from esr.tracking.views import EXPERIMENT, experiment_tags
 
 IDENTITY = "esr.id"  # the tag by which a run is found again
 MOST_METRICS, MOST_TAGS = 1000, 100  # that MLflow takes at once
-
-
-class Value(NamedTuple):
-    """A metric's value, with the Unix time in ms at which the stage told it."""
-
-    name: str
-    value: float
-    time: int
-    step: int
 
 
 class Store:

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from esr.cli import app
 from esr.common.errors import EsrError
+from esr.common.lock import hold
 from esr.tracking.address import tracking_uri
-from esr.tracking.held import hold
 from esr.tracking.mirror import drain, lock_of, send_all
 
 Run = Callable[..., int]

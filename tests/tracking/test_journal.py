@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from a_stage import Play, head_of
 
-from esr.tracking.held import is_held
+from esr.common.lock import is_held
 from esr.tracking.journal import Journal, journal_path
 
 

@@ -11,8 +11,8 @@ import pytest
 from a_stage import loss
 from mlflow_tables import Database, wait_until
 
+from esr.common.lock import is_held
 from esr.tracking.address import tracking_uri
-from esr.tracking.held import is_held
 from esr.tracking.mirror import POLL, lock_of, send_all
 
 Start = Callable[..., "subprocess.Popen[str]"]
