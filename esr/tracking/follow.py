@@ -1,7 +1,6 @@
 """Journals as a store (a tracking URI) sees them: what it was sent, what is new since, and whose stage lives."""
 
 import os
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +16,6 @@ from esr.tracking.database import Kept, runs_in
 from esr.tracking.journal import JOURNALS, Head, events_in
 from esr.tracking.shape import legal
 
-CHUNK = 1 << 20  # bytes of a journal that are sent before the progress is recorded
-LONGEST_LINE = 16 << 20  # bytes; of what is longer no stage told anything
-
 
 class Sent(BaseModel):
     """What a store was sent of a journal: the record beside the journal.
@@ -29,7 +25,6 @@ class Sent(BaseModel):
         run, parent: their ids in the store; empty before the first sending.
         status: the run's, as MLflow names it; empty before the first sending.
         time: of the last event that was sent, in Unix ms.
-        settled: the parent's status and note reflect what was sent.
         last: the last step of each metric.
         first: the metrics at step 0; of a benchmark they are the entry's final numbers.
     """
@@ -41,7 +36,6 @@ class Sent(BaseModel):
     parent: str = ""
     status: str = ""
     time: int = 0
-    settled: bool = True
     last: dict[str, int] = {}
     first: dict[str, float] = {}
 
@@ -59,10 +53,8 @@ class Followed:
         self.name = "/".join(path.parts[-5:-1])  # SCALE/KIND/KEY/IDENTITY
         self.stage = self.name.rpartition("/")[0]
         self._record = path.with_name(f"told-{store}.json")
-        self.sent = Sent()
-        with suppress(EsrError, ValidationError):  # what is sent again changes nothing
-            self.sent = Sent.model_validate(read_json(self._record))
         self.passed_over = 0
+        self.recall()
 
     @property
     def lives(self) -> bool:
@@ -71,7 +63,7 @@ class Followed:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the run (not its parent) has something to learn."""
+        """Whether the store has something to learn."""
         if self.sent.status == "RUNNING" and not self.lives:
             return True
         return self.path.stat().st_size != self.sent.size and bool(self.unread()) and self.head() is not None
@@ -88,7 +80,7 @@ class Followed:
         return cast(Head, event["head"]) if event else None
 
     def unread(self) -> bytes:
-        """Whole lines that were not sent yet, at most about ``CHUNK`` bytes.
+        """Whole lines that were not sent yet.
 
         A journal in which no line ends where the sending stopped has lost its end in a power cut, and may have
         grown since: it is read from its start.
@@ -97,23 +89,24 @@ class Followed:
             file.seek(max(self.sent.size - 1, 0))
             if self.sent.size and file.read(1) != b"\n":
                 self.sent.size = file.seek(0)
-            lines = file.read(CHUNK)
-            if b"\n" not in lines:
-                lines += file.readline(LONGEST_LINE)
+            lines = file.read()
         return lines[: lines.rfind(b"\n") + 1]
 
     def fault(self) -> str:
         """Why nothing of the journal, or not all of it, can be sent; "" where all can."""
-        size = self.path.stat().st_size
-        if size and not self.lives and self.head() is None:
+        if self.path.stat().st_size and not self.lives and self.head() is None:
             return "no line tells how its stage began"
-        if self.sent.size < size - LONGEST_LINE and not self.lives and not self.unread():
-            return "a line has no end"
         return f"lines without an event: {self.passed_over}" if self.passed_over else ""
 
     def record(self) -> None:
         """Remember what the store was sent."""
         write_json(self._record, self.sent.model_dump())
+
+    def recall(self) -> None:
+        """Go back to what is recorded; where that is damaged, all is sent again, which changes nothing."""
+        self.sent = Sent()
+        with suppress(EsrError, ValidationError):
+            self.sent = Sent.model_validate(read_json(self._record))
 
     def forget(self) -> None:
         """Send this journal from its start, to a new run."""
@@ -123,11 +116,8 @@ class Followed:
 
     def _first(self) -> dict[str, Any] | None:
         with self.path.open("rb") as file:
-            while line := file.readline(LONGEST_LINE):
-                for event in events_in(line):
-                    if event["event"] == "begin":
-                        return event
-        return None
+            events = (event for line in file for event in events_in(line))
+            return next((event for event in events if event["event"] == "begin"), None)
 
 
 class Journals:
@@ -160,25 +150,13 @@ class Journals:
         heads = [journal.head() for journal in self if journal.lives]
         return any(head["exclusive"] for head in heads if head)
 
-    def behind(self) -> dict[str, Followed]:
-        """By name, the journals with something new, the oldest first."""
-        found = sorted((each for each in self if each.is_behind), key=lambda journal: journal.begun)
-        return {journal.name: journal for journal in found}
+    def behind(self) -> list[Followed]:
+        """The journals with something new, the oldest first."""
+        return sorted((each for each in self if each.is_behind), key=lambda journal: journal.begun)
 
-    def unsettled(self) -> dict[str, list[Followed]]:
-        """By entry's run, all its journals, where something was sent since its status was told and no stage lives."""
-        entries: dict[str, list[Followed]] = defaultdict(list)
-        for journal in self:
-            entries[journal.sent.parent].append(journal)
-        return {
-            parent: journals
-            for parent, journals in entries.items()
-            if not all(journal.sent.settled for journal in journals) and not any(journal.lives for journal in journals)
-        }
-
-    def waiting(self) -> bool:
-        """Whether there is something to send."""
-        return bool(self.behind() or self.unsettled())
+    def of_entry(self, parent: str) -> list[Followed]:
+        """The journals below an entry's run, in the order of what was sent last."""
+        return sorted((each for each in self if each.sent.parent == parent), key=lambda journal: journal.sent.time)
 
     def lost(self) -> list[Followed]:
         """The journals whose run, or its parent, a local database has no longer, or only as it was before."""

@@ -172,8 +172,9 @@ def _is_sound(event: object) -> bool:
 def _is_head(head: object) -> bool:
     """Whether it has every field of ``Head`` in its type."""
     types = {name: get_origin(kind) or kind for name, kind in get_type_hints(Head).items()}
-    typed = isinstance(head, dict) and all(isinstance(head.get(name), kind) for name, kind in types.items())
-    return typed and _are_texts(head["tags"])
+    if not isinstance(head, dict) or not all(isinstance(head.get(name), kind) for name, kind in types.items()):
+        return False
+    return _are_texts(head["tags"])
 
 
 def _are_texts(tags: Mapping[Any, Any]) -> bool:

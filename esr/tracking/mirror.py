@@ -87,7 +87,7 @@ def _send_all(uri: str, deadline: float, thorough: bool) -> str:
     if path and path.exists():
         check_database(path, every_page=thorough)
     journals, trouble = Journals(uri), ""
-    if journals.waiting() or (thorough and journals.lost()):
+    if journals.behind() or (thorough and journals.lost()):
         if journals.measuring():
             return NOT_NOW
         with _first_in_line(uri, deadline) as is_alone:
@@ -162,7 +162,7 @@ def _serve(uri: str, journals: Journals) -> bool:
         said = _log(trouble or journals.damage(), said)
         if is_asked:
             return True
-        if time.monotonic() - last_life > GAP and (trouble or not journals.waiting()):
+        if time.monotonic() - last_life > GAP and (trouble or not journals.behind()):
             break
     return False
 

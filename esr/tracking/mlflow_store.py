@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 from mlflow.entities import Metric, Param, RunTag
@@ -72,8 +73,9 @@ class Store:
         for first in range(0, len(listed), MOST_TAGS):
             self._client.log_batch(run, tags=listed[first : first + MOST_TAGS])
 
-    def picture(self, run: str, name: str, file: Path, step: int, time: int) -> None:
-        """A picture, where MLflow's image grid finds it; the same name, step and time again change nothing."""
+    def picture(self, run: str, name: str, folder: Path, event: Mapping[str, Any]) -> None:
+        """A journal's picture, where MLflow's image grid finds it; the same name, step and time change nothing."""
+        file, step, time = folder / event["file"], event["step"], event["time"]
         stem = f"images/{name.replace('/', '~')}+step+{step}+timestamp+{time}+"  # as MlflowClient.log_image names it
         if run not in self._pictures:
             listed = self._client.list_artifacts(run, "images")

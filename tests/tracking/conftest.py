@@ -45,9 +45,9 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a stage in a process of its own; gives the process when the stage has told what it has to tell."""
     started: list[subprocess.Popen[str]] = []
 
-    def start_one(**play: Any) -> subprocess.Popen[str]:
+    def start_one(process_group: int | None = None, **play: Any) -> subprocess.Popen[str]:
         command = [sys.executable, str(STAGE), json.dumps(play)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=process_group)
         started.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == "told\n"

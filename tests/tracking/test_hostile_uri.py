@@ -73,10 +73,9 @@ def test_a_host_that_can_have_no_name_does_not_answer(
     assert "it does not answer" in send_all()
 
 
-@pytest.mark.parametrize("command", [["esr", "track"], ["esr.tracking"]])
-def test_a_command_ends_without_a_traceback(project: Path, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_esr_track_ends_without_a_traceback(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@[::1")
-    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "esr", "track"], capture_output=True, text=True, check=False)
     (line,) = done.stderr.splitlines()
     assert line.startswith("esr: ")
     assert "MLFLOW_TRACKING_URI is 'http://[::1'" in line

@@ -5,8 +5,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from a_stage import loss
 from mlflow_tables import Database, wait_until
@@ -17,14 +19,19 @@ from esr.tracking.mirror import POLL, lock_of, send_all
 
 Start = Callable[..., "subprocess.Popen[str]"]
 CHILD = "03 train tiny-1"
+PARENT = "tiny · demo · 3f2a91"
 
 
 def mirror_lives() -> bool:
     return is_held(lock_of(tracking_uri()))
 
 
-def kill_mirror() -> None:
-    os.kill(int(lock_of(tracking_uri()).read_text()), signal.SIGKILL)
+def kill_mirrors() -> None:
+    """Those of the current folder."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if "esr.tracking.mirror" in process.cmdline() and process.cwd() == str(Path.cwd()):
+                process.kill()
 
 
 @pytest.fixture
@@ -32,15 +39,13 @@ def mirrored(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The project, with stages that do start a mirror."""
     monkeypatch.delenv("ESR_MIRROR")
     yield project
-    for lock in project.glob(".esr/mirror-*.lock"):
-        if is_held(lock):
-            os.kill(int(lock.read_text()), signal.SIGKILL)
+    kill_mirrors()
 
 
 def test_eight_stages_at_once_on_a_fresh_project(mirrored: Path, start: Start) -> None:
     stages = [start(key=f"tiny-{number}", last=100, wait_for="go") for number in range(8)]
     wait_until((mirrored / "mlflow.db.new").exists)
-    kill_mirror()  # while MLflow makes its database, which takes seconds
+    kill_mirrors()  # while MLflow makes its database, which takes seconds
     (mirrored / "go").touch()
     assert [stage.wait() for stage in stages] == [0] * 8
     assert send_all() == ""
@@ -62,7 +67,7 @@ def test_a_mirror_killed_again_and_again_loses_nothing_and_repeats_nothing(
     sent = 0
     for _ in range(2):
         wait_until_more_than(sent, database)
-        kill_mirror()
+        kill_mirrors()
         sent = len(database.history(CHILD, "loss"))
         assert sent < steps
         wait_until(lambda: not mirror_lives())
@@ -84,17 +89,55 @@ def test_a_mirror_does_nothing_while_a_stage_measures_time(mirrored: Path, start
     wait_until(lambda: bool(list(mirrored.glob("mlflow.db*"))))
 
 
-def test_a_mirror_leaves_when_another_store_is_wanted_or_no_stage_lives(
+def test_a_mirror_sends_all_and_leaves_when_no_stage_lives(mirrored: Path, database: Database, start: Start) -> None:
+    stage = start(last=20, wait_for="go")
+    wait_until_more_than(10, database)  # while it runs
+    (mirrored / "go").touch()
+    stage.wait()
+    wait_until(lambda: not mirror_lives())
+    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(20)]
+    assert database.status(CHILD) == database.status(PARENT) == "FINISHED"
+
+
+def test_a_mirror_leaves_although_the_server_is_dead(
     mirrored: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9/one")
-    first_stage = start(key="tiny-1", wait_for="never")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    stage = start(last=5, wait_for="go")
     wait_until(mirror_lives)
-    first = lock_of(tracking_uri())
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9/two")
-    second = start(key="tiny-2", wait_for="go")
-    wait_until(lambda: mirror_lives() and not is_held(first))
-    first_stage.kill()
     (mirrored / "go").touch()
-    second.wait()
+    stage.wait()
     wait_until(lambda: not mirror_lives())
+    assert "does not answer" in (mirrored / ".esr/mirror.log").read_text()
+
+
+def test_ctrl_c_ends_the_stage_and_its_last_words_arrive(mirrored: Path, database: Database, start: Start) -> None:
+    stage = start(last=20, wait_for="never", process_group=0)
+    wait_until_more_than(10, database)
+    os.killpg(stage.pid, signal.SIGINT)  # as a terminal does
+    stage.wait()
+    wait_until(lambda: database.status(CHILD) == database.status(PARENT) == "KILLED")
+
+
+def test_a_mirror_makes_way_and_another_one_follows(mirrored: Path, database: Database, start: Start) -> None:
+    stage = start(last=20, wait_for="go")
+    wait_until_more_than(10, database)
+    database.path.unlink()
+    assert send_all() == ""
+    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(20)]
+    wait_until(mirror_lives)
+    (mirrored / "go").touch()
+    stage.wait()
+    wait_until(lambda: database.status(PARENT) == "FINISHED")
+
+
+def test_each_of_two_stores_has_a_mirror(
+    mirrored: Path, database: Database, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    first = start(key="tiny-1", wait_for="never")
+    wait_until(mirror_lives)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    start(key="tiny-2", last=20, wait_for="never")
+    wait_until(lambda: len(database.history("03 train tiny-2", "loss")) == 20)
+    assert first.poll() is None
