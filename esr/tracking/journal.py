@@ -39,6 +39,9 @@ class Head(TypedDict):
     tags: Mapping[str, str]  # git_commit, git_dirty, device, ..., and "md5 PATH" of each input
 
 
+HEAD_TYPES = {name: get_origin(kind) or kind for name, kind in get_type_hints(Head).items()}
+
+
 def journal_path(scale: str, kind: str, key: str, identity: str) -> Path:
     """The journal of a stage, relative to the project; ``identity`` is a hash of its parameters and inputs."""
     return JOURNALS / scale / kind / (key or kind) / identity / "events.jsonl"
@@ -171,8 +174,7 @@ def _is_sound(event: object) -> bool:
 
 def _is_head(head: object) -> bool:
     """Whether it has every field of ``Head`` in its type."""
-    types = {name: get_origin(kind) or kind for name, kind in get_type_hints(Head).items()}
-    if not isinstance(head, dict) or not all(isinstance(head.get(name), kind) for name, kind in types.items()):
+    if not isinstance(head, dict) or not all(isinstance(head.get(name), kind) for name, kind in HEAD_TYPES.items()):
         return False
     return _are_texts(head["tags"])
 

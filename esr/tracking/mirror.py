@@ -49,27 +49,22 @@ def lock_of(uri: str) -> Path:
     return STATE / f"mirror-{store_name(uri)}.lock"
 
 
-def drain(timeout: float = 60.0) -> str:
-    """Send what waits at the end of a run; nothing where mirrors are switched off. As ``send_all``, but trusting."""
-    return "" if os.environ.get(SWITCH) == "off" else _sent(timeout, thorough=False)
+def drain() -> str:
+    """Send what waits at the end of a run, for a minute at most; nothing where mirrors are switched off."""
+    return "" if os.environ.get(SWITCH) == "off" else send_all(60.0, thorough=False)
 
 
-def send_all(timeout: float = 600.0) -> str:
-    """Send all that the journals hold now and the store has not; a mirror that lives makes way.
-
-    A local database is looked into, so that nobody is told that it has everything when it is damaged or lacks runs.
-    Cheap if all is there.
+def send_all(timeout: float = 600.0, thorough: bool = True) -> str:
+    """Send all that the journals hold now and the store has not; a mirror that lives makes way. Cheap if all is there.
 
     Args:
         timeout: seconds after which nothing more is begun.
+        thorough: look into a local database, so that nobody is told that it has everything when it is damaged or
+            lacks runs.
 
     Returns:
         A line for people where something stays unsent, else "". Nothing is raised: tracking stops nobody.
     """
-    return _sent(timeout, thorough=True)
-
-
-def _sent(timeout: float, thorough: bool) -> str:
     store = "MLflow"
     try:
         uri = tracking_uri()
@@ -147,7 +142,8 @@ def run_mirror() -> None:
 def _serve(uri: str, journals: Journals) -> bool:
     """Send until the run has ended, the database is gone, or somebody else wants to send: then True is returned."""
     sender = Sender(journals)
-    last_life, pause, again, said = time.monotonic(), POLL, 0.0, ""
+    last_life = time.monotonic()
+    pause, again, said = POLL, 0.0, ""
     while not sender.is_cut_off:
         time.sleep(POLL)
         is_asked = is_held(_queue_of(uri))
@@ -159,20 +155,14 @@ def _serve(uri: str, journals: Journals) -> bool:
         trouble = sender.send(float("inf") if lives else last_life + LAST_WORDS)
         pause = min(2 * pause, LONGEST_PAUSE) if trouble else POLL
         again = time.monotonic() + (pause if trouble else 0)
-        said = _log(trouble or journals.damage(), said)
+        if said != (said := trouble or journals.damage()) and said:
+            with suppress(OSError):  # a full disk
+                print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {said}", flush=True)
         if is_asked:
             return True
         if time.monotonic() - last_life > GAP and (trouble or not journals.behind()):
             break
     return False
-
-
-def _log(line: str, said: str) -> str:
-    """Write a line if it is no repetition."""
-    if line and line != said:
-        with suppress(OSError):  # a full disk
-            print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)
-    return line
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,7 @@ from mlflow_tables import Database, wait_until
 
 from esr.common.lock import is_held
 from esr.tracking.address import tracking_uri
-from esr.tracking.mirror import POLL, lock_of, send_all
+from esr.tracking.mirror import POLL, drain, lock_of, send_all
 
 Start = Callable[..., "subprocess.Popen[str]"]
 CHILD = "03 train tiny-1"
@@ -99,6 +100,15 @@ def test_a_mirror_sends_all_and_leaves_when_no_stage_lives(mirrored: Path, datab
     assert database.status(CHILD) == database.status(PARENT) == "FINISHED"
 
 
+def test_at_the_end_of_a_run_all_is_sent_whoever_sends_it(mirrored: Path, database: Database, start: Start) -> None:
+    stage = start(last=20, wait_for="go")
+    wait_until_more_than(10, database)
+    (mirrored / "go").touch()
+    stage.wait()
+    assert drain() == ""
+    assert database.status(CHILD) == database.status(PARENT) == "FINISHED"
+
+
 def test_a_mirror_leaves_although_the_server_is_dead(
     mirrored: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,10 +129,25 @@ def test_ctrl_c_ends_the_stage_and_its_last_words_arrive(mirrored: Path, databas
     wait_until(lambda: database.status(CHILD) == database.status(PARENT) == "KILLED")
 
 
-def test_a_mirror_makes_way_and_another_one_follows(mirrored: Path, database: Database, start: Start) -> None:
+def lose_a_run(database: Database) -> None:
+    with closing(sqlite3.connect(database.path)) as connection:
+        for table in ("metrics", "latest_metrics", "params", "tags", "runs"):
+            which = "run_uuid IN (SELECT run_uuid FROM runs WHERE name = ?)"
+            connection.execute(f"DELETE FROM {table} WHERE {which}", (CHILD,))
+        connection.commit()
+
+
+def lose_all(database: Database) -> None:
+    database.path.unlink()
+
+
+@pytest.mark.parametrize("lose", [lose_a_run, lose_all])
+def test_a_mirror_makes_way_and_another_one_follows(
+    mirrored: Path, database: Database, start: Start, lose: Callable[[Database], None]
+) -> None:
     stage = start(last=20, wait_for="go")
     wait_until_more_than(10, database)
-    database.path.unlink()
+    lose(database)
     assert send_all() == ""
     assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(20)]
     wait_until(mirror_lives)
