@@ -31,8 +31,9 @@ from timed_training import Task, crops_of, ours, packed
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from esr.common.yaml_file import read_yaml
 from esr.recipes.engine import EngineSettings
-from esr.recipes.graph import PARAMS_FILE, read_yaml
+from esr.recipes.graph import PARAMS_FILE
 from esr.training.engine import Engine
 
 CORES = len(os.sched_getaffinity(0))

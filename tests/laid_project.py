@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 from esr.common.files import write_json
-from esr.recipes.graph import Graph, Node, read_yaml
+from esr.common.yaml_file import read_yaml
+from esr.recipes.graph import Graph, Node
 from esr.recipes.read import Params
 from esr.recipes.rows import Argument
 from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, save_weights

@@ -1,6 +1,7 @@
 """Sets made of small images by the stages themselves."""
 
 from pathlib import Path
+from typing import Any
 
 from small_images import coded_pairs
 
@@ -21,7 +22,7 @@ def source_of(folder: Path, name: str = "photos", lr: bool = True) -> Path:
     return manifest
 
 
-def packed(source: Path, folder: Path, **columns: object) -> Path:
+def packed(source: Path, folder: Path, **columns: Any) -> Path:
     """The manifest of a set packed into ``folder`` from a source."""
     manifest = folder / "manifest.json"
     crop(Crop(source="photos", **columns), source, manifest, folder / "images.store")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tiny_project import ROOT
 
-from esr.recipes.graph import Graph, read_yaml
+from esr.common.yaml_file import read_yaml
+from esr.recipes.graph import Graph
 
 HOLD = """
 import os, sys

@@ -41,7 +41,7 @@ class Project:
 
     def well(self, *command: str, **environment: str) -> str:
         """Run a command that must succeed; gives its output."""
-        done = self.run(*command, **environment)
+        done = self.run(*command, timeout=1500, **environment)
         assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         return done.stdout + done.stderr
 

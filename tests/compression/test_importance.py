@@ -36,7 +36,7 @@ class Chain(nn.Module):
 def gone(network: Chain, comparison: Comparison, count: int = 1) -> set[str]:
     """What is removed: ``first 0`` is the first channel of the first convolution."""
     assert remove_channels(network, ["first", "second"], count, comparison) == count
-    left = {name: set(network.get_submodule(name).bias.tolist()) for name in ("first", "second")}
+    left = {name: set(network.get_parameter(f"{name}.bias").tolist()) for name in ("first", "second")}
     return {f"{name} {channel}" for name, channels in left.items() for channel in set(range(5)) - channels}
 
 

@@ -4,6 +4,7 @@ import csv
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import safetensors
@@ -22,8 +23,10 @@ def network() -> SlimRLFN:
     return SlimRLFN(blocks=2, deploy=True).eval()
 
 
-def silence(conv: nn.Conv2d, *channels: int) -> None:
-    """Make output channels vanish: zero filters and biases."""
+def silence(network: SlimRLFN, name: str, *channels: int) -> None:
+    """Make output channels of a convolution vanish: zero filters and biases."""
+    conv = network.get_submodule(name)
+    assert isinstance(conv, nn.Conv2d)
     with torch.no_grad():
         for channel in channels:
             conv.weight[channel] = 0
@@ -33,8 +36,8 @@ def silence(conv: nn.Conv2d, *channels: int) -> None:
 
 def test_silent_channels_go_first_and_the_output_stays(network: SlimRLFN) -> None:
     image = torch.rand(1, 3, 17, 23) * 255
-    silence(network.blocks[0].conv1, 3, 8)
-    silence(network.blocks[1].conv2, 29)
+    silence(network, "blocks.0.conv1", 3, 8)
+    silence(network, "blocks.1.conv2", 29)
     before = network(image).detach()
     assert remove_channels(network, network.prunable(), 3, "layer_mean") == 3
     assert widths_of(network, network.prunable()) == [28, 30, 30, 29]
@@ -72,7 +75,7 @@ def test_the_stage_logs_every_round_and_its_result_loads_without_pickle(made: Pr
 def test_a_stop_in_a_round_and_a_resume_give_the_same_bytes(made: Project, working: Project) -> None:
     """SIGTERM while a round trains: the state is saved, the exit code is 143, the next run goes on from there."""
 
-    def longer(params: dict) -> None:
+    def longer(params: dict[str, Any]) -> None:
         params["scales"]["demo"]["training"]["length"].update(prune_round=60, prune_rounds_at_most=2)
 
     working.edit(longer)

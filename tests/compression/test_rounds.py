@@ -126,7 +126,7 @@ def test_rounds_end_where_the_row_or_the_scale_says(
     row: Prune, monkeypatch: pytest.MonkeyPatch, at_most: dict[str, int], stopped_by: str
 ) -> None:
     scored(monkeypatch, [30.0] * 4)
-    lines, channels = pruned(row.model_copy(update={"most_rounds": 2}), **at_most)
+    lines, channels = pruned(row.model_copy(update={"most_rounds": 2}), None, **at_most)
     assert len(lines) - 1 == at_most.get("prune_rounds_at_most", 2)
     assert lines[-1][-1] == stopped_by
     assert channels == int(lines[-1][0])

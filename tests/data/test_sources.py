@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from small_images import coded_image, png_bytes, tar_bytes, write_image, zip_bytes
 
 from esr.common.errors import EsrError
-from esr.recipes.graph import read_yaml
+from esr.common.yaml_file import read_yaml
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
 from esr.sources.download import bring_back, download

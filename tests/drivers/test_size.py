@@ -6,7 +6,7 @@ import re
 from grown import grow, stages
 from tiny_project import Project
 
-from esr.recipes.graph import read_yaml
+from esr.common.yaml_file import read_yaml
 
 
 def test_a_thousand_stages(everything: Project, tmp_path) -> None:

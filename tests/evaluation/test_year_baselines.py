@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from esr.recipes.graph import Graph, read_yaml
+from esr.common.yaml_file import read_yaml
+from esr.recipes.graph import Graph
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from esr.common.errors import EsrError
-from esr.recipes.graph import Graph, read_yaml
+from esr.common.yaml_file import read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 
 ROOT = Path(__file__).resolve().parents[2]

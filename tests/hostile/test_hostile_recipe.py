@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from esr.cli import app
 from esr.common.errors import EsrError
-from esr.recipes.graph import read_yaml
+from esr.common.yaml_file import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")

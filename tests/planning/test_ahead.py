@@ -1,10 +1,13 @@
 """How much training follows a stage, against sums by hand."""
 
+from typing import Any
+
 import pytest
 from tiny_project import ROOT
 
+from esr.common.yaml_file import read_yaml
 from esr.planning.ahead import work_ahead
-from esr.recipes.graph import Graph, read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 
 
@@ -13,7 +16,7 @@ def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def ahead(kind: str, key: str, **rows: dict) -> float:
+def ahead(kind: str, key: str, **rows: dict[str, Any]) -> float:
     params = read_yaml(ROOT / "params.yaml")
     params["scale"] = "paper"
     for table, changes in rows.items():

@@ -3,15 +3,17 @@
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from esr.common.duration import duration
+from esr.common.yaml_file import read_yaml
 from esr.planning.estimates import Estimate, estimate
 from esr.planning.machine import Machine
 from esr.planning.pace import Pace
 from esr.planning.show import size
-from esr.recipes.graph import Graph, read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +32,7 @@ PACE = Pace(
 )
 
 
-def estimated(kind: str, key: str, pace: Pace = PACE, raw: dict = RAW) -> Estimate:
+def estimated(kind: str, key: str, pace: Pace = PACE, raw: dict[str, Any] = RAW) -> Estimate:
     return estimate(check(raw), Graph(raw, STAGES).find(kind, key), MACHINE, lambda stage: pace)
 
 
@@ -47,7 +49,7 @@ def test_a_training_is_its_iterations_and_what_is_beside_them() -> None:
 def test_an_iteration_timed_on_fewer_patches_is_less_certain() -> None:
     made = estimated("train", "rfdn-1", replace(PACE, timed_batch=4, slowest=0.1, fastest=0.1))
     assert made.multiplied
-    assert (made.low, made.high) == (pytest.approx(0.6 * made.seconds), pytest.approx(1.4 * made.seconds))
+    assert (made.low, made.high) == pytest.approx((0.6 * made.seconds, 1.4 * made.seconds))
 
 
 def test_pruning_counts_every_round() -> None:

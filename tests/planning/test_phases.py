@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from esr.common.errors import EsrError
+from esr.common.yaml_file import read_yaml
 from esr.planning.phases import NetworkSpec, entry_stages, network_spec, training_stage
 from esr.planning.sets import images_of, pixels_of
-from esr.recipes.graph import Graph, read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,10 +9,11 @@ import pytest
 import torch
 from tiny_project import Project
 
+from esr.common.yaml_file import read_yaml
 from esr.planning import pace
 from esr.planning.phases import NetworkSpec, TrainingStage, training_stage
 from esr.planning.photographs import pack_photographs
-from esr.recipes.graph import Graph, read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.training.engine import Engine
 from esr.weights.network_files import PROJECT_FILES

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from esr.cli import app
-from esr.recipes.graph import read_yaml
+from esr.common.yaml_file import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")

@@ -10,9 +10,10 @@ from tiny_project import ROOT
 from typer.testing import CliRunner
 
 from esr.cli import app
+from esr.common.yaml_file import read_yaml
 from esr.planning.phases import entry_stages, training_stage
 from esr.planning.work import stage_work, training_work
-from esr.recipes.graph import Graph, read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 
 PARAMS = read_yaml(ROOT / "params.yaml")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from factsheets import PRINTED
 
-from esr.recipes.graph import Graph, read_yaml
+from esr.common.yaml_file import read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 
 ROOT = Path(__file__).resolve().parents[2]

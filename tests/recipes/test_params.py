@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from esr.common.errors import EsrError
-from esr.recipes.graph import Graph, read_yaml
+from esr.common.yaml_file import read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.recipes.rows import FreshPhase
 from esr.recipes.scale import LearningRate, TrainingRule, paper_iterations, shrink_phase, thin_teacher

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from esr.recipes.graph import read_yaml
+from esr.common.yaml_file import read_yaml
 from esr.recipes.schema import params_schema
 
 ROOT = Path(__file__).resolve().parents[2]

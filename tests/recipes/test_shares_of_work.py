@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from esr.cli import app
 from esr.common.errors import EsrError
-from esr.recipes.graph import Graph, read_yaml
+from esr.common.yaml_file import read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.recipes.rows import FreshPhase, Prune
 from esr.recipes.scale import TrainingRule, shrink_phase, shrink_round

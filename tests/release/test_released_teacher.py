@@ -8,7 +8,8 @@ import torch
 from made_checkpoints import made_checkpoint
 from tiny_project import ROOT, Project
 
-from esr.recipes.graph import Graph, read_yaml
+from esr.common.yaml_file import read_yaml
+from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.weights.weights_file import load_network
 

@@ -13,7 +13,7 @@ from test_leaderboard import rows
 from test_page import Page
 
 from esr.common.errors import EsrError
-from esr.recipes.graph import read_yaml
+from esr.common.yaml_file import read_yaml
 from esr.recipes.read import check
 from esr.recipes.rows import Entry, Published
 

@@ -56,7 +56,7 @@ def _interrupt(event: Callable[[], None], iteration: int) -> None:
             event()
         progress(watch, name, done, total, samples)
 
-    Watch.progress = interrupted  # type: ignore[method-assign]
+    Watch.progress = interrupted  # type: ignore[method-assign, assignment]
 
 
 def _kill() -> None:

@@ -35,6 +35,9 @@ class Quiet:
     def point(self, name: str, point: Point) -> None:
         self.points.append(point)
 
+    def measured(self, step: int, **values: float) -> None:
+        pass
+
     def progress(self, name: str, done: int, total: int, samples: int) -> None:
         self.terminated = SIGTERM if done == self.stop_at else 0
 

@@ -93,9 +93,10 @@ def test_bf16_rounds_the_forward_pass_and_keeps_fp32_weights() -> None:
     net = network()
     ((lr, hr),) = random_batches()(0, 1)
     seen = []
-    net[0].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    first = net.get_submodule("0")
+    first.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     loss = Objective(l1, 1.0, half)(net, lr, hr)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert seen == [torch.bfloat16]
     assert loss.dtype == torch.float32
     assert all(parameter.grad is not None and parameter.grad.dtype == torch.float32 for parameter in net.parameters())
@@ -120,7 +121,7 @@ def test_a_teacher_is_a_second_target_that_learns_nothing() -> None:
     teacher = Teacher.of(master, 255.0, 0.5, engine())
     loss = Objective(l1, 1.0, engine(), teacher)(student, lr, hr)
     assert loss.item() == pytest.approx(0.25 + 0.5 * 0.35, rel=1e-6)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert student.number.grad is not None and student.number.grad.item() == pytest.approx(1.5, rel=1e-6)
     assert master.number.grad is None
 

@@ -4,6 +4,7 @@ import random
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import interrupted_stage
 import pytest
@@ -25,7 +26,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def longer(working: Project) -> Project:
-    def lengthen(params: dict) -> None:
+    def lengthen(params: dict[str, Any]) -> None:
         length = {"first": ITERATIONS, "later": ITERATIONS, "prune_round": ITERATIONS // 3, "prune_rounds_at_most": 3}
         params["scales"]["demo"]["training"]["length"].update(length)
         params["scales"]["demo"]["training"]["validate_every"] = 5

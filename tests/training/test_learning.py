@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -41,6 +42,7 @@ class Small(nn.Module):
         nn.init.kaiming_normal_(self.first.weight)
         nn.init.kaiming_normal_(self.middle.weight)
         nn.init.zeros_(self.last.weight)
+        assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,7 +68,7 @@ def photographs(made: Project) -> tuple[PackedSet, PackedSet]:
     return open_set(sets / "df2k/manifest.json"), open_set(sets / "div2k-valid/manifest.json")
 
 
-def plan(photographs: tuple[PackedSet, PackedSet], iterations: int, **options: object) -> Plan:
+def plan(photographs: tuple[PackedSet, PackedSet], iterations: int, **options: Any) -> Plan:
     training, held_out = photographs
 
     def batches(first: int, end: int) -> Batches:

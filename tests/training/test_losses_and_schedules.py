@@ -44,7 +44,7 @@ def test_the_fourier_loss_against_the_transforms_definition() -> None:
 def gradient(loss: Loss, differences: Sequence[float]) -> list[float]:
     """Of a loss by the first of two images of one row of pixels that differ by so much."""
     a = torch.tensor([[[differences]]], requires_grad=True)
-    loss(a, torch.zeros_like(a)).backward()
+    torch.autograd.backward(loss(a, torch.zeros_like(a)))
     assert a.grad is not None
     return list(a.grad.flatten().tolist())
 
@@ -136,11 +136,11 @@ def test_average_by_hand() -> None:
     network.weight.data.fill_(1.0)
     average.prepare(0)
     average.update()  # decay is (1 + 0) / (10 + 0) = 0.1 this early
-    assert average.network.weight.item() == pytest.approx(0.9)
+    assert next(average.network.parameters()).item() == pytest.approx(0.9)
     network.weight.data.fill_(2.0)
     average.prepare(1000)
     average.update()  # decay is the row's 0.5 by now
-    assert average.network.weight.item() == pytest.approx(0.5 * 0.9 + 0.5 * 2.0)
+    assert next(average.network.parameters()).item() == pytest.approx(0.5 * 0.9 + 0.5 * 2.0)
 
 
 def test_without_decay_the_network_itself_is_handed_on() -> None:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 from tiny_project import Project, wait_for
+from torch import Tensor
 
 WEIGHTS = "runs/demo/teacher/slimrlfn-teacher/weights.safetensors"
 CURVE = "runs/demo/teacher/slimrlfn-teacher/curve.csv"
@@ -47,12 +48,12 @@ def helper_of(stage: "subprocess.Popen[str]") -> psutil.Process:
 
 def is_helper(process: psutil.Process) -> bool:
     try:
-        return process.environ().get("LOCAL_RANK") == "1"
+        return bool(process.environ().get("LOCAL_RANK") == "1")
     except psutil.Error:
         return False
 
 
-def trained(project: Project, ranks: int) -> tuple[dict, list[dict[str, str]]]:
+def trained(project: Project, ranks: int) -> tuple[dict[str, Tensor], list[dict[str, str]]]:
     copy = project.copy(project.folder.parent / f"on-{ranks}")
     stage = start(copy, ranks)
     said = stage.communicate(timeout=200)[1]

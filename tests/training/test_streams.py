@@ -221,7 +221,13 @@ def test_an_epoch_of_a_row_counts_the_images_that_are_left_out(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     images = coded_set(tmp_path / "made", [(64, 64), (60, 128), (128, 128), (128, 60), (64, 80)])
     params = lay_sets(check({**RAW, "scale": "paper"}), images.manifest.parent)
-    columns = {"epochs": 32, "images_per_epoch": None, "iterations": None, "milestones": [], "schedule": "constant"}
+    columns: dict[str, Any] = {
+        "epochs": 32,
+        "images_per_epoch": None,
+        "iterations": None,
+        "milestones": [],
+        "schedule": "constant",
+    }
     graph = Graph({**RAW, "scale": "paper"}, GRAPH.templates)
     Path("data/demo").rename("data/paper")
     node = graph.find("train", "rlfn-1")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from esr.training import checkpoints
 from esr.training.checkpoints import Checkpoints
@@ -28,7 +29,7 @@ def test_saving_takes_less_than_a_hundredth_of_the_time(
     def slow_save(state: object, file: object) -> None:
         clock.now += save
 
-    monkeypatch.setattr(checkpoints.torch, "save", slow_save)
+    monkeypatch.setattr(torch, "save", slow_save)
     kept, saves = Checkpoints(tmp_path), 0
     while clock.now < max(20, 700 * save):  # three saves or more
         clock.now += step
