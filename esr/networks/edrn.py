@@ -14,7 +14,8 @@ BLOCKS_IN_ATTENTION = (1, 1, 1, 1, 2)  # DEBs inside the DAB of each of the five
 class DRB(nn.Module):
     """Double-width residual block: 3x3 to 2C channels, a 3x3 among them, 3x3 back to C, and the block's input.
 
-    With ``middle_used`` False the middle convolution runs and its result is thrown away, as in the released code.
+    With ``middle_used`` False the middle convolution runs and its result is thrown away, as the released code is said to
+    do (docs/networks.md).
     """
 
     def __init__(self, channels: int, middle_used: bool) -> None:
