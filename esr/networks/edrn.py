@@ -14,8 +14,8 @@ BLOCKS_IN_ATTENTION = (1, 1, 1, 1, 2)  # DEBs inside the DAB of each of the five
 class DRB(nn.Module):
     """Double-width residual block: 3x3 to 2C channels, a 3x3 among them, 3x3 back to C, and the block's input.
 
-    With ``middle_used`` False the middle convolution runs and its result is thrown away, as the released code is said to
-    do (docs/networks.md).
+    With ``middle_used`` False the middle convolution runs and its result is thrown away, as the released code is said
+    to do (docs/networks.md).
     """
 
     def __init__(self, channels: int, middle_used: bool) -> None:
@@ -61,7 +61,7 @@ class DAB(nn.Module):
 
 
 class EDRN(nn.Module):
-    """EDRN, an entry of the NTIRE Efficient Super-Resolution challenge (its factsheet and released code).
+    """EDRN, an entry of the NTIRE Efficient Super-Resolution challenge: its factsheet, and what is told of its code.
 
     Maps (N, 3, H, W) to (N, 3, 4H, 4W), both in [0, 255]. It has one form: ``deploy`` changes nothing.
 
