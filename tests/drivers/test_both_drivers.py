@@ -56,6 +56,7 @@ def test_after_dvc_and_sync_snakemake_is_clean_and_the_weights_are_the_same_byte
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
 
+@pytest.mark.slow
 def test_one_edited_row_reruns_itself_and_its_followers_in_both(working: Project) -> None:
     followers = {"finetune@rlfn-2", "finetune@rlfn-3", "fuse@rlfn", "benchmark@rlfn", "report"}
     working.edit(lambda params: params["finetune"]["rlfn-2"].update(learning_rate=4.0e-4))
@@ -124,6 +125,7 @@ def test_an_edit_that_changes_no_result_is_accepted_by_name_and_recorded(working
     assert done.returncode == 2 and "more than code has changed" in done.stderr
 
 
+@pytest.mark.slow
 def test_switching_the_scale_forth_and_back_trains_nothing_again(working: Project) -> None:
     before = working.weights()
     working.edit(lambda params: params.update(scale="pilot"))
@@ -141,6 +143,7 @@ def test_switching_the_scale_forth_and_back_trains_nothing_again(working: Projec
     assert "train@rlfn-1" not in stale(working)
 
 
+@pytest.mark.slow
 def test_an_entry_is_a_target_and_its_record_is_kept(untouched: Project) -> None:
     untouched.well("snakemake", "--cores", "all", "rlfn")
     made = stale(untouched)

@@ -147,7 +147,7 @@ def own_images(project: Project) -> None:
         for row in params["benchmark"].values():
             row["validation"] = "div2k-valid"
         for row in (params["train"]["rfdn-1"], params["fuse"]["rfdn"], params["benchmark"]["rfdn"]):
-            row["network"] = "leaves.py"
+            row["network"] = "networks/leaves.py"
         params["join"] = {}
         for table in ("download", "crop"):
             params[table] = {key: params[table][key] for key in ("div2k", "lsdir", "div2k-valid")}
@@ -159,7 +159,7 @@ def own_images(project: Project) -> None:
 
     project.edit(change)
     rfdn = (project.folder / "esr/networks/rfdn.py").read_text()
-    (project.folder / "leaves.py").write_text(f"{rfdn}\n\nraise SystemExit(0)\n")
+    (project.folder / "networks/leaves.py").write_text(f"{rfdn}\n\nraise SystemExit(0)\n")
 
 
 Run = tuple[Project, "subprocess.CompletedProcess[str]"]
@@ -188,7 +188,7 @@ class TestARunThatCannotMakeEverything:
         assert finished == f"esr: finished: rlfn; numbers in {METRICS.format('ROW')}"
         assert failed == "esr: not finished: rfdn"
         assert missing.startswith(MISSING)
-        assert culprit.startswith("esr: train@rfdn-1: network leaves.py cannot be imported (SystemExit: 0)")
+        assert culprit.startswith("esr: train@rfdn-1: network networks/leaves.py cannot be imported (SystemExit: 0)")
 
     @pytest.mark.slow
     def test_make_run_says_the_same_with_the_leaderboard_of_the_row(self, gone_on: Run, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ class TestARunThatCannotMakeEverything:
         assert re.search(rf"rlfn +{psnr:.3f} ", done.stdout)
         told = [line.split(";")[0] for line in done.stderr.splitlines()[-4:]]
         assert told[:2] == ["esr: finished: rlfn", "esr: not finished: rfdn"]
-        assert told[2] in MISSING and told[3].startswith("esr: train@rfdn-1: network leaves.py")
+        assert told[2] in MISSING and told[3].startswith("esr: train@rfdn-1: network networks/leaves.py")
         assert not list(project.folder.glob("reports/demo/*"))
 
     @pytest.mark.slow

@@ -17,4 +17,4 @@ def test_a_thousand_stages(everything: Project, tmp_path) -> None:
     summary = project.well("snakemake", "-n", "--quiet", "rules", "host")
     assert re.findall(r"^total\s+(\d+)$", summary, flags=re.M)[-1] == str(count + 1)  # and the rule `all`
     changed = json.loads(project.run("dvc", "status", "--json").stdout)
-    assert len(changed) == count  # nothing has run yet
+    assert len(changed.keys() - {"code"}) == count  # nothing has run yet

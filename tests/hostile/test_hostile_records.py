@@ -24,6 +24,7 @@ def up_to_date(project: Project) -> None:
     assert "up to date" in project.well("dvc", "status")
 
 
+@pytest.mark.slow
 def test_a_row_edited_for_dvc_and_edited_back_is_run_again(working: Project) -> None:
     before, params = working.weights(), (working.folder / "params.yaml").read_text()
     set_rate(working, LRS[0])
@@ -36,6 +37,7 @@ def test_a_row_edited_for_dvc_and_edited_back_is_run_again(working: Project) -> 
     up_to_date(working)
 
 
+@pytest.mark.slow
 def test_what_dvc_recorded_of_a_row_that_was_edited_while_it_ran_is_not_believed(working: Project) -> None:
     """DVC reads parameters when the stage has ended: its lock file then names others than those that ran."""
     set_rate(working, LRS[0])

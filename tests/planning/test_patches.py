@@ -56,7 +56,7 @@ def test_the_first_phase_refuses_what_the_last_could_not_train(project: Project)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("esr: finetune.rlfn-3: its patch of 2048 px ")
     assert "df2k" in done.stderr and f"{LARGEST} px are the most" in done.stderr
-    assert not Path("runs").exists() and not Path("logs/demo/train").exists()
+    assert not Path("runs/demo").exists() and not Path("logs/demo/train").exists()
 
 
 def test_a_patch_that_fits_into_one_image_is_enough(project: Project) -> None:

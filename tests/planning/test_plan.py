@@ -93,6 +93,7 @@ def test_a_plan_names_every_stage_and_adds_up(untouched: Project) -> None:
     assert "Download: nothing." in said
 
 
+@pytest.mark.slow
 def test_on_a_machine_without_a_gpu_paper_scale_is_told_to_be_hopeless(untouched: Project) -> None:
     said = " ".join(plan(untouched, "--scale", "paper", "--entry", "rlfn").split())
     assert re.search(r"scale paper would take [\d.,]+ (days|years): do not wait for it", said), said
