@@ -65,5 +65,5 @@ def _accept(node: Node, evidence: Evidence, reason: str) -> bool:
     }
     earlier = RECORD.read_text(encoding="utf-8") if RECORD.exists() else ""
     write_text(RECORD, earlier + json.dumps(line, sort_keys=True) + "\n")
-    write_receipt(node, now, receipt.outs)
+    write_receipt(node, now, receipt.outs, sources)
     return True

@@ -45,7 +45,8 @@ def write_premises(graph: Graph) -> None:
 
 def _code_digests() -> dict[Path, Any]:
     sources = Sources(Path(), MEMORY)
-    networks = [file.as_posix() for folder in NETWORKS for file in sorted(Path(folder).rglob("*.py"))]
+    files = [file for folder in NETWORKS for file in sorted(Path(folder).rglob("*.py"))]
+    networks = [file.as_posix() for file in files if file.is_file()]  # an editor's lock is a link to nothing
     digests: dict[Path, Any] = {
         **{CODE / f"{name}.json": sources.closure(kind.code) for name, kind in KINDS.items()},
         **{CODE / f"{network}.json": sources.closure(network) for network in networks},

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from esr.common.errors import EsrError
 from esr.common.files import hash_of, read_json, write_json
 from esr.recipes.graph import Node
-from esr.stages.premises import sources_of
 
 
 class Receipt(BaseModel):
@@ -54,9 +53,9 @@ def read_receipt(node: Node) -> Receipt | None:
         return None
 
 
-def write_receipt(node: Node, deps: Mapping[str, str], outs: Mapping[str, str]) -> None:
-    """Record what the stage made of ``deps``; both map a path to its md5."""
+def write_receipt(node: Node, deps: Mapping[str, str], outs: Mapping[str, str], sources: Mapping[str, str]) -> None:
+    """Record what the stage made of ``deps``; both map a path to its md5, and ``sources`` to its digest."""
     receipt = Receipt(
-        command=node.command, params=dict(node.params), deps=dict(deps), outs=dict(outs), sources=sources_of(deps)
+        command=node.command, params=dict(node.params), deps=dict(deps), outs=dict(outs), sources=dict(sources)
     )
     write_json(receipt_path(node), receipt.model_dump())

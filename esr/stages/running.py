@@ -26,6 +26,7 @@ from esr.recipes.read import Params, check
 from esr.stages.devices import own_gpus
 from esr.stages.evidence import Evidence
 from esr.stages.last_words import leaving_last_words, lock_path
+from esr.stages.premises import sources_of
 from esr.stages.provenance import head_of
 from esr.stages.receipts import identity_of, write_receipt
 from esr.stages.refusing import MEND, refuse_spoilt
@@ -75,13 +76,14 @@ def _refuse_patches(evidence: Evidence, params: Params, node: Node) -> None:
 def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
     """The stage with its journal and receipt around it; gives what to say of it in the end."""
     identity = identity_of(node.command, node.params, deps)
+    sources = sources_of(deps)  # now: somebody may edit them while the stage runs
     journal = Journal(journal_path(node.scale, node.kind, node.key, identity), head_of(graph, node, deps))
     ensure_mirror()
     with Watch(node.name, node.log, journal) as watch:
         try:
             _perform(graph, params, node, checkpoints_of(node, identity), watch)
             outs = _outputs(Evidence(graph), node)
-            write_receipt(node, deps, outs)
+            write_receipt(node, deps, outs, sources)
         except Terminated as stop:
             watch.note(str(stop))
             journal.close("killed", {})

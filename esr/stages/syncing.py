@@ -17,6 +17,7 @@ from esr.recipes.read import check
 from esr.stages import dvc_record
 from esr.stages.evidence import LOCK_FILE, Evidence
 from esr.stages.lacking import Lacking
+from esr.stages.premises import sources_of
 from esr.stages.receipts import read_receipt, receipt_path, write_receipt
 from esr.stages.refusing import refuse_folders
 from esr.stages.repairing import repair
@@ -90,7 +91,8 @@ def _settle(graph: Graph, repo: "Repo") -> set[str]:
     dvc_record.forget(repo, sorted(graph.nodes.keys() - stale - proven - believed))
     for node in (graph.nodes[name] for name in believed):
         if evidence.proven_by_lock(node):
-            write_receipt(node, _known(evidence.inputs(node)), _known(evidence.outputs(node)))
+            inputs = _known(evidence.inputs(node))
+            write_receipt(node, inputs, _known(evidence.outputs(node)), sources_of(inputs))
             proven.add(node.name)
     for name in proven:
         if receipt := read_receipt(graph.nodes[name]):  # DVC has the outputs: nobody goes on from a checkpoint
