@@ -19,8 +19,9 @@ from esr.compression.limits import limits_of
 from esr.packed.store import open_set
 from esr.recipes.engine import EngineSettings
 from esr.recipes.rows import Prune
-from esr.recipes.scale import TrainingRule, most_rounds, shrink_round
+from esr.recipes.scale import Schedule, TrainingRule, most_rounds, shrink_round
 from esr.training.checkpoints import Checkpoints
+from esr.training.engine import Engine
 from esr.training.generators import seed_of_stage
 from esr.training.loop import train
 from esr.training.plan import Data, Plan, Watch
@@ -94,24 +95,11 @@ def prune(
     layers = _prunable_layers(network, row.network, node.name)
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
     limits = limits_of(row, validation_set, info.data_range, node.name, watch)
-    schedule = shrink_round(row, rule, node.training_work(row.entry))
     network.to(engine.device)
-    plan = Plan(
-        name=f"{node.kind} {node.key}",
-        iterations=schedule.iterations,
-        rate=lambda iteration: schedule.learning_rate,
-        betas=row.betas,
-        clip_gradients=row.clip_gradients,
-        ema_decay=None,
-        objectives=objectives_of(row, schedule, info.data_range, engine),
-        data=Data(
-            batches_of(row, node, schedule, training_set, engine, watch),
-            Validation(validation_set, info.data_range),
-            schedule.validate_every,
-        ),
-        engine=engine,
-        seed=seed_of_stage(row.seed, node.kind, node.key),
-    )
+    schedule = shrink_round(row, rule, node.training_work(row.entry))
+    batches = batches_of(row, node, schedule, training_set, engine, watch)
+    validation = Validation(validation_set, info.data_range)
+    plan = _plan(row, schedule, node, info.data_range, engine, Data(batches, validation, schedule.validate_every))
     unpruned = plan.data.validate(network).psnr
 
     def measured(number: int, psnr: float) -> Round:
@@ -138,6 +126,22 @@ def prune(
     watch.say(f"stops: {stopped_by}")
     write_text(node.output("rounds.csv"), _csv(rounds, stopped_by))
     _save(good, layers, info, node, {"weights": md5_of(node.weights(row.from_))})
+
+
+def _plan(row: Prune, schedule: Schedule, node: Node, data_range: float, engine: Engine, data: Data) -> Plan:
+    """What is the same in every round of fine-tuning."""
+    return Plan(
+        name=f"{node.kind} {node.key}",
+        iterations=schedule.iterations,
+        rate=lambda iteration: schedule.learning_rate,
+        betas=row.betas,
+        clip_gradients=row.clip_gradients,
+        ema_decay=None,
+        objectives=objectives_of(row, schedule, data_range, engine),
+        data=data,
+        engine=engine,
+        seed=seed_of_stage(row.seed, node.kind, node.key),
+    )
 
 
 def _most_rounds(row: Prune, rule: TrainingRule) -> tuple[int, str]:
