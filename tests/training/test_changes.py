@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
+from small_rows import small_row
 from small_training import CPU, PLAN, Quiet, content, network, objective
 from torch import Tensor
 
 from esr.common.errors import EsrError, Terminated
 from esr.common.yaml_file import read_yaml
 from esr.recipes.read import check
-from esr.recipes.rows import FreshPhase
 from esr.recipes.scale import shrink_phase
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Curve
@@ -92,18 +92,6 @@ def test_another_loss_s_level_is_no_divergence_but_its_own_is() -> None:
     assert levels(Curve(2000, CPU), losses)[2] is not None
 
 
-ROW: dict[str, Any] = {
-    "entry": "x",
-    "network": "x.py",
-    "data": "x",
-    "validation": "x",
-    "patch": 64,
-    "batch": 1,
-    "loss": "l1",
-    "learning_rate": 1e-3,
-    "epochs": 300,
-    "schedule": "constant",
-}
 AFTER = {"after_epoch": 200, "learning_rate": 4e-5}
 
 
@@ -126,5 +114,5 @@ AFTER = {"after_epoch": 200, "learning_rate": 4e-5}
 )
 def test_a_change_that_cannot_be_is_refused(row: dict[str, Any], complaint: str) -> None:
     with pytest.raises((ValidationError, EsrError)) as refused:
-        FreshPhase.model_validate({**ROW, **row})
+        small_row(**{"iterations": None, "epochs": 300, **row})
     assert complaint in str(refused.value)

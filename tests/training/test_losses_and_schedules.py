@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from small_rows import small_row
 from torch import nn
 
-from esr.recipes.rows import FreshPhase
 from esr.recipes.scale import Schedule
 from esr.training.average import Average
 from esr.training.losses import Loss, charbonnier, fourier_l1, l1, l2, loss_of
@@ -66,30 +66,14 @@ def test_the_gradient_of_the_fourier_loss_of_two_pixels_by_hand() -> None:
 def test_charbonnier_of_a_row_has_the_row_s_eps() -> None:
     """At no difference it is eps, 1e-3 where nothing else is said."""
     assert charbonnier(A, A).item() == pytest.approx(1e-3)
-    loss = loss_of(phase(charbonnier_eps=0.25), "charbonnier")
+    loss = loss_of(small_row(charbonnier_eps=0.25), "charbonnier")
     assert loss(A, A).item() == pytest.approx(0.25)
 
 
 def test_a_row_adds_its_fourier_term_to_its_loss() -> None:
     a, b = torch.tensor([[[[0.25, 0.0]]]]), torch.tensor([[[[0.0, 0.75]]]])
-    loss = loss_of(phase(fourier_weight=0.05), "l1")
+    loss = loss_of(small_row(fourier_weight=0.05), "l1")
     assert loss(a, b).item() == pytest.approx(0.5 + 0.05 * 0.375)
-
-
-def phase(**values: object) -> FreshPhase:
-    row = {
-        "entry": "x",
-        "network": "x.py",
-        "data": "x",
-        "validation": "x",
-        "patch": 64,
-        "batch": 1,
-        "loss": "l1",
-        "learning_rate": 1.0,
-        "iterations": 100,
-        "schedule": "constant",
-    }
-    return FreshPhase.model_validate({**row, **values})
 
 
 def plan(warmup: int = 0, milestones: tuple[int, ...] = (), rates: Sequence[tuple[int, float]] = ()) -> Schedule:
@@ -107,7 +91,7 @@ def plan(warmup: int = 0, milestones: tuple[int, ...] = (), rates: Sequence[tupl
 
 
 def test_cosine_falls_from_the_rate_to_the_lowest() -> None:
-    row = phase(schedule="cosine", lowest_learning_rate=0.2)
+    row = small_row(schedule="cosine", lowest_learning_rate=0.2)
     assert learning_rate(row, plan(), 0) == 1.0
     assert learning_rate(row, plan(), 50) == pytest.approx(0.6)
     assert learning_rate(row, plan(), 25) == pytest.approx(0.6 + 0.4 * math.sqrt(0.5))
@@ -115,18 +99,18 @@ def test_cosine_falls_from_the_rate_to_the_lowest() -> None:
 
 
 def test_multistep_halves_after_each_milestone() -> None:
-    row = phase(schedule="multistep", milestones=[1])
+    row = small_row(schedule="multistep", milestones=[1])
     rates = [learning_rate(row, plan(milestones=(10, 20)), n) for n in (0, 9, 10, 19, 20, 99)]
     assert rates == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
 
 
 def test_a_constant_rate_is_the_last_one_that_the_row_has_changed_to() -> None:
-    rates = [learning_rate(phase(), plan(rates=[(10, 0.2), (20, 0.1)]), n) for n in (0, 9, 10, 19, 20, 99)]
+    rates = [learning_rate(small_row(), plan(rates=[(10, 0.2), (20, 0.1)]), n) for n in (0, 9, 10, 19, 20, 99)]
     assert rates == [1.0, 1.0, 0.2, 0.2, 0.1, 0.1]
 
 
 def test_warmup_rises_in_a_straight_line() -> None:
-    rates = [learning_rate(phase(), plan(warmup=4), n) for n in range(6)]
+    rates = [learning_rate(small_row(), plan(warmup=4), n) for n in range(6)]
     assert rates == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_rows import small_row
 from small_training import PLAN, Quiet
 from torch import Tensor, nn
 
@@ -101,22 +102,7 @@ def pixels(first: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def row(**columns: object) -> Phase:
-    return Phase.model_validate(
-        {
-            "entry": "x",
-            "network": "x.py",
-            "data": "x",
-            "validation": "x",
-            "patch": 64,
-            "batch": 1,
-            "loss": "l2",
-            "betas": BETAS,
-            "learning_rate": 0.1,
-            "iterations": 5,
-            "schedule": "constant",
-            **columns,
-        }
-    )
+    return small_row(**{"loss": "l2", "betas": BETAS, "learning_rate": 0.1, "iterations": 5, **columns})
 
 
 def trained(row: Phase, folder: Path, warmup: int = 0, watch: Quiet | None = None) -> tuple[Line, Line, list[Point]]:
