@@ -38,7 +38,7 @@ docs: .venv/docs-installed
 
 # No part of `make test`: a tool to look for what no test would notice. Without PYTHONPATH, which would hide the mutants.
 mutants: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8,<4'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt 'mutmut>=3.8,<4'
 	env -u PYTHONPATH OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 '$(MUTANTS)'
 	$(BIN)/mutmut results
 
