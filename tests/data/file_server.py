@@ -98,5 +98,5 @@ class FileServer:
         for name, value in headers.items():
             request.send_header(name, value)
         request.end_headers()
+        self.sent += len(body)  # before the client can have them and ask
         request.wfile.write(body)
-        self.sent += len(body)
