@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from tiny_project import ROOT, Project, keep_only, shrink
+from tiny_project import ROOT, Project, keep_only, shorten, shrink
 
 # Two workers, and what they start, share two cores: several threads each would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -55,9 +55,10 @@ def commit_all(project: Project) -> None:
 
 @pytest.fixture(scope="session")
 def fresh(everything: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The same with one entry and the baseline, which have every kind of stage between them."""
+    """The same with one entry and the baseline, which have every kind of stage between them, and few phases."""
     project = everything.copy(tmp_path_factory.mktemp("fresh") / "esr")
     project.edit(lambda params: keep_only(params, {"slimrlfn", "rlfn"}))
+    project.edit(shorten)
     commit_all(project)
     return project
 

@@ -1,6 +1,7 @@
 """A copy of the project in a folder of its own, made so small that its whole graph runs in a minute."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,15 @@ def shrink(params: dict[str, Any]) -> None:
     for row in params["prune"].values():
         row["largest_psnr_loss"] = 99.0  # after so few iterations a round loses or gains a decibel, as chance has it
     params["scales"]["pilot"] = {**demo, "training": {**demo["training"], "validate_every": 100}}
+
+
+def shorten(params: dict[str, Any]) -> None:
+    """Leave out those phases of SlimRLFN that only repeat the one before."""
+    phases = params["finetune"]
+    for key in [key for key in phases if re.fullmatch(r"slimrlfn-(repeat-2|384-[23]|512-\d)", key)]:
+        del phases[key]
+    phases["slimrlfn-384-1"]["from"] = "finetune/slimrlfn-repeat-1"
+    phases["slimrlfn-640"]["from"] = "finetune/slimrlfn-384-1"
 
 
 def keep_only(params: dict[str, Any], entries: set[str]) -> None:
