@@ -14,7 +14,7 @@ from esr.recipes.read import Params
 from esr.recipes.scale import DataRule, Scale, TrainingRule
 from esr.weights.weights_file import build_network
 
-AT_PAPER = Scale(data=DataRule(stand_in=False, only_source=None), training=TrainingRule(validate_every=1))
+AT_PAPER = Scale(threads=1, data=DataRule(stand_in=False, only_source=None), training=TrainingRule(validate_every=1))
 """The rule that leaves every row as it is."""
 
 

@@ -33,7 +33,6 @@ class Params(Row):
     """params.yaml: one field per table. dvc.yaml asks for every one of them, so an empty one is there too: `{}`."""
 
     scale: Name = Field(description="the row of `scales` in use")
-    threads: int = Field(ge=1, le=1024, description="CPU threads of every stage; another number gives other last bits")
     engine: EngineSettings = Field(description="how trainings compute, per device")
     scales: dict[Name, Scale] = Field(
         min_length=1, description="the rules that shrink the recipes; `scale` names the one in use"

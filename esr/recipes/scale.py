@@ -126,6 +126,7 @@ class TrainingRule(Row):
 class Scale(Row):
     """A row of `scales`."""
 
+    threads: int = Field(ge=1, le=1024, description="CPU threads of every stage; another number gives other last bits")
     data: DataRule = Field(description="which images it uses")
     training: TrainingRule = Field(description="how it shrinks what trains")
 

@@ -48,7 +48,7 @@ def run_stage(kind: str, key: str) -> None:
     graph = read_graph()
     params = check(graph.params)
     node = graph.find(kind, key)
-    _limit_threads(params.threads)
+    _limit_threads(params.rule.threads)
     _stop_when_asked(node)
     with (
         only_one(lock_path(node), f"runs {node.name} already") as waited,
