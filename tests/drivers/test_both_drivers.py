@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import yaml
@@ -174,7 +175,7 @@ def test_sync_records_what_was_made_before_a_kill(working: Project) -> None:
 
 
 def test_what_was_finished_before_a_failure_stays_finished_for_both(working: Project) -> None:
-    def spoil(params: dict) -> None:
+    def spoil(params: dict[str, Any]) -> None:
         params["train"]["rlfn-1"]["seed"] = 8
 
     working.edit(spoil)
@@ -197,7 +198,7 @@ def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
 ) -> None:
     """Kill driver and stage in the middle of training; run again; the weights are those of an unkilled run."""
 
-    def longer(params: dict) -> None:
+    def longer(params: dict[str, Any]) -> None:
         params["scales"]["demo"]["training"]["length"]["first"] = 400
 
     working.edit(longer)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 from grown import grow, stages
 from tiny_project import Project
@@ -9,7 +10,7 @@ from tiny_project import Project
 from esr.common.yaml_file import read_yaml
 
 
-def test_a_thousand_stages(everything: Project, tmp_path) -> None:
+def test_a_thousand_stages(everything: Project, tmp_path: Path) -> None:
     project = everything.copy(tmp_path / "esr")
     project.edit(lambda params: params.update(grow(params, 1000)))
     count = stages(read_yaml(project.folder / "params.yaml"))
