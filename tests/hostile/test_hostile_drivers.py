@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -94,7 +95,7 @@ def is_training(project: Project, kind: str, row: str) -> bool:
 def longer(project: Project, kind: str, row: str) -> None:
     """Edit the row and make its phases so long that a kill finds them at work."""
 
-    def change(params: dict) -> None:
+    def change(params: dict[str, Any]) -> None:
         params["scales"]["demo"]["training"]["length"]["later"] = 2000
         params[kind][row]["learning_rate"] /= 2
 
@@ -246,7 +247,7 @@ def test_a_network_file_that_ends_the_process_is_a_failure(working: Project) -> 
     file = working.folder / "networks/leaves.py"
     file.write_text((working.folder / "esr/networks/rlfn.py").read_text() + "\n\nraise SystemExit(0)\n")
 
-    def use(params: dict) -> None:
+    def use(params: dict[str, Any]) -> None:
         for table, key in (("train", "rlfn-1"), ("finetune", "rlfn-2"), ("finetune", "rlfn-3"), ("fuse", "rlfn")):
             params[table][key]["network"] = "networks/leaves.py"
         params["benchmark"]["rlfn"]["network"] = "networks/leaves.py"

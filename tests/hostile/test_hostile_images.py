@@ -35,12 +35,12 @@ def call(call: Call, tmp_path: Path) -> Call:
     )
 
     def run(tool: str, folder: Path, *more: object) -> Outcome:
-        line = {
+        lines: dict[str, list[object]] = {
             "upscale": [weights, folder, tmp_path / "out"],
             "downscale": [folder, tmp_path / "out"],
             "evaluate": [weights, "--hr", folder],
-        }[tool]
-        return call(tool, *line, *more)
+        }
+        return call(tool, *lines[tool], *more)
 
     return run
 

@@ -483,7 +483,7 @@ def test_a_path_that_no_file_system_has(place: str, path: str) -> None:
 # ---------------------------------------------------------------- a sweep
 
 NUMBERS = (-1, 0, float("inf"), float("nan"), 2**70, 2**5000, True)
-OTHERS = (None, "", "x", "../x", "x" * 10**5, [], [None], {}, {"x": {}})
+OTHERS: tuple[Any, ...] = (None, "", "x", "../x", "x" * 10**5, [], [None], {}, {"x": {}})
 DROPPED = object()
 
 
@@ -498,8 +498,8 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def changed(place: tuple[Any, ...], to: Any) -> dict[str, Any]:
     """params.yaml with one value replaced or dropped."""
-    params: Any = dict(PARAMS)
-    inside = params
+    params: dict[str, Any] = dict(PARAMS)
+    inside: Any = params
     for part in place[:-1]:
         inside[part] = copy.copy(inside[part])
         inside = inside[part]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,7 +180,8 @@ class TestAnEndInBetween:
     def test_it_is_one_line(
         self, call: Call, project: Path, tmp_path: Path, photo: Path, where: str, code: str
     ) -> None:
-        network_file(project / "mine.py", **{where: code})
+        change: dict[str, Any] = {where: code}
+        network_file(project / "mine.py", **change)
         path = weights_of(tmp_path / "w.safetensors", "mine.py")
         refused(call("upscale", path, photo, tmp_path / "out.png"), path, "SystemExit")
         refused(call("complexity", path), path, "SystemExit")
@@ -344,7 +346,7 @@ class TestNetworksThatDoNotFit:
             ({"in_constructor": "{}['channels']"}, "KeyError"),
         ],
     )
-    def test_in_one_line(self, project: Path, tmp_path: Path, change: dict[str, str], told: str) -> None:
+    def test_in_one_line(self, project: Path, tmp_path: Path, change: dict[str, Any], told: str) -> None:
         network_file(project / "mine.py", **change)
         with pytest.raises(EsrError, match=told) as caught:
             try_network(build_network("mine.py", {}), "network mine.py")
