@@ -129,7 +129,7 @@ def run(
         year_baseline=year_baseline or network,
     )
     metrics, crops = folder / "metrics.json", folder / "crops.png"
-    benchmark(row, weights, manifest, metrics, crops, journal)  # type: ignore[arg-type]
+    benchmark(row, weights, manifest, metrics, crops, journal)
     with Image.open(crops) as strip:
         return json.loads(metrics.read_text()), np.asarray(strip)
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from esr.cli import app
 from esr.common.errors import EsrError
 from esr.evaluation import benchmark_file, runtime
-from esr.weights.weights_file import WeightsInfo, build_network, save_weights
+from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, save_weights
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def answer(*arguments: str) -> str:
 
 def weights_of(network_file: str, path: Path, deploy: bool = True) -> str:
     network = build_network(network_file, {}, deploy)
-    save_weights(path, network.state_dict(), WeightsInfo(network_file, {}, deploy, network.data_range, "made", {}))
+    save_weights(path, network.state_dict(), WeightsInfo(network_file, {}, deploy, data_range_of(network), "made", {}))
     return str(path)
 
 
