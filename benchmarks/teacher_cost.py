@@ -30,7 +30,8 @@ def plain(network: RLFN) -> Callable[[Tensor], Tensor]:
 
     def forward(lr: Tensor) -> Tensor:
         with torch.inference_mode(False), torch.no_grad():
-            return network(lr.contiguous().clone())
+            hr: Tensor = network(lr.contiguous().clone())
+            return hr
 
     return forward
 
