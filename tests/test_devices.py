@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tiny_project import ROOT
 
 from esr.common.yaml_file import read_yaml
 from esr.recipes.graph import Graph
+from tests.tiny_project import ROOT
 
 HOLD = """
 import os, sys

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from laid_project import GRAPH
-from tiny_project import ROOT
 
 from esr.stages.provenance import head_of
+from tests.laid_project import GRAPH
+from tests.tiny_project import ROOT
 
 THREADS_OF_A_STAGE = """
 import sys

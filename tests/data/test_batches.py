@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from packed_sets import coded_set, packed, source_of
-from small_images import write_image
 
 from esr.batches.batches import Batch, Batches
 from esr.batches.resident import resident
@@ -19,6 +17,8 @@ from esr.common.errors import EsrError
 from esr.packed.join import join
 from esr.packed.manifest import SourceManifest, Totals, write_manifest
 from esr.packed.store import PackedSet, open_set
+from tests.packed_sets import coded_set, packed, source_of
+from tests.small_images import write_image
 
 SIZES = [(64, 96), (100, 64), (80, 84), (64, 64), (200, 68)]
 CODED: dict[str, Any] = {"data_range": 255.0, "iterations": 30, "seed": 1}

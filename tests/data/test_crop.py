@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from packed_sets import packed, source_of
 from PIL import Image
-from small_images import coded_image, coded_pairs, write_image
 
 from esr.common.errors import EsrError
 from esr.packed import packing
 from esr.packed.store import open_set
+from tests.packed_sets import packed, source_of
+from tests.small_images import coded_image, coded_pairs, write_image
 
 SIZES = [(40, 48), (64, 40), (44, 44)]
 
@@ -176,9 +176,9 @@ def test_a_missing_source_is_one_line(tmp_path: Path) -> None:
 KILLED_AT_THE_SECOND_IMAGE = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {root!r})
 from esr.packed import pack_one
-from packed_sets import packed
+from tests.packed_sets import packed
 read, count = pack_one.read_rgb, 0
 def read_rgb(path):
     global count
@@ -192,7 +192,7 @@ packed(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
 def killed(source: Path, folder: Path) -> None:
-    code = KILLED_AT_THE_SECOND_IMAGE.format(tests=str(Path(__file__).parents[1]))
+    code = KILLED_AT_THE_SECOND_IMAGE.format(root=str(Path(__file__).parents[2]))
     done = subprocess.run([sys.executable, "-c", code, str(source), str(folder)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (folder / "manifest.json").exists()

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import urllib3
-from file_server import FileServer
 
 from esr.common.errors import EsrError
 from esr.recipes.rows import Archive
 from esr.sources import transfer
 from esr.sources.checksums import Checksum
 from esr.sources.fetch import fetch
+from tests.data.file_server import FileServer
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

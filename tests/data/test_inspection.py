@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from packed_sets import REAL, coded_set, source_of
-from small_images import coded_image, coded_pairs, write_image
 
 from esr.common.errors import EsrError
 from esr.packed.join import join
 from esr.recipes.rows import Download
 from esr.sources.download import download
 from esr.sources.inspection import inspect
+from tests.packed_sets import REAL, coded_set, source_of
+from tests.small_images import coded_image, coded_pairs, write_image
 
 SIZES = [(40, 48), (64, 40), (400, 500)]
 

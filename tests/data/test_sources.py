@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from file_server import FileServer
 from pydantic import ValidationError
-from small_images import coded_image, png_bytes, tar_bytes, write_image, zip_bytes
 
 from esr.common.errors import EsrError
 from esr.common.yaml_file import read_yaml
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
 from esr.sources.download import bring_back, download
+from tests.data.file_server import FileServer
+from tests.small_images import coded_image, png_bytes, tar_bytes, write_image, zip_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = DataRule(stand_in=False, only_source=None)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from packed_sets import coded_set, packed, source_of
-from small_images import coded_pairs
 
 from esr.common.errors import EsrError
 from esr.packed.join import join
 from esr.packed.store import open_set
+from tests.packed_sets import coded_set, packed, source_of
+from tests.small_images import coded_pairs
 
 
 @pytest.fixture

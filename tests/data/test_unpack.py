@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from small_images import coded_image, png_bytes, zip_bytes
 
 from esr.common.errors import EsrError
 from esr.sources.unpack import unpack
+from tests.small_images import coded_image, png_bytes, zip_bytes
 
 PNG = png_bytes(coded_image(1, 8, 8, 1))
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tiny_project import Project
+
+from tests.tiny_project import Project
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "adding-an-entry.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.M | re.S)

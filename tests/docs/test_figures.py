@@ -6,10 +6,10 @@ import draw_graph
 import figures
 import pytest
 from draw_rooms import floors, uses
-from test_rooms import ROOMS
-from tiny_project import ROOT
 
 from esr.recipes.graph import read_graph
+from tests.test_rooms import ROOMS
+from tests.tiny_project import ROOT
 
 
 def words(svg: str) -> list[str]:

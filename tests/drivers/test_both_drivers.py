@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tiny_project import Project, wait_for
+
+from tests.tiny_project import Project, wait_for
 
 DIRTY = "runs/demo/finetune/rlfn-2/weights.safetensors"
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_project import Project, keep_only
 
 from esr.planning.phases import at_scale
 from esr.recipes.read import check
 from esr.stages.lacking import Lacking
+from tests.tiny_project import Project, keep_only
 
 NEED_LSDIR = {"slimrlfn", "slimrlfn-pruned", "ifadnet"}
 LSDIR = "slimrlfn, slimrlfn-pruned, ifadnet and the report cannot be made: download.lsdir: nothing says where"

@@ -3,7 +3,7 @@
 import csv
 from typing import Any
 
-from tiny_project import Project
+from tests.tiny_project import Project
 
 CURVE = "runs/demo/train/rlfn-1/curve.csv"
 

@@ -4,10 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from grown import grow, stages
-from tiny_project import Project
-
 from esr.common.yaml_file import read_yaml
+from tests.drivers.grown import grow, stages
+from tests.tiny_project import Project
 
 
 def test_a_thousand_stages(everything: Project, tmp_path: Path) -> None:

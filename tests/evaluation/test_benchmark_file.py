@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_networks import nearest_weights
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -14,6 +13,7 @@ from esr.cli import app
 from esr.common.errors import EsrError
 from esr.evaluation import benchmark_file, runtime
 from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, save_weights
+from tests.evaluation.made_networks import nearest_weights
 
 
 @pytest.fixture(autouse=True)

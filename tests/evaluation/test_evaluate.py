@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_networks import attentive_weights, nearest_weights
 from skimage import color, data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from esr.cli import main
 from esr.images.bicubic import downscale, upscale
 from esr.images.image_files import write_png
+from tests.evaluation.made_networks import attentive_weights, nearest_weights
 
 COLOUR = data.coffee()[:121, :182]  # cut to 120 x 180
 GREY = data.camera()[100:196, 100:228]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from made_networks import attentive_network
 from skimage import data
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from esr.inference.tile_size import halo_for, pixels_that_fit, plan_tiles
 from esr.inference.tiles import HALO, super_resolve_tile, tiles
 from esr.networks.safmn import SAFMN
 from esr.networks.slimrlfn import SlimRLFN
+from tests.evaluation.made_networks import attentive_network
 
 PHOTO = data.coffee()
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_networks import attentive_network, attentive_weights, nearest_weights
 from PIL import Image, ImageCms
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -15,6 +14,7 @@ from esr.cli import main
 from esr.images.bicubic import upscale
 from esr.images.image_files import Picture, read_picture, write_png
 from esr.inference.super_resolve import super_resolve
+from tests.evaluation.made_networks import attentive_network, attentive_weights, nearest_weights
 
 PHOTO = data.coffee()[100:140, 200:252]
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
-from tiny_project import Project, wait_for
+
+from tests.tiny_project import Project, wait_for
 
 RLFN_3 = "runs/demo/finetune/rlfn-3/weights.safetensors"
 RLFN_2 = "runs/demo/finetune/rlfn-2/weights.safetensors"

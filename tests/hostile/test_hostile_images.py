@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from refusals import Outcome, refused
 
 from esr.cli import main
 from esr.common.errors import EsrError, printable
@@ -18,6 +17,7 @@ from esr.common.progress import Progress
 from esr.images import image_files as images
 from esr.images.image_files import image_size, list_images, read_picture
 from esr.weights.weights_file import WeightsInfo, build_network, save_weights
+from tests.hostile.refusals import Outcome, refused
 
 Call = Callable[..., Outcome]
 TOOLS = ["upscale", "downscale", "evaluate"]

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_hostile_drivers import NOTHING_TO_DO, RLFN_2, RLFN_3, flip_a_byte, planned, refusal
-from tiny_project import Project
+
+from tests.hostile.test_hostile_drivers import NOTHING_TO_DO, RLFN_2, RLFN_3, flip_a_byte, planned, refusal
+from tests.tiny_project import Project
 
 LRS = (3.0e-6, 7.0e-6)
 

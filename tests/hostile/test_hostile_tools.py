@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from refusals import Outcome, refused
 
 from esr import cli
 from esr.networks.rlfn import RLFN
 from esr.weights.weights_file import WeightsInfo, save_weights
+from tests.hostile.refusals import Outcome, refused
 
 Call = Callable[..., Outcome]
 

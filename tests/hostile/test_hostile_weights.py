@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from refusals import Outcome, refused
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,6 +17,7 @@ from esr.common.errors import EsrError
 from esr.training.validation import Validation
 from esr.weights.released import import_checkpoint
 from esr.weights.weights_file import WeightsInfo, build_network, load_network, save_weights, try_network
+from tests.hostile.refusals import Outcome, refused
 
 NETWORK = """
 import sys

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_project import Project
 
 from esr.common.yaml_file import read_yaml
 from esr.planning import pace
@@ -17,6 +16,7 @@ from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.training.engine import Engine
 from esr.weights.network_files import PROJECT_FILES
+from tests.tiny_project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = read_yaml(ROOT / "params.yaml")

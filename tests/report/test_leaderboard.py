@@ -3,12 +3,12 @@ import io
 from pathlib import Path
 
 import pytest
-from made_board import MINUS, UNKNOWN, Board, made_metrics
 
 from esr.common.errors import EsrError
 from esr.recipes.rows import Entry, Published
 from esr.report.columns import milliseconds
 from esr.report.leaderboard import print_leaderboard
+from tests.report.made_board import MINUS, UNKNOWN, Board, made_metrics
 
 HEAD = (
     "entry,scale,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,ratio_to_year_baseline,year_baseline,"

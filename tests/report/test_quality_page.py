@@ -4,10 +4,10 @@ import csv
 import io
 
 import pytest
-from made_board import ASKED, UNKNOWN, Board, made_metrics, made_scores
-from test_page import Page
 
 from esr.recipes.rows import Entry
+from tests.report.made_board import ASKED, UNKNOWN, Board, made_metrics, made_scores
+from tests.report.test_page import Page
 
 
 def board_with(board: Board, stand_in: bool, **sets: float | None) -> Board:

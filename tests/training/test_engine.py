@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_training import CPU, PLAN, Quiet, content, network, objective, random_batches
 from torch import nn
 
 from esr.common.errors import EsrError
@@ -20,6 +19,7 @@ from esr.training.loop import train
 from esr.training.losses import l1
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Plan
+from tests.training.small_training import CPU, PLAN, Quiet, content, network, objective, random_batches
 
 
 def trained(plan: Plan, folder: Path) -> bytes:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from small_training import PLAN, Quiet, content, random_batches
 from torch import Tensor
 
 from esr.common.errors import EsrError, Terminated
@@ -19,6 +18,7 @@ from esr.training.loop import train
 from esr.training.losses import charbonnier, l2
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Forward, Plan
+from tests.training.small_training import PLAN, Quiet, content, random_batches
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
