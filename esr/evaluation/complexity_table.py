@@ -103,6 +103,7 @@ def print_complexities(measured: dict[str, Complexity], as_json: bool) -> None:
         print(json.dumps({name: asdict(complexity) for name, complexity in measured.items()}, indent=2))
         return
     table = Table("network", "parameters (M)", "FLOPs (G)", "2023's FLOPs (G)", "activations (M)", "convs")
+    table.columns[0].overflow = "fold"  # files of one network often begin alike
     for column in table.columns[1:]:
         column.justify = "right"
     for name, complexity in measured.items():

@@ -132,6 +132,18 @@ def test_the_table_shows_every_image_the_mean_and_bicubic(
     assert [line.split("│")[1].strip() for line in lines] == ["colour", "grey", "mean", "bicubic"]
 
 
+def test_the_table_shows_a_long_name_whole(
+    call: Call, tmp_path: Path, hr: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (hr / "colour.png").unlink()
+    name = "the-camera-man-cut-to-96-by-128-pixels"
+    (hr / "grey.png").rename(hr / f"{name}.png")
+    _, out, _ = call("evaluate", nearest_weights(tmp_path), "--hr", hr)
+    shown = [line.split("│")[1].strip() for line in out.splitlines() if "│" in line]
+    assert "".join(shown) == name + "mean" + "bicubic"
+
+
 class TestBadInput:
     """One line on standard error, nothing on standard output, exit code 2."""
 
