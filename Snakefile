@@ -22,9 +22,10 @@ from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
 from esr.recipes.read import check
 from esr.stages.refusing import refuse_gap, refuse_to_drive
-from esr.stages.snakemake_record import SYNCING, hush, prepare_jobs
+from esr.stages.snakemake_record import SYNCING, hush, keep_digests, prepare_jobs
 
 prepare_jobs()
+keep_digests()
 
 try:
     graph = read_graph()

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from esr.common.errors import EsrError
 from esr.common.files import read_json, write_json
-from esr.packed.layout import FORMAT
 
 AnyManifest = TypeVar("AnyManifest", bound="Manifest")
 
@@ -115,7 +114,8 @@ def read_manifest(path: Path, model: type[AnyManifest]) -> AnyManifest:
     try:
         return model.model_validate(read_json(path))
     except ValidationError as error:
-        what = f"manifest of a {model.model_fields['kind'].default} of version {FORMAT}"
+        kind, version = (model.model_fields[name].default for name in ("kind", "format"))
+        what = f"manifest of a {kind} of version {version}"
         raise EsrError(f"{path} is no {what}; delete it and run the stage that makes it") from error
 
 

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -22,7 +22,7 @@ from esr.common.factor import SCALE
 from esr.common.files import write_text
 from esr.common.progress import Progress
 from esr.images.pillow_limit import lift_pillows_limit
-from esr.packed.layout import HEADER_BYTES
+from esr.packed.layout import HEADER_BYTES, TRAILER_BYTES
 from esr.packed.manifest import PackedImage, SourcePair
 from esr.packed.pack_one import Original, Outcome, PackTask, pack_one
 
@@ -58,22 +58,30 @@ def plan(source: str, folder: Path, pairs: Sequence[SourcePair]) -> list[PackTas
     return tasks
 
 
-def pack(source: str, tasks: Sequence[PackTask], part: Path, journal: Path, identity: str) -> list[PackedImage]:
+def store_size(tasks: Sequence[PackTask]) -> int:
+    """Size of the store of these images, in bytes."""
+    return (tasks[-1].end if tasks else HEADER_BYTES) + TRAILER_BYTES
+
+
+def pack(
+    source: str, tasks: Sequence[PackTask], part: Path, journal: Path, identity: str, written: Callable[[int], None]
+) -> list[PackedImage]:
     """Write the samples of every image to its place in ``part``.
 
     Args:
         source: the source's name, for complaints and progress.
         tasks: from :func:`plan`.
-        part: the file to write; its first page is left to the header.
+        part: the file to write; its first page and its last bytes are left to the caller.
         journal: what is done so far; it outlives an interruption.
         identity: a hash of all that the samples follow from; another one in the journal starts afresh.
+        written: called with the place of each image among ``tasks`` when its samples are in ``part``.
 
     Raises:
         EsrError: images that cannot be read exactly or whose LR shows another picture, all named; the disk is full.
     """
     noted = _read_journal(journal, identity) if part.exists() else {}
     tasks = [task._replace(noted=noted.get(place)) for place, task in enumerate(tasks)]
-    _reserve(part, tasks[-1].end if tasks else HEADER_BYTES)
+    _reserve(part, store_size(tasks))
     write_text(journal, "".join([f"{identity}\n", *(_note(place, *hashes) for place, hashes in noted.items())]))
     outcomes = list[Outcome]()
     with journal.open("ab", buffering=0) as notes, Progress(f"packing {source}", len(tasks), "images") as progress:
@@ -83,6 +91,7 @@ def pack(source: str, tasks: Sequence[PackTask], part: Path, journal: Path, iden
             if not outcome.complaint:
                 with writing(journal):
                     notes.write(_note(outcome.place, outcome.hr_sha256, outcome.lr_sha256).encode())
+                written(outcome.place)
     outcomes.sort()
     refuse(source, [outcome.complaint for outcome in outcomes if outcome.complaint])
     return [

@@ -1,7 +1,7 @@
 """The packed store: every HR and LR image of a set in one uncompressed file, read through a memory map.
 
-Reading a crop touches the crop's own rows and nothing else. The index lies in the manifest; the header carries the
-index's hash, so that a store that is truncated, of another version or of another set is refused before a byte of it
+Reading a crop touches the crop's own rows and nothing else. The index lies in the manifest; the store's last bytes are
+the index's hash, so that a store that is truncated, of another version or of another set is refused before a byte of it
 is used. What lies where in the file is said in :mod:`esr.packed.layout`.
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from esr.common.errors import EsrError
 from esr.common.factor import SCALE
 from esr.common.files import sha256_of
-from esr.packed.layout import FORMAT, HEADER_BYTES, Image, header, version, view
+from esr.packed.layout import FORMAT, HEADER_BYTES, TRAILER_BYTES, Image, header, trailer, version, view
 from esr.packed.manifest import JoinManifest, PackedImage, SetManifest, read_manifest, read_set
 
 
@@ -189,6 +189,8 @@ def _check_store(part: Part) -> None:
         with part.store.open("rb") as file:
             start = file.read(HEADER_BYTES)
             size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - TRAILER_BYTES))
+            end = file.read(TRAILER_BYTES)
     except FileNotFoundError as error:
         raise EsrError(f"{part.store} is missing; delete {part.manifest} and run the stage that packs it") from error
     except (OSError, ValueError) as error:
@@ -201,5 +203,5 @@ def _check_store(part: Part) -> None:
         raise EsrError(f"{part.store} is a store of version {found}, this is version {FORMAT}; {remedy}")
     if size != part.store_bytes:
         raise EsrError(f"{part.store} has {size:,} bytes instead of {part.store_bytes:,}; {remedy}")
-    if start != header(part.index_sha256, part.store_bytes):
+    if start != header(part.store_bytes) or end != trailer(part.index_sha256):
         raise EsrError(f"{part.store} is not the store that {part.manifest} describes; {remedy}")

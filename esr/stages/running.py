@@ -24,6 +24,8 @@ from esr.recipes.graph import Graph, Node, read_graph
 from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
 from esr.stages.devices import own_gpus
+from esr.stages.digests import remember
+from esr.stages.dvc_record import tell_digests
 from esr.stages.evidence import Evidence
 from esr.stages.last_words import leaving_last_words, lock_path
 from esr.stages.premises import sources_of
@@ -84,6 +86,7 @@ def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
             _perform(graph, params, node, checkpoints_of(node, identity), watch)
             outs = _outputs(Evidence(graph), node)
             write_receipt(node, deps, outs, sources)
+            tell_digests(outs)
         except Terminated as stop:
             watch.note(str(stop))
             journal.close("killed", {})
@@ -115,7 +118,9 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
 
             source = node.input(f"data/{node.scale}/sources/{row.source}/manifest.json")
             bring_back(params.download[row.source], params.rule.data, row.source, source)
-            crop(row, source, node.output("manifest.json"), node.output("images.store"))
+            store = node.output("images.store")
+            if hashed := crop(row, source, node.output("manifest.json"), store):
+                remember(store, hashed)
         case "join":
             from esr.packed.join import join
 

@@ -52,6 +52,7 @@ def sync_records(only_dvc: bool = False) -> set[str]:
             stale = _settle(graph, repo)
     if not only_dvc:
         tell_snakemake(current_upwards(graph, stale))
+        dvc_record.tell_digests(graph.producers)  # Snakemake has given some of the files another time
         if not stale:
             write_json(SETTLED, _state(graph))
     return stale
@@ -82,6 +83,7 @@ def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
 def _settle(graph: Graph, repo: "Repo") -> set[str]:
     """Bring receipts and DVC's record together; gives the stages that neither proves to be current."""
     evidence = Evidence(graph)
+    _hash_for_dvc(evidence, repo)
     changed = dvc_record.changed(repo)
     dvc_record.record(repo, sorted(changed & {CODE_STAGE}))  # written anew when the evidence was looked at
     stale = changed - {CODE_STAGE}
@@ -98,6 +100,14 @@ def _settle(graph: Graph, repo: "Repo") -> set[str]:
         if receipt := read_receipt(graph.nodes[name]):  # DVC has the outputs: nobody goes on from a checkpoint
             shutil.rmtree(checkpoints_of(graph.nodes[name], receipt.identity), ignore_errors=True)
     return graph.nodes.keys() - proven
+
+
+def _hash_for_dvc(evidence: Evidence, repo: "Repo") -> None:
+    """Hash the outputs that DVC does not keep, the stores, where they are not known: DVC would, too."""
+    stores = [out.path for node in evidence.graph.nodes.values() for out in node.outs if not out.cached]
+    for path in stores:
+        evidence.digests.of(path)
+    dvc_record.share_digests(repo, stores)
 
 
 def _known(digests: dict[str, str | None]) -> dict[str, str]:

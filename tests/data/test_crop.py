@@ -16,8 +16,11 @@ import pytest
 from PIL import Image
 
 from esr.common.errors import EsrError
+from esr.common.hashed_file import HashedFile
 from esr.packed import packing
+from esr.packed.crop import crop
 from esr.packed.store import open_set
+from esr.recipes.rows import Crop
 from tests.packed_sets import packed, source_of
 from tests.small_images import coded_image, coded_pairs, write_image
 
@@ -91,6 +94,33 @@ def test_equal_input_gives_equal_bytes_with_and_without_worker_processes(
     packed(source, folder / "parallel")
     assert files_in(folder / "serial") == files_in(folder / "parallel")
     assert sorted(files_in(folder / "serial")) == ["images.store", "manifest.json"]
+
+
+@pytest.mark.parametrize("pool", [False, True], ids=["in one process", "by workers"])
+def test_the_md5_of_a_store_is_known_from_packing_it(folder, monkeypatch, pool):
+    monkeypatch.setattr(packing, "_WORTH_A_POOL", 0 if pool else 1e9)
+    hashed = crop(Crop(source="photos"), source_of(folder), folder / "set/manifest.json", folder / "set/images.store")
+    assert_is_of(hashed, folder / "set/images.store")
+
+
+def test_the_md5_does_not_depend_on_the_order_in_which_images_are_written(folder, monkeypatch):
+    outcomes = packing._outcomes
+    monkeypatch.setattr(packing, "_outcomes", lambda part, tasks: reversed(list(outcomes(part, tasks))))
+    hashed = crop(Crop(source="photos"), source_of(folder), folder / "set/manifest.json", folder / "set/images.store")
+    assert_is_of(hashed, folder / "set/images.store")
+
+
+def test_the_md5_of_a_set_of_no_images(folder):
+    row = Crop(source="photos", smallest_side=1000)
+    hashed = crop(row, source_of(folder), folder / "set/manifest.json", folder / "set/images.store")
+    assert_is_of(hashed, folder / "set/images.store")
+
+
+def assert_is_of(hashed: HashedFile | None, store: Path) -> None:
+    """The md5 is what the system's own tool computes, and the stat is the file's."""
+    told = subprocess.run(["md5sum", store], capture_output=True, text=True, check=True).stdout.split()[0]
+    state = store.stat()
+    assert hashed == ((state.st_ino, state.st_size, state.st_mtime_ns), told)
 
 
 # What is refused: every image at once, and nothing is written
@@ -206,8 +236,10 @@ def test_a_killed_run_is_gone_on_with_and_ends_with_the_same_bytes(folder: Path)
     shutil.copy(folder / "hr/0002.png", folder / "kept.png")
     for name in ("0000", "0001"):
         (folder / f"hr/{name}.png").unlink()  # what was packed before the kill is not read again
-    packed(source, folder / "killed")
+    store = folder / "killed/images.store"
+    hashed = crop(Crop(source="photos"), source, folder / "killed/manifest.json", store)
     assert files_in(folder / "killed") == files_in(folder / "whole")
+    assert_is_of(hashed, store)
 
 
 def test_what_a_killed_run_left_is_believed_only_where_its_hash_is_right(folder: Path) -> None:

@@ -44,7 +44,7 @@ def test_every_image_whose_samples_have_changed_is_named(tmp_path: Path) -> None
     store = coded_set(tmp_path, SIZES).manifest.parent / "images.store"
     assert "every sample of 3 HR and LR images" in inspect(store, verify=True)
     with store.open("rb+") as file:
-        file.seek(-1, 2)  # the last byte of the last LR image
+        file.seek(-33, 2)  # the last byte of the last LR image, before the index's hash
         file.write(b"\xff")
         file.seek(4096)  # the first byte of the first HR image
         file.write(b"\xff")

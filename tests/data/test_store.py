@@ -32,24 +32,35 @@ def test_images_are_views_into_the_file(manifest: Path) -> None:
         images.hr(2)
 
 
-def test_the_store_is_as_large_as_its_samples_and_a_page(manifest: Path) -> None:
+def test_the_store_is_as_large_as_its_samples_a_page_and_a_hash(manifest: Path) -> None:
     samples = (40 * 48 + 64 * 40) * 3
-    assert (manifest.parent / "images.store").stat().st_size == 4096 + samples + samples // 16
+    assert (manifest.parent / "images.store").stat().st_size == 4096 + samples + samples // 16 + 32
 
 
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        (lambda store: os.truncate(store, store.stat().st_size - 1), "has 18,375 bytes instead of"),
+        (lambda store: os.truncate(store, store.stat().st_size - 1), "has 18,407 bytes instead of"),
         (lambda store: os.truncate(store, 100), "has 100 bytes instead of|not a finished store"),
         (lambda store: os.truncate(store, 0), "is not a finished store"),
         (lambda store: store.write_bytes(b"\x89PNG" + bytes(9000)), "is not a finished store"),
         (lambda store: overwrite(store, 0, bytes(4096)), "is not a finished store"),
-        (lambda store: overwrite(store, 8, struct.pack("<I", 7)), "is a store of version 7, this is version 1"),
+        (lambda store: overwrite(store, 8, struct.pack("<I", 7)), "is a store of version 7, this is version 2"),
         (lambda store: overwrite(store, 30, b"\xaa"), "is not the store that .* describes"),
+        (lambda store: overwrite(store, 18_376, b"\xaa\xbb"), "is not the store that .* describes"),
         (lambda store: store.unlink(), "is missing"),
     ],
-    ids=["cut by a byte", "cut short", "empty", "foreign", "never finished", "version", "of another set", "gone"],
+    ids=[
+        "cut by a byte",
+        "cut short",
+        "empty",
+        "foreign",
+        "never finished",
+        "version",
+        "header",
+        "of another set",
+        "gone",
+    ],
 )
 def test_a_store_that_is_not_the_right_one_is_refused_with_the_remedy(
     manifest: Path, damage: Callable[[Path], object], complaint: str
