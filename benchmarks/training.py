@@ -32,7 +32,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from esr.common.yaml_file import read_yaml
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.graph import PARAMS_FILE
 from esr.training.engine import Engine
 

@@ -280,7 +280,7 @@ def plan(
 ) -> None:
     """Measure a few iterations of every phase, and tell what a scale would take on this machine."""
     from esr.planning.phases import at_scale
-    from esr.planning.plan import make_plan
+    from esr.planning.scale_plan import make_plan
     from esr.planning.show import print_plan
 
     graph, params = at_scale(scale)

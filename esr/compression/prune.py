@@ -17,7 +17,7 @@ from esr.compression.channels import remove_channels, widths_of
 from esr.compression.fusion import fuse
 from esr.compression.limits import limits_of
 from esr.packed.store import open_set
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.rows import Prune
 from esr.recipes.scale import Schedule, TrainingRule, most_rounds, shrink_round
 from esr.training.checkpoints import Checkpoints

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from esr.common.duration import DAY, duration
 from esr.planning.estimates import Estimate
-from esr.planning.plan import ScalePlan
+from esr.planning.scale_plan import ScalePlan
 from esr.recipes.read import Params
 
 WIDTH = 140  # of the table where no terminal says

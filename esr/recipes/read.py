@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from esr.common.errors import EsrError
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.network_syntax import misplaced_networks, wrong_networks
 from esr.recipes.references import wrong_references
 from esr.recipes.rows import (

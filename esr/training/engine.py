@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError, is_out_of_memory, on_one_line
-from esr.recipes.engine import EngineSettings, OnCuda, Precision
+from esr.recipes.engine_settings import EngineSettings, OnCuda, Precision
 
 Step = Callable[[Tensor, Tensor], Tensor]
 

@@ -16,7 +16,7 @@ from esr.batches.sampling import fitting
 from esr.common.errors import EsrError
 from esr.common.files import md5_of
 from esr.packed.store import PackedSet, open_set
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.rows import Distill, Finetune, FreshPhase, Optimisation, Phase, TeacherPhase
 from esr.recipes.scale import Role, Schedule, TrainingRule, shrink_phase, thin_teacher
 from esr.training.checkpoints import Checkpoints

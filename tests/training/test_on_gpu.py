@@ -10,7 +10,7 @@ from torch import Tensor
 
 from esr.common.errors import EsrError, Terminated
 from esr.networks.slimrlfn import SlimRLFN
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Point
 from esr.training.engine import Engine
