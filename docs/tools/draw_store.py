@@ -20,7 +20,7 @@ HEADER = [
 
 
 def draw_store() -> Figure:
-    """The file as a strip, its first page and last bytes enlarged below, and the manifest that tells where images lie."""
+    """The file as a strip, its ends enlarged below, and the manifest that tells where images lie."""
     figure, axes = blank(9.4, 3.3)
     x = 0.2
     axes.text(x, 3.05, "images.store, one file, read through a memory map", color=INK, weight="bold")
