@@ -19,7 +19,7 @@ app = typer.Typer(
 STAGES = "Stages (run by Snakemake and DVC)"
 TOOLS = "Tools"
 
-NetworkFile = Annotated[
+NetworkOption = Annotated[
     Path | None,
     typer.Option("--network", metavar="FILE.py", help="Take this file for the network of the weights file; it is run."),
 ]
@@ -53,7 +53,7 @@ def benchmark(
     name: Annotated[str, typer.Argument(metavar="KEY_OR_WEIGHTS", help="The row of params.yaml; or a .safetensors.")],
     hr: Annotated[Path | None, typer.Option(help="Folder of HR images to score a weights file on.")] = None,
     lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
-    network: NetworkFile = None,
+    network: NetworkOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Measure complexity, quality and run time: of a row (a stage), or of any weights file, in any folder."""
@@ -132,7 +132,7 @@ def evaluate(
     lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
     sr: Annotated[Path | None, typer.Option(help="Folder of finished images to score instead of weights.")] = None,
     rounded_y: Annotated[bool, typer.Option("--rounded-y", help="Round luma, as MATLAB does.")] = False,
-    network: NetworkFile = None,
+    network: NetworkOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Score weights, or finished images, by PSNR and SSIM in RGB and in luma, bicubic beside them."""
@@ -156,7 +156,7 @@ def upscale(
     tile: Annotated[int | None, typer.Option(help="Work in tiles of so many LR px; else as memory allows.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     largest_side: Annotated[int, typer.Option(help="Refuse images with more px on a side.")] = 16_384,
-    network: NetworkFile = None,
+    network: NetworkOption = None,
 ) -> None:
     """Make images four times as large."""
     from esr.inference.upscale import upscale_files
@@ -186,7 +186,7 @@ def complexity(
     ] = None,
     size: Annotated[str | None, typer.Option(metavar="HxW", help="LR input size.  [default: 256x256]")] = None,
     output_size: Annotated[str | None, typer.Option(metavar="HxW", help="HR output size, in place of --size.")] = None,
-    network: NetworkFile = None,
+    network: NetworkOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Count parameters, operations by both years' counters, activations and convolutions."""
@@ -257,13 +257,13 @@ def checkpoints(
     print_checkpoints(free)
 
 
-Scale = Annotated[str | None, typer.Option(help="demo, pilot, paper, or another; else the one of params.yaml.")]
+ScaleOption = Annotated[str | None, typer.Option(help="demo, pilot, paper, or another; else the one of params.yaml.")]
 
 
 @app.command(rich_help_panel=TOOLS)
 def recipe(
     entry: Annotated[str, typer.Argument(help="The entry, such as slimrlfn.")],
-    scale: Scale = None,
+    scale: ScaleOption = None,
 ) -> None:
     """Show an entry's phases: what the factsheet says, and what runs at a scale."""
     from esr.planning.phases import at_scale
@@ -275,7 +275,7 @@ def recipe(
 
 @app.command(rich_help_panel=TOOLS)
 def plan(
-    scale: Scale = None,
+    scale: ScaleOption = None,
     entry: Annotated[list[str] | None, typer.Option(help="Only this entry; may be given again. Else all.")] = None,
 ) -> None:
     """Measure a few iterations of every phase, and tell what a scale would take on this machine."""

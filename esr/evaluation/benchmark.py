@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from esr.common.errors import EsrError
@@ -19,6 +18,7 @@ from esr.common.progress import Progress
 from esr.evaluation.complexity import measure_complexity
 from esr.evaluation.metrics import ComparedScores, ImageScores, Metrics, Region, SetScores
 from esr.evaluation.runtime import compare
+from esr.images.arrays import ByteImage
 from esr.images.bicubic import upscale
 from esr.images.image_files import write_png
 from esr.images.quality import psnr, ssim
@@ -26,8 +26,6 @@ from esr.inference.super_resolve import restoring, super_resolve
 from esr.packed.store import Part, open_set
 from esr.recipes.rows import Benchmark
 from esr.weights.weights_file import build_network, load_network, try_network
-
-Image = NDArray[np.uint8]
 
 CROP_SIDE = 128  # HR px of a cell of the strip
 CROP_IMAGES = 4  # rows of the strip, at most
@@ -40,11 +38,11 @@ class Scored:
 
     scores: ImageScores
     region: Region
-    strip: Image
+    strip: ByteImage
 
 
-class Journal(Protocol):
-    """Who is told what was measured."""
+class Recorder(Protocol):
+    """Receives what was measured. In a stage it is an esr.tracking.journal.Journal."""
 
     def metrics(self, step: int, **values: float) -> None:
         """Values of metrics."""
@@ -53,7 +51,7 @@ class Journal(Protocol):
         """A picture's file."""
 
 
-def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crops: Path, journal: Journal) -> None:
+def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crops: Path, journal: Recorder) -> None:
     """Measure the network of ``weights`` on the sets of ``manifest``; write ``metrics`` (JSON) and ``crops`` (PNG).
 
     Each part of a joined set is a set of its own. The first one's scores and crops are shown foremost, so it needs
@@ -83,7 +81,7 @@ def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crop
     journal.picture("crops", crops)
 
 
-def hardest_region(bicubic: Image, hr: Image, side: int) -> tuple[int, int]:
+def hardest_region(bicubic: ByteImage, hr: ByteImage, side: int) -> tuple[int, int]:
     """Top and left of the square of ``side`` HR px, on LR pixels, where bicubic's squared error is largest.
 
     The first such square is taken where several are equal.
@@ -144,7 +142,7 @@ def _score(network: nn.Module, data_range: float, images: Part, index: int) -> S
     return Scored(scores, region, np.concatenate(cells, axis=1))
 
 
-def _cell(image: Image) -> Image:
+def _cell(image: ByteImage) -> ByteImage:
     """The image in a cell of the strip; one that is smaller lies at the top left, on white."""
     height, width = image.shape[:2]
     return np.pad(image, ((0, CROP_SIDE - height), (0, CROP_SIDE - width), (0, 0)), constant_values=255)

@@ -25,7 +25,7 @@ BUDGET_SECONDS = 5.0
 
 Pass = Callable[[], float]
 """Runs a network once and gives the milliseconds that it took."""
-Round = list[tuple[float, float]]
+RoundTimes = list[tuple[float, float]]
 """The two passes of each network, in milliseconds."""
 
 
@@ -98,16 +98,16 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _median(rounds: Sequence[Round], place: int) -> float:
+def _median(rounds: Sequence[RoundTimes], place: int) -> float:
     return statistics.median(ms for passes in rounds for ms in passes[place])
 
 
-def _interleave(networks: Sequence[Pass]) -> list[Round]:
+def _interleave(networks: Sequence[Pass]) -> list[RoundTimes]:
     """Rounds, there and back, after a warm-up of all."""
     for _ in range(WARMUP_PASSES):
         for run in networks:
             run()
-    rounds: list[Round] = []
+    rounds: list[RoundTimes] = []
     start = time.perf_counter()
     while len(rounds) < FEWEST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.perf_counter() - start < BUDGET_SECONDS):
         there = [run() for run in networks]

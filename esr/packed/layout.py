@@ -7,10 +7,8 @@ the md5 of the whole file can be taken from the front while the samples are writ
 
 import struct
 
-import numpy as np
-from numpy.typing import NDArray
-
 from esr.common.factor import SCALE
+from esr.images.arrays import ByteImage
 
 FORMAT = 2
 """Version of the store; one that carries another is refused."""
@@ -20,8 +18,6 @@ TRAILER_BYTES = 32
 MAGIC = b"ESRSTORE"
 
 _HEADER = struct.Struct("<8sIIQ")  # magic, version, scale, size of the file
-
-Image = NDArray[np.uint8]
 
 
 def header(store_bytes: int) -> bytes:
@@ -41,6 +37,6 @@ def version(start: bytes) -> int | None:
     return int(_HEADER.unpack(start[: _HEADER.size])[1])
 
 
-def view(samples: Image, offset: int, height: int, width: int) -> Image:
+def view(samples: ByteImage, offset: int, height: int, width: int) -> ByteImage:
     """The image of this size that lies at ``offset``: (H, W, 3), without a copy."""
     return samples[offset : offset + height * width * 3].reshape(height, width, 3)

@@ -14,9 +14,9 @@ from esr.common.complaints import writing
 from esr.common.errors import EsrError
 from esr.common.factor import SCALE
 from esr.common.files import sha256_of
+from esr.images.arrays import ByteImage
 from esr.images.bicubic import downscale
 from esr.images.image_files import crop_to_multiple, read_rgb
-from esr.packed.layout import Image
 
 ANOTHER_PICTURE = 45.0
 """Root mean square difference, in levels of 255, between LR and block means of HR above which they are two pictures."""
@@ -81,7 +81,7 @@ def pack_one(part: Path, place: int, task: PackTask) -> Outcome:
     return Outcome(place, _hash(hr), _hash(lr))
 
 
-def _read(task: PackTask) -> tuple[Image, Image]:
+def _read(task: PackTask) -> tuple[ByteImage, ByteImage]:
     complaints = [_complaint(original) for original in (task.hr, task.lr) if original]
     if any(complaints):
         raise EsrError("; ".join(filter(None, complaints)))
@@ -110,7 +110,7 @@ def _complaint(original: Original) -> str:
     return "" if same else f"{original.path} has changed since the download; run the download again"
 
 
-def _difference(hr: Image, lr: Image) -> float:
+def _difference(hr: ByteImage, lr: ByteImage) -> float:
     """Root mean square difference of LR and the 4x4 block means of HR, on every 16th row of LR, in levels."""
     few = lr[::16]
     blocks = hr.reshape(lr.shape[0], SCALE, lr.shape[1], SCALE, 3)[::16]
@@ -124,12 +124,12 @@ def _hashes_in_place(handle: int, task: PackTask) -> tuple[str, str]:
     return hashlib.sha256(hr).hexdigest(), hashlib.sha256(lr).hexdigest()
 
 
-def _write(handle: int, image: Image, offset: int) -> None:
+def _write(handle: int, image: ByteImage, offset: int) -> None:
     left = image.data.cast("B")
     while left:
         written = os.pwrite(handle, left, offset)
         left, offset = left[written:], offset + written
 
 
-def _hash(image: Image) -> str:
+def _hash(image: ByteImage) -> str:
     return hashlib.sha256(image.data).hexdigest()

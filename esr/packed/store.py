@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from esr.common.errors import EsrError
 from esr.common.factor import SCALE
 from esr.common.files import sha256_of
-from esr.packed.layout import FORMAT, HEADER_BYTES, TRAILER_BYTES, Image, header, trailer, version, view
+from esr.images.arrays import ByteImage
+from esr.packed.layout import FORMAT, HEADER_BYTES, TRAILER_BYTES, header, trailer, version, view
 from esr.packed.manifest import JoinManifest, PackedImage, SetManifest, read_manifest, read_set
 
 
@@ -58,12 +59,12 @@ class Part:
         page = begin // mmap.PAGESIZE * mmap.PAGESIZE
         self._map.madvise(mmap.MADV_WILLNEED, page, begin + size - page)
 
-    def hr(self, index: int) -> Image:
+    def hr(self, index: int) -> ByteImage:
         """The HR image at ``index`` of this part: uint8, (H, W, 3), a view into the store."""
         image = self.images[index]
         return view(self.samples, image.hr_offset, image.height, image.width)
 
-    def lr(self, index: int) -> Image:
+    def lr(self, index: int) -> ByteImage:
         """The LR image at ``index`` of this part: uint8, (H / 4, W / 4, 3), a view into the store."""
         image = self.images[index]
         return view(self.samples, image.lr_offset, image.height // SCALE, image.width // SCALE)
@@ -76,7 +77,7 @@ class PackedSet:
         self.manifest = manifest
         self.parts = tuple(parts)
         self._places = [(part, index) for part in self.parts for index in range(len(part.images))]
-        self._pairs: list[tuple[Image, Image] | None] = [None] * len(self._places)
+        self._pairs: list[tuple[ByteImage, ByteImage] | None] = [None] * len(self._places)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -99,15 +100,15 @@ class PackedSet:
             return [image.name for image in self.parts[0].images]
         return [f"{part.source}/{image.name}" for part in self.parts for image in part.images]
 
-    def hr(self, index: int) -> Image:
+    def hr(self, index: int) -> ByteImage:
         """The HR image at ``index``: uint8, (H, W, 3), a view into the store."""
         return self.pair(index)[1]
 
-    def lr(self, index: int) -> Image:
+    def lr(self, index: int) -> ByteImage:
         """The LR image at ``index``: uint8, (H / 4, W / 4, 3), a view into the store."""
         return self.pair(index)[0]
 
-    def pair(self, index: int) -> tuple[Image, Image]:
+    def pair(self, index: int) -> tuple[ByteImage, ByteImage]:
         """The LR and the HR image at ``index``.
 
         Views are made once, because a small crop costs no more than they do. If memory can hold the set, the first

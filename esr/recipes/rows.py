@@ -49,7 +49,7 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Work = Annotated[float, Field(gt=0, le=1e27)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
-Comparison = Literal["layer_mean", "raw"]
+NormComparison = Literal["layer_mean", "raw"]
 Decibels = Annotated[float, Field(gt=0, le=100)]
 LossName = Literal["charbonnier", "l1", "l2"]
 Milliseconds = Annotated[float, Field(gt=0, le=1e6)]
@@ -276,7 +276,7 @@ class Prune(Optimisation):
     channels_per_round: int = Field(
         ge=1, le=100_000, description="channels removed, over all layers, before each fine-tuning"
     )
-    comparison: Comparison = Field(
+    comparison: NormComparison = Field(
         description="of layers: the L2 norm of a channel's kernels over the mean of its layer, or as it is"
     )
     iterations_per_round: Iterations = Field(description="of fine-tuning after each removal, at a constant rate")

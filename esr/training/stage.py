@@ -27,7 +27,7 @@ from esr.training.helper_parts import OnlyRead, Silence, plan_of_helper
 from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective, Teacher
-from esr.training.plan import Data, Goal, Plan, Watch
+from esr.training.plan import Data, Goal, Observer, Plan
 from esr.training.ranks import ALONE, Ranks, together
 from esr.training.schedules import learning_rate
 from esr.training.validation import Validation
@@ -58,7 +58,7 @@ class Task:
     checkpoints: Path
 
 
-def run_phase(task: Task, watch: Watch) -> None:
+def run_phase(task: Task, watch: Observer) -> None:
     """Train one phase, with a helper for every GPU but the first, and write its weights and its curve."""
     helper = [sys.executable, "-m", "esr.training.helper"]
     with together(ranks_of(task.row), helper, task) as ranks:
@@ -75,7 +75,7 @@ def help_phase(task: Task, ranks: Ranks) -> None:
     train(network, plan_of_helper(plan), OnlyRead(task.checkpoints), Silence())
 
 
-def _prepared(task: Task, watch: Watch, ranks: Ranks) -> tuple[nn.Module, WeightsInfo, Plan]:
+def _prepared(task: Task, watch: Observer, ranks: Ranks) -> tuple[nn.Module, WeightsInfo, Plan]:
     row, node = task.row, task.node
     engine = start_engine(task.settings, ranks)
     network, info = first_network(row, task.rule, node)
@@ -158,7 +158,7 @@ def batches_of(
     schedule: Schedule,
     training_set: PackedSet,
     engine: Engine,
-    watch: Watch,
+    watch: Observer,
     ranks: Ranks = ALONE,
 ) -> Callable[[int, int], Batches]:
     """The stage's own stream of batches, of each the rank's share: (first iteration, end) -> batches.
