@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable
 from hashlib import md5
 from pathlib import Path
+from typing import Any
 
 import dvc_data.hashfile.hash as dvc_hash
 import pytest
 from dvc.repo import Repo
 
+from esr.common.files import md5_of
 from esr.common.hashed_file import FileStat, HashedFile
 from esr.stages import digests
 from esr.stages.digests import Digests, keeping_digest, remember, remembered
@@ -31,8 +33,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that are read as a whole from now on."""
     files: list[Path] = []
-    whole = digests.md5_of
-    monkeypatch.setattr(digests, "md5_of", lambda path: files.append(path) or whole(path))
+
+    def reading(path: Path) -> str:
+        files.append(path)
+        return md5_of(path)
+
+    monkeypatch.setattr(digests, "md5_of", reading)
     return files
 
 
@@ -129,9 +135,12 @@ def repo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
 def md5_by_dvc(repo: Repo, read: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
     """What DVC takes for the store's md5; notes in ``read`` whether it reads the file for that."""
     whole = dvc_hash.file_md5
-    monkeypatch.setattr(
-        dvc_hash, "file_md5", lambda path, *rest, **more: read.append(path) or whole(path, *rest, **more)
-    )
+
+    def reading(path: str, *rest: Any, **more: Any) -> Any:
+        read.append(path)
+        return whole(path, *rest, **more)
+
+    monkeypatch.setattr(dvc_hash, "file_md5", reading)
     _, found = dvc_hash.hash_file(str(STORE.absolute()), repo.fs, "md5", state=repo.state)
     monkeypatch.setattr(dvc_hash, "file_md5", whole)
     return str(found.value)

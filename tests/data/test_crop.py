@@ -97,20 +97,22 @@ def test_equal_input_gives_equal_bytes_with_and_without_worker_processes(
 
 
 @pytest.mark.parametrize("pool", [False, True], ids=["in one process", "by workers"])
-def test_the_md5_of_a_store_is_known_from_packing_it(folder, monkeypatch, pool):
+def test_the_md5_of_a_store_is_known_from_packing_it(folder: Path, monkeypatch: pytest.MonkeyPatch, pool: bool) -> None:
     monkeypatch.setattr(packing, "_WORTH_A_POOL", 0 if pool else 1e9)
     hashed = crop(Crop(source="photos"), source_of(folder), folder / "set/manifest.json", folder / "set/images.store")
     assert_is_of(hashed, folder / "set/images.store")
 
 
-def test_the_md5_does_not_depend_on_the_order_in_which_images_are_written(folder, monkeypatch):
+def test_the_md5_does_not_depend_on_the_order_in_which_images_are_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outcomes = packing._outcomes
     monkeypatch.setattr(packing, "_outcomes", lambda part, tasks: reversed(list(outcomes(part, tasks))))
     hashed = crop(Crop(source="photos"), source_of(folder), folder / "set/manifest.json", folder / "set/images.store")
     assert_is_of(hashed, folder / "set/images.store")
 
 
-def test_the_md5_of_a_set_of_no_images(folder):
+def test_the_md5_of_a_set_of_no_images(folder: Path) -> None:
     row = Crop(source="photos", smallest_side=1000)
     hashed = crop(row, source_of(folder), folder / "set/manifest.json", folder / "set/images.store")
     assert_is_of(hashed, folder / "set/images.store")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_images import coded_image, write_image
-from tiny_project import Project
+
+from tests.small_images import coded_image, write_image
+from tests.tiny_project import Project
 
 STORE = "data/demo/sets/div2k/images.store"
 RECEIPT = ".esr/receipts/demo/crop/div2k.json"
