@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from esr.common.errors import EsrError, Terminated, is_out_of_memory, printable
+from esr.sources.use import Use
 
 app = typer.Typer(
     help="Rebuild, prune, fuse and measure entries of the NTIRE Efficient Super-Resolution challenge.",
@@ -230,6 +231,33 @@ def inspect(
     from esr.sources.inspection import inspect as describe
 
     print(describe(path, verify))
+
+
+@app.command(rich_help_panel=TOOLS)
+def data(
+    hr: Annotated[Path, typer.Argument(metavar="HR_FOLDER", help="Folder of your HR images, with its subfolders.")],
+    lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else cropping makes them.")] = None,
+    name: Annotated[str, typer.Option(help="Of the rows.")] = "mine",
+    use: Annotated[Use, typer.Option(help="What the images are for.")] = Use.training,
+    join: Annotated[
+        str | None,
+        typer.Option(metavar="SET", help="Join them to this set.  [default: df2k, or scored, where there is one]"),
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw random training patches, LR beside HR.")
+    ] = None,
+    patch: Annotated[int | None, typer.Option(help="HR px of the sheet's patches.  [default: 256 if it fits]")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Of the sheet's patches.")] = 0,
+    verify: Annotated[bool, typer.Option("--verify", help="Decode every image, as cropping will.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Put the rows into params.yaml.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.png if it is there.")] = False,
+) -> None:
+    """Say what a folder of images holds and what would be refused, and give the rows that train on it."""
+    from esr.planning.folder import SheetWanted, look_at_folder
+    from esr.planning.own_data import OwnData
+
+    wanted = SheetWanted(sheet, patch, seed, overwrite) if sheet else None
+    look_at_folder(OwnData(name, use, hr, lr, join), wanted, verify, write)
 
 
 @app.command(rich_help_panel=TOOLS)

@@ -72,7 +72,7 @@ def pack_one(part: Path, place: int, task: PackTask) -> Outcome:
         if task.noted and task.noted == _hashes_in_place(handle, task):
             return Outcome(place, *task.noted)
         try:
-            hr, lr = _read(task)
+            hr, lr = _read_unchanged(task)
         except EsrError as error:
             return Outcome(place, complaint=str(error))
         with writing(part):
@@ -81,10 +81,12 @@ def pack_one(part: Path, place: int, task: PackTask) -> Outcome:
     return Outcome(place, _hash(hr), _hash(lr))
 
 
-def _read(task: PackTask) -> tuple[ByteImage, ByteImage]:
-    complaints = [_complaint(original) for original in (task.hr, task.lr) if original]
-    if any(complaints):
-        raise EsrError("; ".join(filter(None, complaints)))
+def read_pair(task: PackTask) -> tuple[ByteImage, ByteImage]:
+    """The HR and LR samples of an image, as a store holds them: uint8, (H, W, 3) and (H / 4, W / 4, 3).
+
+    Raises:
+        EsrError: a file that cannot be read exactly or has another size, or LR that shows another picture.
+    """
     hr = np.ascontiguousarray(crop_to_multiple(read_rgb(task.hr.path), SCALE))
     if hr.shape != (task.height, task.width, 3):
         raise EsrError(f"{task.hr.path} has another size than its source's manifest says; run the download again")
@@ -97,6 +99,13 @@ def _read(task: PackTask) -> tuple[ByteImage, ByteImage]:
     if _difference(hr, lr) > ANOTHER_PICTURE:
         raise EsrError(f"{task.lr.path} does not show what {task.hr.path} shows")
     return hr, lr
+
+
+def _read_unchanged(task: PackTask) -> tuple[ByteImage, ByteImage]:
+    complaints = [_complaint(original) for original in (task.hr, task.lr) if original]
+    if any(complaints):
+        raise EsrError("; ".join(filter(None, complaints)))
+    return read_pair(task)
 
 
 def _complaint(original: Original) -> str:

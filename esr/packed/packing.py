@@ -41,21 +41,26 @@ def plan(source: str, folder: Path, pairs: Sequence[SourcePair]) -> list[PackTas
     Raises:
         EsrError: images smaller than an LR pixel, or LR images that are not a quarter of their HR image; all named.
     """
-    tasks, complaints, offset = list[PackTask](), [], HEADER_BYTES
+    tasks, complaints, offset = list[PackTask](), list[str](), HEADER_BYTES
     for pair in pairs:
         height, width = pair.hr.height // SCALE * SCALE, pair.hr.width // SCALE * SCALE
         hr = Original(folder / "hr" / pair.hr.path, pair.hr.sha256)
         lr = Original(folder / "lr" / pair.lr.path, pair.lr.sha256) if pair.lr else None
-        if not height or not width:
-            size = f"{pair.hr.width}x{pair.hr.height} px"
-            complaints.append(f"{pair.name} is {size}, too small to shrink {SCALE} times: set smallest_side: {SCALE}")
-        if pair.lr and not (_fits(pair.lr.height, pair.hr.height) and _fits(pair.lr.width, pair.hr.width)):
-            sizes = f"HR {pair.hr.width}x{pair.hr.height}, LR {pair.lr.width}x{pair.lr.height}"
-            complaints.append(f"{pair.name} is not {SCALE} times its LR image ({sizes})")
+        complaints += [f"{pair.name} {why}" for why in misfits(pair)]
         tasks.append(PackTask(pair.name, hr, lr, height, width, offset, None))
         offset = tasks[-1].end
     refuse(source, complaints)
     return tasks
+
+
+def misfits(pair: SourcePair) -> Iterator[str]:
+    """What is wrong with the sizes of an image: too small to shrink, or not four times its LR image."""
+    if min(pair.hr.height, pair.hr.width) < SCALE:
+        size = f"{pair.hr.width}x{pair.hr.height} px"
+        yield f"is {size}, too small to shrink {SCALE} times: set smallest_side: {SCALE}"
+    if pair.lr and not (_fits(pair.lr.height, pair.hr.height) and _fits(pair.lr.width, pair.hr.width)):
+        sizes = f"HR {pair.hr.width}x{pair.hr.height}, LR {pair.lr.width}x{pair.lr.height}"
+        yield f"is not {SCALE} times its LR image ({sizes})"
 
 
 def store_size(tasks: Sequence[PackTask]) -> int:
