@@ -256,6 +256,8 @@ def data(
     from esr.planning.folder import SheetWanted, look_at_folder
     from esr.planning.own_data import OwnData
 
+    if sheet is None and (patch is not None or seed or overwrite):
+        raise EsrError("--patch, --seed and --overwrite belong to a sheet; give --sheet FILE.png, too")
     wanted = SheetWanted(sheet, patch, seed, overwrite) if sheet else None
     look_at_folder(OwnData(name, use, hr, lr, join), wanted, verify, write)
 

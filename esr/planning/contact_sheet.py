@@ -9,13 +9,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from esr.batches.batches import Batches
 from esr.batches.sampling import Sampler
-from esr.common.errors import EsrError, printable
+from esr.common.errors import printable
 from esr.common.factor import SCALE
 from esr.images.image_files import write_png
 from esr.packed.store import PackedSet
 
 COLUMNS, ROWS = 6, 4
-LARGEST_PATCH = 1024
 _GAP = 8  # px around a pair; half of it between LR and HR
 _LINE = 16  # px for a name
 _TEXT = 12  # px
@@ -36,10 +35,8 @@ def draw_sheet(images: PackedSet, patch: int, seed: int, path: Path) -> None:
         path: the file to write.
 
     Raises:
-        EsrError: the patch is no such size or fits into no image, an image cannot be read, the file not be written.
+        EsrError: the patch fits into no image, an image cannot be read, the file not be written.
     """
-    if patch % SCALE or not SCALE <= patch <= LARGEST_PATCH:
-        raise EsrError(f"a patch of {patch} px cannot be shown; give a multiple of {SCALE} up to {LARGEST_PATCH}")
     count = COLUMNS * ROWS
     lr, hr = next(iter(Batches(images, patch, count, iterations=1, seed=seed, data_range=255.0)))
     names = [images.names[image] for image in Sampler(images.sizes, patch, seed).draw(0, count).image]

@@ -5,15 +5,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.common.yaml_file import read_yaml
 from esr.images.outputs import check_outputs
 from esr.packed.unpacked import UnpackedSet
 from esr.planning.own_data import OwnData, partner_of, project
 from esr.planning.show_folder import megapixels, print_folder, usual_patch
 from esr.recipes.graph import GRAPH_FILE, PARAMS_FILE
-from esr.recipes.new_rows import add_rows, refuse_existing
+from esr.recipes.new_rows import Rows, add_rows, refuse_existing
 from esr.recipes.read import check
 from esr.sources.survey import Survey, survey
+
+LARGEST_PATCH = 1024
+"""HR px of a sheet's patches; a sheet of these has 12,000 x 4,000 px."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,9 @@ def look_at_folder(own: OwnData, sheet: SheetWanted | None, verify: bool, write:
     """
     params = check(read_yaml(PARAMS_FILE)) if write else project()
     own = replace(own, partner=partner_of(own.partner, own.use, params))
+    wanted = own.rows(1.0)  # so that names that cannot be are told before the folder is looked at
     if write:
-        _refuse_to_write(own)
+        _refuse_to_write(wanted)
     if sheet:
         _refuse_sheet(own, sheet)
     found = survey(own.hr, own.lr, verify)
@@ -64,11 +69,10 @@ def look_at_folder(own: OwnData, sheet: SheetWanted | None, verify: bool, write:
         print(f"{PARAMS_FILE}: added {', '.join(f'{table}.{key}' for table, of in rows.items() for key in of)}")
 
 
-def _refuse_to_write(own: OwnData) -> None:
-    """What can be refused before the folder is looked at, is."""
+def _refuse_to_write(rows: Rows) -> None:
     if not GRAPH_FILE.is_file():
         raise EsrError(f"{GRAPH_FILE} is missing; run esr in the project's folder, or without --write")
-    refuse_existing(read_yaml(PARAMS_FILE), own.rows(1.0))
+    refuse_existing(read_yaml(PARAMS_FILE), rows)
 
 
 def _refuse_sheet(own: OwnData, sheet: SheetWanted) -> None:
@@ -77,6 +81,8 @@ def _refuse_sheet(own: OwnData, sheet: SheetWanted) -> None:
     place = Path(os.path.realpath(sheet.path))
     if any(place.is_relative_to(os.path.realpath(folder)) for folder in (own.hr, own.lr) if folder):
         raise EsrError(f"{sheet.path} would lie among the images and be taken for one; name another place")
+    if sheet.patch is not None and (sheet.patch % SCALE or not SCALE <= sheet.patch <= LARGEST_PATCH):
+        raise EsrError(f"a patch of {sheet.patch} px cannot be shown; give a multiple of {SCALE} up to {LARGEST_PATCH}")
     check_outputs([sheet.path], [], sheet.overwrite)
 
 

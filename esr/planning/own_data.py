@@ -58,12 +58,10 @@ class OwnData:
         if self.lr is not None:
             source["lr_folder"] = str(self.lr.absolute())
         source["megapixels"] = max(0.01, round(megapixels, 2))
-        try:
-            TypeAdapter(Name).validate_python(self.name)
-        except ValidationError as error:
-            raise EsrError(
-                f"--name {short(self.name)} is no name of a row; take small letters, digits and single hyphens between"
-            ) from error
+        _refuse_name("--name", self.name)
+        if self.partner is not None and self.joined is not None:
+            _refuse_name("--join", self.partner)
+            _refuse_name("the join's name", self.joined)
         try:
             Download.model_validate(source)
         except ValidationError as error:
@@ -73,6 +71,14 @@ class OwnData:
         if self.partner and self.joined:
             rows["join"] = {self.joined: {"first": self.partner, "second": self.name}}
         return rows
+
+
+def _refuse_name(what: str, name: str) -> None:
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError as error:
+        takes = "up to 100 small letters and digits, with single hyphens between"
+        raise EsrError(f"{what} {short(name)} is no name of a row; take {takes}") from error
 
 
 def project() -> Params | None:
@@ -104,8 +110,8 @@ def at_scales(own: OwnData, rows: Rows, params: Params) -> Iterator[str]:
         here = f"{name} (the scale in use)" if name == params.scale else name
         why = why_empty(row, scale.data, own.name)
         if why is not None:
-            remedy = f"; scales.{name}.data.only_source decides" if scale.data.only_source else ""
-            yield f"{here}: no images, {why}{remedy}"
+            other = f"; scales.{name}.data.only_source may name {own.name}, or null for all"
+            yield f"{here}: no images, {why}{other if scale.data.only_source and own.use is Use.training else ''}"
         elif scale.data.stand_in:
             yield f"{here}: photographs stand in for it"
         else:

@@ -17,6 +17,7 @@ from esr.batches.sampling import fitting
 from esr.common.duration import duration
 from esr.common.errors import printable
 from esr.images.listing import Complaint
+from esr.images.quality import SMALLEST_SIDE
 from esr.planning.own_data import OwnData, at_scales
 from esr.planning.show import size
 from esr.recipes.new_rows import Rows, written
@@ -30,8 +31,6 @@ STORE_BYTES = 3 * (1 + 1 / 16)
 """Of an HR pixel in a packed store, with its LR."""
 PACKED_WITH_LR, PACKED_WITHOUT_LR = 40e6, 20e6
 """HR pixels that a core packs in a second, LR images given or to be made: measured, docs/data.md tells where."""
-SMALLEST_SCORED = 19
-"""HR px: a shorter side has no SSIM behind the challenge's border."""
 _FEW = 3  # names that are told of many
 _WIDTH = 120  # of the tables where no terminal says
 
@@ -39,10 +38,14 @@ _WIDTH = 120  # of the tables where no terminal says
 def print_folder(survey: Survey, own: OwnData, rows: Rows, params: Params | None) -> None:
     """Print what the folder holds, the rows that make it a set, and how to train on that."""
     console = Console(highlight=False, soft_wrap=True, width=None if Console().is_terminal else _WIDTH)
-    for part in (_holdings(survey, own), _refused(survey), _patches(survey)):
-        console.print(part) if part is not None else None
-    for line in _packing(survey):
+    told = [_holdings(survey, own), _refused(survey), *(_patches(survey) if own.use is Use.training else ())]
+    for part in told:
+        if part is not None:
+            console.print(part)
+    for line in [*_not_scored(survey, own), *_packing(survey), *_unread(survey)]:
         console.print(escape(line))
+    if not survey.usable:
+        return
     console.print("\n[bold]Rows for params.yaml[/bold]")
     for table, lines in written(rows).items():
         console.print(escape("\n".join([f"{table}:", *lines])))
@@ -90,7 +93,8 @@ def _told(survey: Survey, own: OwnData) -> Iterator[tuple[str, str]]:
     if survey.same:
         more = sum(len(paths) - 1 for paths in survey.same)
         groups = [" = ".join(map(str, paths[:_FEW])) for paths in survey.same]
-        yield "duplicates", f"{more:,} hold the very bytes of another: {_few(groups, '; ')}"
+        hold = "file holds" if more == 1 else "files hold"
+        yield "duplicates", f"{more:,} {hold} the very bytes of another: {_few(groups, '; ')}"
     if survey.others:
         suffixes = Counter(path.suffix.lower() or "no suffix" for path in survey.others)
         told = ", ".join(f"{suffix} {count:,}" for suffix, count in suffixes.most_common(2 * _FEW))
@@ -122,7 +126,8 @@ def _refused(survey: Survey) -> Table | None:
     table.columns[0].justify = "right"
     for complaints in sorted(reasons.values(), key=len, reverse=True):
         names = _few([_below(complaint.path, survey.hr) for complaint in complaints], ", ")
-        table.add_row(f"{len(complaints):,}", escape(printable(complaints[0].why)), escape(printable(names)))
+        of_one = "" if len({complaint.why for complaint in complaints}) == 1 else " (the first)"
+        table.add_row(f"{len(complaints):,}", escape(printable(complaints[0].why + of_one)), escape(printable(names)))
     return table
 
 
@@ -130,9 +135,10 @@ def _below(path: Path, folder: Path) -> str:
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
-def _patches(survey: Survey) -> Table | None:
+def _patches(survey: Survey) -> Iterator[Table | str]:
+    """How many images, and how many patches without overlap, there are of each usual size."""
     if not survey.usable:
-        return None
+        return
     heads = ("patch", "fits into", "too small", "patches side by side")
     table = Table(*heads, box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
     for column in table.columns:
@@ -142,7 +148,8 @@ def _patches(survey: Survey) -> Table | None:
         fit = len(fitting(sizes, patch))
         cells = int((sizes // patch).prod(axis=1).sum())
         table.add_row(f"{patch} px", f"{fit:,}", f"{len(sizes) - fit:,}", f"{cells:,}")
-    return table
+    yield table
+    yield "An epoch of a phase cuts one random patch out of each image that its patch fits into."
 
 
 def _sizes_of(survey: Survey) -> NDArray[np.int64]:
@@ -153,19 +160,28 @@ def _pixels(survey: Survey) -> int:
     return sum(task.height * task.width for task in survey.usable)
 
 
+def _not_scored(survey: Survey, own: OwnData) -> Iterator[str]:
+    small = sum(min(task.height, task.width) < SMALLEST_SIDE for task in survey.usable)
+    if small and own.use is Use.validation:
+        yield (
+            f"{small:,} with a side below {SMALLEST_SIDE} px cannot be scored: "
+            f"`smallest_side: {SMALLEST_SIDE}` in the row of crop leaves them out."
+        )
+
+
 def _packing(survey: Survey) -> Iterator[str]:
     pixels, cores = _pixels(survey), len(os.sched_getaffinity(0))
     if pixels:
-        yield "An epoch of a phase cuts one random patch out of each image that its patch fits into."
         rate = PACKED_WITHOUT_LR if survey.lr_images is None else PACKED_WITH_LR
         on = "one core" if cores == 1 else f"{cores} cores"
         yield f"Packed: {size(pixels * STORE_BYTES)}, in about {duration(max(1.0, pixels / rate / cores))} on {on}."
-    decoded = sum(look.decoded for look in survey.looks)
-    if decoded < len(survey.looks):
-        yield (
-            f"{decoded:,} of {len(survey.looks):,} images were decoded; of the others the header was read. "
-            "--verify decodes all, as cropping does."
-        )
+
+
+def _unread(survey: Survey) -> Iterator[str]:
+    """That damage behind a header is not looked for unless every image is decoded."""
+    unread = sum(not look.decoded and not look.refusal for look in survey.looks)
+    if unread:
+        yield f"Of {unread:,} images only the header was read; --verify decodes them, as cropping does."
 
 
 def _how_to_use(own: OwnData, rows: Rows, params: Params | None) -> Iterator[str]:
