@@ -98,7 +98,7 @@ def _told(survey: Survey, own: OwnData) -> Iterator[tuple[str, str]]:
     if survey.others:
         suffixes = Counter(path.suffix.lower() or "no suffix" for path in survey.others)
         told = ", ".join(f"{suffix} {count:,}" for suffix, count in suffixes.most_common(2 * _FEW))
-        yield "passed over", f"{len(survey.others):,} files that are no images by their suffix ({told})"
+        yield "passed over", f"{told}: no images by their suffix"
 
 
 def _sizes(looks: Sequence[Look]) -> str:

@@ -152,7 +152,7 @@ def test_a_folder_is_summed_up(tmp_path: Path, call: Call) -> None:
     assert "PNG RGB 3, JPEG RGB 1, PNG grey 1" in words
     assert "smallest 71x64 px (b.jpg), median 384x256 px (a.png), largest 640x642 px (c.png)" in words
     assert "1 file holds the very bytes of another: a.png = e.png" in words
-    assert "3 files that are no images by their suffix (.heic 2, .txt 1)" in words
+    assert "passed over .heic 2, .txt 1: no images by their suffix" in words
     # Side by side, e.g. of 64 px: 4 x 6 twice, 1, 10 x 10 and 1.
     for row in ("64 px 5 0 150", "128 px 3 2 37", "192 px 3 2 13", "256 px 3 2 6", "384 px 1 4 1", "640 px 1 4 1"):
         assert row in words
