@@ -13,7 +13,7 @@ from esr.packed.store import PackedSet
 
 
 class UnpackedSet(PackedSet):
-    """Images that are read, cut and shrunk as packing does it, each when it is first asked for."""
+    """Images that are read, cut and shrunk as packing does it, each when it is asked for; one at a time is kept."""
 
     def __init__(self, folder: Path, tasks: Sequence[PackTask]) -> None:
         """Prepare to read.
@@ -24,7 +24,7 @@ class UnpackedSet(PackedSet):
         """
         super().__init__(folder, [])
         self._tasks = tasks
-        self._read: dict[int, tuple[Image, Image]] = {}
+        self._kept: tuple[int, tuple[Image, Image]] | None = None
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -45,12 +45,13 @@ class UnpackedSet(PackedSet):
         Raises:
             EsrError: it cannot be used.
         """
-        if index not in self._read:
+        if self._kept is None or self._kept[0] != index:
+            self._kept = None  # before the next one is read: photographs are large
             hr, lr = read_pair(self._tasks[index])
-            self._read[index] = lr, hr
-        return self._read[index]
+            self._kept = index, (lr, hr)
+        return self._kept[1]
 
     @cached_property
     def larger_than_memory(self) -> bool:
-        """No: what is read stays in memory."""
+        """No: there is nothing on disk to be read ahead."""
         return False

@@ -38,15 +38,15 @@ def draw_sheet(images: PackedSet, patch: int, seed: int, path: Path) -> None:
         EsrError: the patch fits into no image, an image cannot be read, the file not be written.
     """
     count = COLUMNS * ROWS
-    lr, hr = next(iter(Batches(images, patch, count, iterations=1, seed=seed, data_range=255.0)))
+    batches = Batches(images, patch, 1, iterations=count, seed=seed, data_range=255.0)  # an image in memory at a time
+    pairs = [_side_by_side(_pixels(lr), _pixels(hr)) for lr, hr in batches]
     names = [images.names[image] for image in Sampler(images.sizes, patch, seed).draw(0, count).image]
-    pairs = [_side_by_side(*pair) for pair in zip(_pixels(lr), _pixels(hr), strict=True)]
     write_png(path, _laid_out(pairs, names))
 
 
 def _pixels(batch: torch.Tensor) -> Pixels:
-    """A batch (N, 3, H, W) of whole levels as uint8 (N, H, W, 3)."""
-    return batch.permute(0, 2, 3, 1).to(torch.uint8).numpy()
+    """A batch of one patch (1, 3, H, W) of whole levels as uint8 (H, W, 3)."""
+    return batch[0].permute(1, 2, 0).to(torch.uint8).numpy()
 
 
 def _side_by_side(lr: Pixels, hr: Pixels) -> Pixels:

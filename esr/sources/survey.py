@@ -82,27 +82,17 @@ def survey(hr: Path, lr: Path | None = None, decode: bool = False) -> Survey:
     """
     below = _below(hr)
     looks = _each(hr, lambda file: _look(hr / file, decode), below.images)
-    refusals = [*below.complaints, *_refusals(looks)]
     names = names_of(below.images)
-    shrunk: dict[str, Look] = {}
-    lr_images = None
-    if lr is not None:
-        below_lr = _below(lr)
-        lr_images = len(below_lr.images)
-        shrunk, complaints = _shrunk(names, looks, lr, below_lr, decode)
-        refusals += complaints
-    tasks = list[PackTask]()
-    for name, look in zip(names, looks, strict=True):
-        partner = shrunk.get(name)
-        if look.header is None or look.refusal or (lr is not None and (partner is None or partner.refusal)):
-            continue
-        wrong = list(misfits(_pair(name, look.header, partner.header if partner else None)))
-        refusals += [Complaint(look.path, why) for why in wrong]
-        tasks += [] if wrong else [_task(name, look.header, look.path, partner.path if partner else None)]
-    if decode and lr is not None:
-        tasks, complaints = _compared(lr, tasks)
-        refusals += complaints
-    return Survey(hr, looks, tasks, lr_images, refusals, below.others, _same(hr, looks))
+    refusals = [*below.complaints, *_refusals(looks)]
+    if lr is None:
+        usable, complaints = _fitting([(name, look, None) for name, look in zip(names, looks, strict=True)])
+        return Survey(hr, looks, usable, None, [*refusals, *complaints], below.others, _same(hr, looks))
+    below_lr = _below(lr)
+    pairs, of_pairing = _paired(names, looks, lr, below_lr, decode)
+    usable, of_sizes = _fitting(pairs)
+    usable, of_content = _compared(lr, usable) if decode else (usable, [])
+    refusals += [*of_pairing, *of_sizes, *of_content]
+    return Survey(hr, looks, usable, len(below_lr.images), refusals, below.others, _same(hr, looks))
 
 
 def _below(folder: Path) -> Below:
@@ -142,13 +132,13 @@ def _refusals(looks: Iterable[Look]) -> list[Complaint]:
     return [Complaint(look.path, look.refusal) for look in looks if look.refusal]
 
 
-def _shrunk(
+def _paired(
     names: Sequence[str], looks: Sequence[Look], folder: Path, below: Below, decode: bool
-) -> tuple[dict[str, Look], list[Complaint]]:
-    """The LR images by the names of their HR images, and what is wrong with them and with those that have none."""
+) -> tuple[list[tuple[str, Look, Look | None]], list[Complaint]]:
+    """Name, HR and LR of the images that have both, and what is wrong with LR images and with those that have none."""
     found, alone = partners(names, below.images)
-    paired = [(name, file) for name, file in zip(names, found, strict=True) if file is not None]
-    seen = _each(folder, lambda pair: _look(folder / pair[1], decode), paired)
+    paired = [(name, look, file) for name, look, file in zip(names, looks, found, strict=True) if file is not None]
+    seen = _each(folder, lambda pair: _look(folder / pair[2], decode), paired)
     without = [look.path for look, file in zip(looks, found, strict=True) if file is None]
     complaints = [
         *below.complaints,
@@ -156,7 +146,19 @@ def _shrunk(
         *(Complaint(folder / file, "has no HR image") for file in alone),
         *_refusals(seen),
     ]
-    return {name: look for (name, _), look in zip(paired, seen, strict=True)}, complaints
+    return [(name, hr, lr) for (name, hr, _), lr in zip(paired, seen, strict=True)], complaints
+
+
+def _fitting(images: Iterable[tuple[str, Look, Look | None]]) -> tuple[list[PackTask], list[Complaint]]:
+    """What packing would do with images that nothing else is known against, and which have no sizes for it."""
+    tasks, complaints = list[PackTask](), list[Complaint]()
+    for name, hr, lr in images:
+        if hr.header is None or hr.refusal or (lr is not None and lr.refusal):
+            continue
+        wrong = list(misfits(_pair(name, hr.header, lr.header if lr else None)))
+        complaints += [Complaint(hr.path, why) for why in wrong]
+        tasks += [] if wrong else [_task(name, hr.header, hr.path, lr.path if lr else None)]
+    return tasks, complaints
 
 
 def _pair(name: str, hr: Header, lr: Header | None) -> SourcePair:
