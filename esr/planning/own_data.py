@@ -65,7 +65,8 @@ class OwnData:
         try:
             Download.model_validate(source)
         except ValidationError as error:
-            raise EsrError(f"the row of download would be refused: {complaints(error, Download)[0]}") from error
+            why = complaints(error, Download)[0]
+            raise EsrError(f"{self.hr}: no row can name this folder ({why}); rename or link it") from error
         rows: dict[str, dict[str, dict[str, str | float | bool]]] = {"download": {self.name: source}}
         rows["crop"] = {self.name: {"source": self.name}}
         if self.partner and self.joined:

@@ -218,6 +218,14 @@ def test_what_cannot_be_is_refused_before_the_folder_is_looked_at(
     assert project.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", [os.fsdecode(b"photos-\xff"), "line\nbreak", "${HOME}"])
+def test_a_folder_that_no_row_can_name_is_refused_in_one_line(name: str, tmp_path: Path, call: Call) -> None:
+    put(tmp_path / name / "a.png", noise(64, 64, 3))
+    code, out, err = call(name)
+    assert (code, out) == (2, "")
+    assert "no row can name this folder" in err and err.count("\n") == 1 and err[:-1].isprintable()
+
+
 def test_written_rows_make_a_set_of_the_folder_and_leave_every_other_byte(
     tmp_path: Path, call: Call, project: Path
 ) -> None:
