@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from esr.packed.layout import Image
+from esr.images.arrays import ByteImage
 from esr.packed.pack_one import PackTask, read_pair
 from esr.packed.store import PackedSet
 
@@ -24,7 +24,7 @@ class UnpackedSet(PackedSet):
         """
         super().__init__(folder, [])
         self._tasks = tasks
-        self._kept: tuple[int, tuple[Image, Image]] | None = None
+        self._kept: tuple[int, tuple[ByteImage, ByteImage]] | None = None
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -39,7 +39,7 @@ class UnpackedSet(PackedSet):
         """A name per image."""
         return [task.name for task in self._tasks]
 
-    def pair(self, index: int) -> tuple[Image, Image]:
+    def pair(self, index: int) -> tuple[ByteImage, ByteImage]:
         """The LR and the HR image at ``index``.
 
         Raises:

@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from packed_sets import packed, source_of
 from PIL import Image
-from small_images import coded_pairs
 
 from esr.batches.batches import Batches
 from esr.common.errors import EsrError
@@ -15,6 +13,8 @@ from esr.packed.store import open_set
 from esr.planning.folder import SheetWanted, look_at_folder
 from esr.planning.own_data import OwnData
 from esr.sources.use import Use
+from tests.packed_sets import packed, source_of
+from tests.small_images import coded_pairs
 
 SIZES = [(100, 120), (64, 64), (40, 200), (128, 96), (66, 131)]
 PATCH = 64

@@ -10,9 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from packed_sets import REAL, packed, source_of
 from PIL import Image
-from small_images import coded_pairs
 
 from esr import cli
 from esr.common.errors import EsrError
@@ -23,6 +21,8 @@ from esr.recipes.graph import read_graph
 from esr.recipes.read import check
 from esr.sources.download import download
 from esr.sources.survey import survey
+from tests.packed_sets import REAL, packed, source_of
+from tests.small_images import coded_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 Call = Callable[..., tuple[int, str, str]]

@@ -10,8 +10,6 @@ import pytest
 from draw_photographs import draw_photographs
 from draw_rooms import floors, uses
 from PIL import Image
-from test_rooms import ROOMS
-from tiny_project import ROOT
 
 from esr.recipes.graph import read_graph
 from tests.test_rooms import ROOMS
