@@ -46,6 +46,7 @@ def followed(untouched: Project) -> tuple[Project, list[str]]:
     return untouched, follow(untouched)
 
 
+@pytest.mark.slow
 def test_the_page_s_commands_run_it_through_the_graph(followed: tuple[Project, list[str]]) -> None:
     project, commands = followed
     assert commands[-1] == "snakemake --cores all tinynet"

@@ -167,9 +167,9 @@ def test_sync_blesses_only_what_a_driver_made(working: Project) -> None:
 
 def test_sync_records_what_was_made_before_a_kill(working: Project) -> None:
     """A kill between the last job and DVC's commit: the handlers never ran."""
-    working.edit(lambda params: params["train"]["rlfn-1"].update(seed=7))
+    working.edit(lambda params: params["finetune"]["rlfn-3"].update(seed=7))
     working.well("snakemake", "--cores", "all", ESR_SYNCING="1")
-    assert "train@rlfn-1" in stale(working)
+    assert "finetune@rlfn-3" in stale(working)
     working.well("esr", "sync")
     assert stale(working) == set()
     assert listed(working) == set()
@@ -272,6 +272,7 @@ def test_a_second_live_run_is_told(working: Project) -> None:
     assert "another `make run` is at work" in done.stderr
 
 
+@pytest.mark.slow
 def test_dvc_exp_run_changes_a_row(working: Project) -> None:
     working.well("dvc", "exp", "run", "-q", "-S", "benchmark.rlfn.validation=div2k", "report")
     params = yaml.safe_load((working.folder / "params.yaml").read_text())

@@ -4,11 +4,14 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from esr.common.yaml_file import read_yaml
 from tests.drivers.grown import grow, stages
 from tests.tiny_project import Project
 
 
+@pytest.mark.slow
 def test_a_thousand_stages(everything: Project, tmp_path: Path) -> None:
     project = everything.copy(tmp_path / "esr")
     project.edit(lambda params: params.update(grow(params, 1000)))

@@ -103,7 +103,8 @@ def longer(project: Project, kind: str, row: str) -> None:
     project.edit(change)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_phase_is_run_again_and_so_is_what_follows(
     working: Project, start: Start, number: signal.Signals
 ) -> None:
@@ -156,6 +157,7 @@ def test_one_flipped_byte_is_refused_by_name_and_brought_back(working: Project, 
     assert "brought back" in output or "made again" in output
 
 
+@pytest.mark.slow
 def test_what_no_cache_has_is_made_again_by_make_run(working: Project) -> None:
     before = flip_a_byte(working.folder / RLFN_2)
     shutil.rmtree(working.folder / ".dvc/cache")
@@ -178,6 +180,7 @@ def test_equal_size_and_time_do_not_hide_damage(working: Project) -> None:
     assert "finetune@rlfn-2: brought back" in working.well("esr", "sync")
 
 
+@pytest.mark.slow
 def test_a_second_clone_uses_what_was_pulled(working: Project, tmp_path: Path) -> None:
     def git(folder: Path, *command: str) -> None:
         subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True)

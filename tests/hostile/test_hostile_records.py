@@ -76,6 +76,7 @@ def test_without_any_record_nothing_is_believed(working: Project) -> None:
     assert working.well("esr", "sync").startswith("Not up to date: ")
 
 
+@pytest.mark.slow
 def test_without_snakemake_s_records_sync_comes_first(working: Project) -> None:
     shutil.rmtree(working.folder / ".snakemake")
     assert "`esr sync` first" in refusal(working)
