@@ -21,7 +21,7 @@ from esr.packed.manifest import (
     read_manifest,
     write_manifest,
 )
-from esr.packed.packing import pack, plan, store_size
+from esr.packed.packing import pack, store_size, tasks_of
 from esr.packed.running_md5 import RunningMd5
 from esr.packed.store import index_hash, open_set
 from esr.recipes.rows import Crop
@@ -76,7 +76,7 @@ def _pack(
     part, journal = _beside(store, "part"), _beside(store, "journal")
     if store.exists() and journal.exists():  # a run that ended between the store and its manifest
         store.replace(part)
-    tasks = plan(source.source, folder, pairs)
+    tasks = tasks_of(source.source, folder, pairs)
     size = store_size(tasks)
     md5 = RunningMd5(part, tasks, size)
     images = pack(source.source, tasks, part, journal, identity, md5.take)

@@ -30,7 +30,7 @@ _WORTH_A_POOL = 20_000_000  # pixels; fewer are packed sooner than worker proces
 _AHEAD = 4  # tasks handed out per worker
 
 
-def plan(source: str, folder: Path, pairs: Sequence[SourcePair]) -> list[PackTask]:
+def tasks_of(source: str, folder: Path, pairs: Sequence[SourcePair]) -> list[PackTask]:
     """Where each image goes in the store.
 
     Args:
@@ -75,7 +75,7 @@ def pack(
 
     Args:
         source: the source's name, for complaints and progress.
-        tasks: from :func:`plan`.
+        tasks: from :func:`tasks_of`.
         part: the file to write; its first page and its last bytes are left to the caller.
         journal: what is done so far; it outlives an interruption.
         identity: a hash of all that the samples follow from; another one in the journal starts afresh.

@@ -18,7 +18,7 @@ from esr.report.quality_table import Standing, about, all_sets, standings, verdi
 
 PRINTED = tuple(Published.model_fields)
 RATIOS = tuple(Published().ratios)
-COLUMNS = [
+CSV_COLUMNS = [
     *("entry", "scale"),
     *(column.name for column in MEASURED),
     *("threshold", "threshold_assumed"),
@@ -43,7 +43,7 @@ STAND_IN = (
 def leaderboard(
     entries: Mapping[str, Entry], rows: Mapping[str, Benchmark], scale: str, metrics: Mapping[str, Metrics]
 ) -> pd.DataFrame:
-    """A frame with exactly ``COLUMNS``, where an unknown number is NA.
+    """A frame with exactly ``CSV_COLUMNS``, where an unknown number is NA.
 
     The fastest beside its baseline comes first, as run time weighs most in the challenge's score; rows below
     bicubic come after all others, as the challenge ranks only what passes its PSNR threshold. What was
@@ -63,7 +63,7 @@ def leaderboard(
         }
         for key, row in rows.items()
     ]
-    frame = pd.DataFrame(lines, columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
+    frame = pd.DataFrame(lines, columns=CSV_COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
     order = pd.DataFrame({"below": frame["above_bicubic"] < 0, "ratio": frame["ratio_to_baseline"]})
     order = order.sort_values(["below", "ratio"], kind="stable")
     return frame.loc[order.index].reset_index(drop=True)

@@ -18,7 +18,7 @@ from esr.images.listing import image_files
 from esr.packed.manifest import SourceManifest, Totals, read_manifest, write_manifest
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
-from esr.sources.checksums import LOCK_FILE, record, recorded
+from esr.sources.checksums import CHECKSUM_FILE, record_checksum, recorded
 from esr.sources.collect import collect
 from esr.sources.fetch import fetch, file_name
 from esr.sources.origin import folder_at, refuse_missing, why_empty
@@ -128,7 +128,7 @@ def _folder(column: str, name: str, how: str | None) -> Path:
 
 def _have(archive: Archive, folder: Path) -> None:
     """Have the archive's images lie in ``folder``/hr/NAME or /lr/NAME; the archive is not needed any more then."""
-    known = recorded(LOCK_FILE, archive.url)
+    known = recorded(CHECKSUM_FILE, archive.url)
     unpacked = folder / archive.holds / file_name(archive)
     stamp = folder / archive.holds / f".{file_name(archive)}.sha256"
     sha256 = archive.sha256 or (known.sha256 if known else None)
@@ -140,7 +140,7 @@ def _have(archive: Archive, folder: Path) -> None:
     unpack(folder / file_name(archive), unpacked, archive.only)
     write_text(stamp, _stamp(checksum.sha256, archive, unpacked))
     if archive.sha256 is None and known is None:  # unpacked well, so these are an archive's bytes and all of them
-        record(LOCK_FILE, archive.url, checksum)
+        record_checksum(CHECKSUM_FILE, archive.url, checksum)
 
 
 def _forget_others(archives: list[Archive], folder: Path) -> None:

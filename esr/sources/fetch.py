@@ -18,7 +18,7 @@ OFFLINE = "ESR_OFFLINE"
 """Environment variable: if it is set to anything but 0, nothing is downloaded."""
 
 TRIES = 5  # at each address, without a byte gained
-LONGEST_WAIT = 300.0  # seconds; who asks for more is not waited for
+LONGEST_RETRY_AFTER = 300.0  # seconds; who asks for more is not waited for
 
 
 def file_name(archive: Archive) -> str:
@@ -95,7 +95,7 @@ def _download(
             fruitless, pause = fruitless + 1, max(pause, error.wait)
         addresses.rotate(-1)
         if fruitless % len(addresses) == 0:
-            if pause > LONGEST_WAIT:
+            if pause > LONGEST_RETRY_AFTER:
                 break
             wait(max(pause, min(60.0, 2.0 ** (fruitless // len(addresses) - 1))))
             pause = 0.0

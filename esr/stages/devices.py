@@ -14,7 +14,7 @@ from pathlib import Path
 
 from esr.common.lock import at_once
 
-POLL = 0.2  # seconds between two looks for a free device
+DEVICE_POLL = 0.2  # seconds between two looks for a free device
 
 
 def visible_gpus() -> list[str]:
@@ -48,7 +48,7 @@ def _hold(gpus: list[str], count: int) -> Iterator[list[str]]:
             if len(mine) == count:
                 yield mine
                 return
-        time.sleep(POLL * random.uniform(0.5, 1.5))
+        time.sleep(DEVICE_POLL * random.uniform(0.5, 1.5))
 
 
 def _take_free(held: ExitStack, gpus: list[str], count: int) -> list[str]:

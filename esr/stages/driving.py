@@ -19,11 +19,11 @@ from esr.stages.closing import finished_rows, last_lines
 from esr.stages.evidence import Evidence
 from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
-from esr.stages.snakemake_record import QUIET, SYNCING, clear_stale_lock
+from esr.stages.snakemake_record import COMPLAINTS_ONLY, SYNCING, clear_stale_lock
 from esr.stages.syncing import is_settled, sync_records
 from esr.tracking.mirror import drain
 
-SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *QUIET]
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *COMPLAINTS_ONLY]
 ENTRIES_VIEW = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=entries"
 LOCK = Path(".esr/run.lock")
 NOTHING_TO_DO = "Nothing to be done: every stage is up to date."

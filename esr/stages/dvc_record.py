@@ -14,7 +14,7 @@ from esr.stages.digests import remembered
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
-LONGEST_WAIT = 60.0  # seconds that another DVC may take
+LONGEST_DVC_RUN = 60.0  # seconds that another DVC may take
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def open_dvc() -> Iterator["Repo"]:
     from dvc.repo import Repo
 
     logging.getLogger("dvc").setLevel(logging.WARNING)  # it would tell of every record that it writes
-    end = time.monotonic() + LONGEST_WAIT
+    end = time.monotonic() + LONGEST_DVC_RUN
     try:
         with Repo() as repo:
             while True:

@@ -14,12 +14,12 @@ from esr.common.lock import is_held
 from esr.recipes.graph import Node
 
 FOLDER = Path(".esr/complaints")
-LOCKS = Path(".esr/locks")
+STAGE_LOCKS = Path(".esr/locks")
 
 
 def lock_path(node: Node) -> Path:
     """The lock that whoever runs the stage holds."""
-    return LOCKS / node.scale / f"{node.kind}-{node.key or node.kind}.lock"
+    return STAGE_LOCKS / node.scale / f"{node.kind}-{node.key or node.kind}.lock"
 
 
 @contextmanager
@@ -62,4 +62,4 @@ def forget_last_words() -> None:
 
 def _runs(place: Path) -> bool:
     """Whether the stage whose last words these would be is at work."""
-    return is_held(LOCKS / place.parent.name / f"{place.stem}.lock")
+    return is_held(STAGE_LOCKS / place.parent.name / f"{place.stem}.lock")

@@ -16,10 +16,10 @@ from esr.common.errors import EsrError
 from esr.recipes.graph import Node
 from esr.stages.digests import keeping_digest
 
-LOCKS = Path(".snakemake/locks")
+SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 METADATA = Path(".snakemake/metadata")
 CLOCK = 1.0  # seconds that two clocks, such as a file server's, may differ
-QUIET = ("--quiet", "host", "progress", "reason", "rules")  # what is left are Snakemake's complaints
+COMPLAINTS_ONLY = ("--quiet", "host", "progress", "reason", "rules")  # what is left are Snakemake's complaints
 SYNCING = "ESR_SYNCING"  # set for a Snakemake that `esr` starts and syncs after: its own handlers stay quiet
 
 
@@ -104,7 +104,7 @@ def tell_snakemake(nodes: Iterable[Node]) -> None:
 
 
 def _touch(arguments: list[str]) -> None:
-    _call(["snakemake", "--touch", "--rerun-incomplete", "--cores", "1", *QUIET, *arguments])
+    _call(["snakemake", "--touch", "--rerun-incomplete", "--cores", "1", *COMPLAINTS_ONLY, *arguments])
 
 
 def clear_stale_lock() -> None:
@@ -113,12 +113,12 @@ def clear_stale_lock() -> None:
     Raises:
         EsrError: a living Snakemake works in this folder.
     """
-    if not LOCKS.is_dir() or not any(LOCKS.iterdir()):
+    if not SNAKEMAKE_LOCKS.is_dir() or not any(SNAKEMAKE_LOCKS.iterdir()):
         return
     living = _living_snakemake()
     if living is not None:
         raise EsrError(f"Snakemake is at work in this folder (process {living}); wait for it, or stop it first")
-    _call(["snakemake", "--unlock", *QUIET])
+    _call(["snakemake", "--unlock", *COMPLAINTS_ONLY])
 
 
 def _living_snakemake() -> int | None:

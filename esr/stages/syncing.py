@@ -15,7 +15,7 @@ from esr.common.files import hash_of, read_json, write_json
 from esr.recipes.graph import CODE_STAGE, GRAPH_FILE, PARAMS_FILE, Graph, Node, read_graph
 from esr.recipes.read import check
 from esr.stages import dvc_record
-from esr.stages.evidence import LOCK_FILE, Evidence
+from esr.stages.evidence import DVC_LOCK, Evidence
 from esr.stages.lacking import Lacking
 from esr.stages.premises import sources_of
 from esr.stages.receipts import read_receipt, receipt_path, write_receipt
@@ -118,5 +118,5 @@ def _state(graph: Graph) -> dict[str, str | None]:
     """All that decides what the drivers hold as current, but for the stages' own files, which receipts list."""
     digests = Evidence(graph).digests
     receipts = {node.name: digests.of(receipt_path(node)) for node in graph.nodes.values()}
-    files = (PARAMS_FILE, GRAPH_FILE, LOCK_FILE)
+    files = (PARAMS_FILE, GRAPH_FILE, DVC_LOCK)
     return {"receipts": hash_of(receipts), **{str(path): digests.of(path) for path in files}}

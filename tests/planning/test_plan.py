@@ -37,7 +37,7 @@ NETWORK = OneConv
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStage:
     """A phase of demo's size (batch 8, patch 64) of a network that is one convolution."""
-    monkeypatch.setattr(pace, "PATIENCE", 0.0)
+    monkeypatch.setattr(pace, "SECONDS_ENOUGH", 0.0)
     for name in PROJECT_FILES:
         (tmp_path / name).touch()
     (tmp_path / "one_conv.py").write_text(ONE_CONV)
