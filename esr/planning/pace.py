@@ -150,10 +150,10 @@ def _timed(
     return clock.seconds, clock.first - begun
 
 
-def _teacher(row: Optimisation, built: NetworkSpec | None, engine: Engine) -> Teacher | None:
-    if built is None:
+def _teacher(row: Optimisation, spec: NetworkSpec | None, engine: Engine) -> Teacher | None:
+    if spec is None:
         return None
-    network = build_network(built.file, built.arguments, built.deploy)
+    network = build_network(spec.file, spec.arguments, spec.deploy)
     return Teacher.of(network, data_range_of(network), getattr(row, "teacher_weight", 1.0), engine)
 
 

@@ -20,7 +20,7 @@ from esr.stages.evidence import Evidence
 from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
 from esr.stages.snakemake_record import COMPLAINTS_ONLY, SYNCING, clear_stale_lock
-from esr.stages.syncing import is_settled, sync_records
+from esr.stages.syncing import is_up_to_date, sync_records
 from esr.tracking.mirror import drain
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *COMPLAINTS_ONLY]
@@ -59,13 +59,13 @@ def run_everything() -> int:
 def _bring_up_to_date(lacking: Lacking) -> bool:
     """Whether everything is up to date in the end; what cannot be made is told first and left out."""
     graph = lacking.graph
-    if is_settled(graph):
+    if is_up_to_date(graph):
         print(NOTHING_TO_DO)
         return True
     clear_stale_lock()
     forget_last_words()
     stale = sync_records()
-    for line in lacking.told():
+    for line in lacking.messages():
         print(line, file=sys.stderr)
     if damaged := _damaged(graph, stale - lacking.left_out):
         print(f"Made again, because their outputs are damaged: {', '.join(damaged)}", file=sys.stderr)

@@ -55,7 +55,7 @@ def run_stage(kind: str, key: str) -> None:
     with (
         only_one(lock_path(node), f"runs {node.name} already") as waited,
         leaving_last_words(node),
-        _told_by_name(node),
+        _naming_the_stage(node),
     ):
         evidence = Evidence(graph)
         if waited and evidence.is_current(node):
@@ -185,7 +185,7 @@ def _stop_when_asked(node: Node) -> None:
 
 
 @contextmanager
-def _told_by_name(node: Node) -> Iterator[None]:
+def _naming_the_stage(node: Node) -> Iterator[None]:
     """What the file system refuses is bad input as well, and so is code of a network that ends the process."""
     try:
         yield

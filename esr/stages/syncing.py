@@ -27,7 +27,7 @@ from esr.stages.snakemake_record import tell_snakemake
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
-SETTLED = Path(".esr/settled.json")  # what the records looked like when both drivers last held everything as current
+LAST_SYNC = Path(".esr/last-sync.json")  # the records after the last sync that left nothing stale
 
 
 def sync_records(only_dvc: bool = False) -> set[str]:
@@ -45,26 +45,26 @@ def sync_records(only_dvc: bool = False) -> set[str]:
     lacking = Lacking(graph, check(graph.params))
     refuse_folders(graph)
     with dvc_record.open_dvc() as repo:
-        stale = _settle(graph, repo)
+        stale = _reconcile(graph, repo)
         repaired = [] if only_dvc else repair(graph, lacking, partial(dvc_record.cached, repo))
     if repaired:
         with dvc_record.open_dvc() as repo:
-            stale = _settle(graph, repo)
+            stale = _reconcile(graph, repo)
     if not only_dvc:
         tell_snakemake(current_upwards(graph, stale))
         dvc_record.tell_digests(graph.producers)  # Snakemake has given some of the files another time
         if not stale:
-            write_json(SETTLED, _state(graph))
+            write_json(LAST_SYNC, _state(graph))
     return stale
 
 
-def is_settled(graph: Graph) -> bool:
+def is_up_to_date(graph: Graph) -> bool:
     """Whether nothing is to be done, known without asking DVC or Snakemake.
 
     The records are those that the last sync left with nothing stale, and every receipt holds.
     """
     try:
-        known = read_json(SETTLED) == _state(graph)
+        known = read_json(LAST_SYNC) == _state(graph)
     except EsrError:
         return False
     evidence = Evidence(graph)
@@ -80,7 +80,7 @@ def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
     return list(current.values())
 
 
-def _settle(graph: Graph, repo: "Repo") -> set[str]:
+def _reconcile(graph: Graph, repo: "Repo") -> set[str]:
     """Bring receipts and DVC's record together; gives the stages that neither proves to be current."""
     evidence = Evidence(graph)
     _hash_for_dvc(evidence, repo)
