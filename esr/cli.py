@@ -336,14 +336,14 @@ def main() -> None:
         try:
             app()
         finally:
-            sys.stdout.flush()  # here, where a full disk can still be told of
+            sys.stdout.flush()  # now: at exit, a full disk would end in a traceback
     except EsrError as error:
         _end(str(error), 2)
     except Terminated as stop:
         _end(str(stop), stop.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:

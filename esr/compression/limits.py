@@ -51,7 +51,7 @@ class Limits:
 def limits_of(row: Prune, validation_set: PackedSet, data_range: float, stage: str, watch: Observer) -> Limits:
     """The limits of ``row`` that can be measured here; of each other one, the watch says that it is left out.
 
-    A set is not measured where it holds no images, as one that nobody gave, nor where photographs stand in for it: an
+    A set is not measured where it holds no images, as an optional one may, nor where photographs stand in for it: an
     absolute PSNR is that of the set's own images.
 
     Args:

@@ -24,7 +24,12 @@ LARGEST_SIDE = 16_384
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-_ANIMATED = ("PNG", "WEBP", "TIFF", "GIF")  # a telephone's JPEG with a preview inside is no animation
+_ANIMATED = (
+    "PNG",
+    "WEBP",
+    "TIFF",
+    "GIF",
+)  # not JPEG: one with a preview inside, as telephones write it, is no animation
 _ORIENTATION = 0x0112  # the EXIF tag
 _BITS_PER_SAMPLE = 258  # the TIFF tag
 # What each mode of Pillow's becomes without loss: when nothing in the file is transparent, and when something is.
@@ -170,7 +175,7 @@ def opened(path: Path, largest_side: int) -> Iterator[Image.Image]:
         EsrError: missing, damaged, animated, not an image, or with a side above ``largest_side`` px.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would be to wait for its other end
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe waits for its other end
             raise EsrError(f"{path} is a folder, a pipe or a device, no image file; remove or rename it")
         with Image.open(path, formats=_FORMATS) as image:
             if max(image.size) > largest_side:

@@ -68,7 +68,7 @@ def _is_image(name: str) -> bool:
 
 
 def _complaint(path: Path) -> Complaint | None:
-    """Why this cannot be an image, told without opening it: whoever opens a pipe waits for its other end."""
+    """Why this cannot be an image, found without opening it: opening a pipe waits for its other end."""
     try:
         if not path.is_file():
             what = "a link to nothing" if not path.exists() else "no file but a pipe, a socket or a device"

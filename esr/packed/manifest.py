@@ -1,7 +1,7 @@
 """What the manifests of the data hold: which images, from where, with which hashes.
 
-A manifest is sorted JSON without time, host or absolute path: equal data are equal bytes, and whoever depends
-on the data depends on this small file. Images lie beside it, under names relative to it.
+A manifest is sorted JSON without time, host or absolute path: equal data are equal bytes. A stage depends on
+this small file in place of the data. Images lie beside it, under names relative to it.
 """
 
 from pathlib import Path

@@ -134,7 +134,7 @@ def _timed(
     plan = Plan(
         name=stage.node.name,
         iterations=10 * (WARM_UP + MOST),
-        rate=lambda iteration: 0.0,  # as long as a real one, and the weights stay sane
+        rate=lambda iteration: 0.0,  # a step takes as long, and the weights stay as they are
         betas=row.betas,
         clip_gradients=row.clip_gradients,
         ema_decay=row.ema_decay if isinstance(row, Phase) else None,

@@ -12,7 +12,7 @@ from esr.planning.scale_plan import ScalePlan
 from esr.recipes.read import Params
 
 PLAN_WIDTH = 140  # of the table where no terminal says
-TOO_LONG = 60 * DAY  # beyond this a plan says plainly that nobody will wait for it
+TOO_LONG = 60 * DAY  # beyond this a plan says that it takes too long to wait for
 DASH = "\N{EN DASH}"
 
 

@@ -54,7 +54,7 @@ class Node:
 
     @property
     def log(self) -> Path:
-        """Where the stage writes its log, whoever runs it."""
+        """Where the stage writes its log, under either driver."""
         return Path("logs", self.scale, self.kind, f"{self.key or self.kind}.log")
 
     @property

@@ -1,6 +1,6 @@
 """What a network's file says before it is run: whether it names a network, and whether that one can be pruned.
 
-Only the syntax is read, nothing is imported: to check params.yaml takes no torch, and runs nobody's code.
+Only the syntax is read, nothing is imported: checking params.yaml needs no torch and runs no code of a network.
 """
 
 from __future__ import annotations

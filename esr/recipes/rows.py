@@ -2,7 +2,7 @@
 
 Tables hold the paper's recipe to the letter, whatever the scale; ``esr.recipes.scale`` shrinks it.
 Unknown keys are refused, rows are frozen, and every field says what it means: this is the one place.
-Numbers are bounded from above, too, by more than anyone will want: a slip of the key is told before it costs a night.
+Numbers are bounded from above, too, by more than anyone will want: a typing error is refused before it costs a night.
 """
 
 import math

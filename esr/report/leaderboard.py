@@ -142,7 +142,7 @@ def _print(frame: pd.DataFrame, stand_in: bool) -> None:
 
 
 def _published(entry: Entry, row: Benchmark, metrics: Metrics) -> dict[str, Any]:
-    """What was printed, and the ratio that was measured to the baseline that the printed one is to."""
+    """The published values, and beside the published ratio the measured one to the same baseline."""
     values = {**entry.published.model_dump(), **entry.published.ratios}
     measured = {
         _network_name(row.year_baseline): metrics.ratio_to_year_baseline,

@@ -1,4 +1,4 @@
-"""The leaderboard as one self-contained page: it opens from a disk, asks nobody for anything, and names no time."""
+"""The leaderboard as one self-contained page: it opens from a disk, loads nothing from elsewhere, and holds no date."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

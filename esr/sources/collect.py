@@ -1,4 +1,4 @@
-"""Which images a source has: found, measured, hashed and paired, with every complaint told at once."""
+"""Which images a source has: found, measured, hashed and paired, with all complaints in one error."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

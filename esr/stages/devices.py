@@ -29,7 +29,7 @@ def visible_gpus() -> list[str]:
 def own_gpus(wanted: int) -> Iterator[list[str]]:
     """Hold ``wanted`` GPUs that no other stage holds, as the only ones that CUDA will show this process.
 
-    Waits until enough are free at once: who waited with a part in hand could wait for ever for one who does the same.
+    Waits until enough are free at once: two stages that each hold a part could wait for each other for ever.
     Takes as many as there are where fewer are visible, none on a machine without.
     """
     gpus = visible_gpus()

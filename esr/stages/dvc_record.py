@@ -24,7 +24,7 @@ def open_dvc() -> Iterator["Repo"]:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    logging.getLogger("dvc").setLevel(logging.WARNING)  # it would tell of every record that it writes
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # it logs every record that it writes
     end = time.monotonic() + LONGEST_DVC_RUN
     try:
         with Repo() as repo:
@@ -55,7 +55,7 @@ def share_digests(repo: "Repo", paths: Iterable[str]) -> None:
     for path in paths:
         full = repo.fs.join(repo.root_dir, path)
         with suppress(FileNotFoundError):
-            info = repo.fs.info(full)  # before the look at our memory: of what is changed in between DVC knows nothing
+            info = repo.fs.info(full)  # first: it does not fit a file that is changed after this line
             if known := remembered(Path(path)):
                 repo.state.save(full, repo.fs, HashInfo("md5", known.md5), info)
 
@@ -97,7 +97,7 @@ def forget(repo: "Repo", names: list[str]) -> None:
 
 
 def record(repo: "Repo", names: list[str]) -> None:
-    """What `dvc commit --force NAME ...` does, but for all at once: that one rewrites dvc.lock for each name.
+    """What `dvc commit --force NAME ...` does, but for all at once: `dvc commit` rewrites dvc.lock for each name.
 
     The outputs stay as they are: DVC would put copies in their places, which are newer than Snakemake's record of them.
     """

@@ -1,4 +1,4 @@
-"""Run one stage: the same whoever starts it, Snakemake, DVC or a person.
+"""Run one stage, in the same way for Snakemake, DVC and a person.
 
 A stage is a function of (row, input files) -> output files. Around it this module puts what every stage
 has: the thread count, a lock, a place for checkpoints, a log, a journal of metrics, and a receipt.
@@ -43,7 +43,7 @@ def run_stage(kind: str, key: str) -> None:
     """Run the stage of this kind and key in the current folder.
 
     Raises:
-        EsrError: bad input, told in one line; nothing is half-written.
+        EsrError: bad input, in one line; nothing is half-written.
         Terminated: the stage was asked to stop (SIGTERM, Ctrl-C); one that trains has saved its state.
     """
     begun = time.monotonic()
@@ -78,7 +78,7 @@ def _refuse_patches(evidence: Evidence, params: Params, node: Node) -> None:
 def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
     """The stage with its journal and receipt around it; gives what to say of it in the end."""
     identity = identity_of(node.command, node.params, deps)
-    sources = sources_of(deps)  # now: somebody may edit them while the stage runs
+    sources = sources_of(deps)  # now: they may be edited while the stage runs
     journal = Journal(journal_path(node.scale, node.kind, node.key, identity), head_of(graph, node, deps))
     ensure_mirror()
     with Watch(node.name, node.log, journal) as watch:

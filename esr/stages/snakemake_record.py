@@ -1,4 +1,4 @@
-"""Snakemake's record of what was made, its lock, and how it is told what others have made."""
+"""Snakemake's record of what was made, its lock, and the call that makes it take what others have made for current."""
 
 import json
 import logging
@@ -96,9 +96,9 @@ def tell_snakemake(nodes: Iterable[Node]) -> None:
         return
     clear_stale_lock()
     unknown = [path for node in nodes if not knows(node) for path in node.out_paths]
-    if unknown:  # without a record of its parameters a stage would be taken for current whatever becomes of them
+    if unknown:  # without a record of its parameters a stage would be taken for current after any edit of them
         for path in unknown:
-            _record_of(path).unlink(missing_ok=True)  # Snakemake falls over one that cannot be read
+            _record_of(path).unlink(missing_ok=True)  # Snakemake fails at one that cannot be read
         _touch(["--force", "--", *unknown])
     _touch(["--", *targets])
 
@@ -108,7 +108,7 @@ def _touch(arguments: list[str]) -> None:
 
 
 def clear_stale_lock() -> None:
-    """Unlock the folder after a Snakemake that was killed; one that lives is told of, not unlocked.
+    """Unlock the folder after a Snakemake that was killed; one that is at work is an error.
 
     Raises:
         EsrError: a living Snakemake works in this folder.

@@ -97,7 +97,7 @@ def _reconcile(graph: Graph, repo: "Repo") -> set[str]:
             write_receipt(node, inputs, _known(evidence.outputs(node)), sources_of(inputs))
             proven.add(node.name)
     for name in proven:
-        if receipt := read_receipt(graph.nodes[name]):  # DVC has the outputs: nobody goes on from a checkpoint
+        if receipt := read_receipt(graph.nodes[name]):  # DVC has the outputs: no checkpoint is needed
             shutil.rmtree(checkpoints_of(graph.nodes[name], receipt.identity), ignore_errors=True)
     return graph.nodes.keys() - proven
 

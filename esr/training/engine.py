@@ -20,7 +20,7 @@ WARM_UP = 3  # steps that run as they stand before one is recorded: kernels are 
 
 
 class Engine:
-    """The table `engine` of params.yaml on one device. It computes as told after ``set_up_process``."""
+    """The table `engine` of params.yaml on one device. It computes so after ``set_up_process``."""
 
     def __init__(self, settings: EngineSettings, device: torch.device, ranks: int = 1) -> None:
         self.device = device
@@ -33,7 +33,7 @@ class Engine:
             _refuse_without_compilers(device)
 
     def set_up_process(self) -> None:
-        """Choose the kernels, and on a CPU the habits of memory and of numbers, of the whole process.
+        """For the whole process: choose the kernels and, on a CPU, keep freed memory and make denormal numbers 0.
 
         It comes before anything is computed: threads start with the settings of the one that starts them.
         """

@@ -1,8 +1,8 @@
 """One training on several devices: a process each, with an equal share of every batch; torch's DDP adds up.
 
-Rank 0 is the stage itself: it alone saves, validates and speaks. The others only compute; each lives on a pipe from
-rank 0 and ends with it, however that ends, so that none is left holding a GPU. They meet through a file and talk over
-the loopback interface: nothing listens on a network.
+Rank 0 is the stage itself: it alone saves, validates and prints. The others only compute; each reads a pipe from
+rank 0 and ends when rank 0 has ended in any way, so that none is left holding a GPU. They meet through a file and talk
+over the loopback interface: nothing listens on a network.
 """
 
 from __future__ import annotations

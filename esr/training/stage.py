@@ -163,7 +163,7 @@ def batches_of(
 ) -> Callable[[int, int], Batches]:
     """The stage's own stream of batches, of each the rank's share: (first iteration, end) -> batches.
 
-    ``watch`` is told how many images are left out because the patch does not fit into them.
+    ``watch`` shows how many images are left out because the patch does not fit into them.
     """
     left_out = len(training_set) - len(fitting(training_set.sizes, schedule.patch))
     if left_out:

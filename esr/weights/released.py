@@ -115,7 +115,7 @@ def read_checkpoint(path: Path) -> StateDict:
     if not path.is_file():
         raise EsrError(f"checkpoint {path} is a folder or a device, no file; name the released .pth file")
     try:
-        with warnings.catch_warnings():  # of old pickles: the refusal says all that there is to say
+        with warnings.catch_warnings():  # of old pickles: the refusal says it
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load fails in a dozen ways on a file that is no checkpoint
