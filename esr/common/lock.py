@@ -79,7 +79,7 @@ def hold(file: int | IO[Any], patience: float = 0.2) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the file, by any of these; False where none can be opened."""
+    """Whether a living process holds this lock, by any of the functions above; False where it cannot be opened."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
