@@ -34,6 +34,7 @@ _ORIENTATION = 0x0112  # the EXIF tag
 _BITS_PER_SAMPLE = 258  # the TIFF tag
 # What each mode of Pillow's becomes without loss: when nothing in the file is transparent, and when something is.
 _EXACT = {"1": ("L", "LA"), "L": ("L", "LA"), "P": ("RGB", "RGBA"), "RGB": ("RGB", "RGBA"), "I;16": ("I;16", "")}
+_GREY = ("1", "L", "LA", "I;16")
 _EXACT |= {"LA": ("LA", "LA"), "PA": ("RGBA", "RGBA"), "RGBA": ("RGBA", "RGBA")}
 
 
@@ -120,6 +121,16 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     has_exif = image.format != "PNG" or "exif" in image.info
     turned = has_exif and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     return (width, height) if turned else (height, width)
+
+
+def is_grey(path: Path) -> bool:
+    """Whether the file has one channel, alpha aside, from its header alone: nothing is decoded.
+
+    Raises:
+        EsrError: as for :func:`image_size`.
+    """
+    with _opened(path, LARGEST_SIDE) as image:
+        return image.mode in _GREY
 
 
 def crop_to_multiple(image: Pixels, multiple: int = 4) -> Pixels:

@@ -29,6 +29,9 @@ class Totals(ManifestPart):
     bytes: int
 
 
+Grey = Annotated[bool, Field(exclude_if=lambda grey: not grey)]
+"""Whether the file has one channel, which scores ask; said only where it has."""
+
 Side = Annotated[int, Field(ge=1, lt=2**31)]
 """Height or width of an image, in pixels."""
 
@@ -40,6 +43,7 @@ class File(ManifestPart):
     sha256: str
     height: Side
     width: Side
+    grey: Grey = False
 
 
 class SourcePair(ManifestPart):
@@ -51,7 +55,10 @@ class SourcePair(ManifestPart):
 
 
 class PackedImage(ManifestPart):
-    """Where an HR image and its LR image lie in the store, in bytes, and the hashes of their samples."""
+    """Where an HR image and its LR image lie in the store, in bytes, and the hashes of their samples.
+
+    The samples are RGB; those of a grey file are its own, three times.
+    """
 
     name: str
     height: Side
@@ -60,6 +67,7 @@ class PackedImage(ManifestPart):
     hr_sha256: str
     lr_offset: int
     lr_sha256: str
+    grey: Grey = False
 
 
 class Manifest(ManifestPart):

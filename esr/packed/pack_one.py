@@ -39,6 +39,7 @@ class PackTask(NamedTuple):
     width: int
     offset: int
     noted: tuple[str, str] | None
+    grey: bool
 
     @property
     def hr_bytes(self) -> int:

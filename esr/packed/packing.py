@@ -47,7 +47,7 @@ def tasks_of(source: str, folder: Path, pairs: Sequence[SourcePair]) -> list[Pac
         hr = Original(folder / "hr" / pair.hr.path, pair.hr.sha256)
         lr = Original(folder / "lr" / pair.lr.path, pair.lr.sha256) if pair.lr else None
         complaints += [f"{pair.name} {why}" for why in misfits(pair)]
-        tasks.append(PackTask(pair.name, hr, lr, height, width, offset, None))
+        tasks.append(PackTask(pair.name, hr, lr, height, width, offset, None, pair.hr.grey))
         offset = tasks[-1].end
     refuse(source, complaints)
     return tasks
@@ -108,6 +108,7 @@ def pack(
             hr_sha256=outcome.hr_sha256,
             lr_offset=task.offset + task.hr_bytes,
             lr_sha256=outcome.lr_sha256,
+            grey=task.grey,
         )
         for task, outcome in zip(tasks, outcomes, strict=True)
     ]

@@ -72,9 +72,21 @@ class Archive(Row):
     bytes: int | None = Field(
         None, gt=0, le=10**15, description="published size, checked before and after the download"
     )
+    images_sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="instead of sha256 and bytes, for an address that packs anew for every download: "
+        "what sha256sum makes of its own list of the unpacked images (docs/own-data.md)",
+    )
     token: Text | None = Field(None, description="environment variable that holds the token the address asks for")
     only: Text | None = Field(None, description="pattern of the members to unpack, as */HR/*.png; all images if absent")
     holds: Literal["hr", "lr"] = Field("hr", description="whether the archive holds HR images or their bicubic x4 LR")
+
+    @model_validator(mode="after")
+    def _one_thing_verified(self) -> "Archive":
+        if self.images_sha256 and (self.sha256 or self.bytes):
+            raise ValueError("images_sha256 is for an archive whose own bytes vary; give it, or sha256 and bytes")
+        return self
 
 
 class Download(Row):
@@ -82,6 +94,9 @@ class Download(Row):
 
     use: Literal["training", "validation"] = Field(description="at demo: which photographs stand in for it")
     archives: list[Archive] = Field(default=[], description="files to download")
+    archives_in: Name | None = Field(
+        None, description="the folder below data/archives for its archives, if it shares them with other sources"
+    )
     folder: FilePath | None = Field(
         None, description="a folder of HR images that you have; used instead of the archives"
     )

@@ -9,7 +9,7 @@ from esr.common.complaints import refuse
 from esr.common.errors import EsrError
 from esr.common.files import sha256_of
 from esr.common.progress import Progress
-from esr.images.image_files import image_size
+from esr.images.image_files import image_size, is_grey
 from esr.images.listing import image_files
 from esr.packed.manifest import File, SourcePair
 from esr.sources.partners import names_of, partners
@@ -24,7 +24,8 @@ def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None)
     Args:
         source: the source's name, for complaints.
         hr: folder of HR images, searched with its subfolders.
-        lr: folder of LR images, if the source ships them: same names, or with x4 behind.
+        lr: folder of LR images, if the source ships them: same names, or names that only their marks tell apart,
+            as 0001 and 0001x4, or img_HR and img_LR.
         expected: how many HR images there must be.
 
     Raises:
@@ -82,4 +83,5 @@ def _each(source: str, work: Callable[[Item], Result], items: list[Item]) -> lis
 
 def _describe(folder: Path, file: Path) -> File:
     height, width = image_size(folder / file)
-    return File(path=file.as_posix(), sha256=sha256_of(folder / file), height=height, width=width)
+    sha256, grey = sha256_of(folder / file), is_grey(folder / file)
+    return File(path=file.as_posix(), sha256=sha256, height=height, width=width, grey=grey)

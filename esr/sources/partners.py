@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-_LR_SUFFIXES = ("", "x4", "_x4", "-x4", "X4", "_X4")  # 0001.png goes with 0001x4.png in DIV2K
+from esr.images.pairs import shown_by
 
 
 def names_of(files: Sequence[Path]) -> list[str]:
@@ -16,7 +16,14 @@ def names_of(files: Sequence[Path]) -> list[str]:
 
 
 def partners(names: Sequence[str], files: Sequence[Path]) -> tuple[list[Path | None], list[Path]]:
-    """For each HR image's name the LR file that goes with it, and the LR files that go with none."""
-    by_name = dict(zip(names_of(files), files, strict=True))
-    found = [next((by_name.pop(name + end) for end in _LR_SUFFIXES if name + end in by_name), None) for name in names]
-    return found, list(by_name.values())
+    """For each HR image's name the LR file that goes with it, and the LR files that go with none.
+
+    The file of the same name, or else one that marks of LR, HR and scale alone tell apart: 0001 and 0001x4 in DIV2K.
+    """
+    left = dict(zip(names_of(files), files, strict=True))
+    found = {name: left.pop(name) for name in names if name in left}
+    by_content = {shown_by(name): name for name in left}
+    for name in names:
+        if name not in found and (partner := by_content.pop(shown_by(name), None)):
+            found[name] = left.pop(partner)
+    return [found.get(name) for name in names], list(left.values())

@@ -156,8 +156,10 @@ def test_images_of_kinds_that_cannot_be_had_exactly_are_named(folder: Path) -> N
 def test_grey_images_are_taken_exactly(tmp_path: Path) -> None:
     grey = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
     write_image(tmp_path / "hr/grey.png", grey)
-    hr = open_set(packed(source_of(tmp_path, lr=False), tmp_path / "set")).hr(0)
-    np.testing.assert_array_equal(hr, np.stack([grey] * 3, axis=2))
+    write_image(tmp_path / "hr/other.png", coded_image(1, 16, 16, 4))
+    images = open_set(packed(source_of(tmp_path, lr=False), tmp_path / "set"))
+    np.testing.assert_array_equal(images.hr(0), np.stack([grey] * 3, axis=2))
+    assert [image.grey for image in images.parts[0].images] == [True, False]
 
 
 def test_every_pair_that_is_not_4_to_1_is_named_with_its_sizes(folder: Path) -> None:

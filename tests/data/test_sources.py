@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from esr.common.errors import EsrError
@@ -149,6 +150,40 @@ def test_lr_images_are_paired_by_name() -> None:
         ("0001", "X4/0001x4.png"),
         ("0002", "X4/0002x4.png"),
     ]
+
+
+def test_lr_images_are_paired_whatever_marks_tell_them_apart() -> None:
+    folder = a_folder("img_001_SRF_4_HR.png", "img_002_SRF_4_HR.png", "img_003_SRF_4_HR.png")
+    lr_folder = a_folder("img_003_SRF_4_LR.png", "img_001_SRF_4_LR.png", "img_002_SRF_4_LR.png", place="lr")
+    manifest = manifest_of(Download(use="validation", folder=folder, lr_folder=lr_folder), REAL)
+    assert [(i["name"], i["lr"]["path"]) for i in manifest["images"]] == [
+        (f"img_00{number}_SRF_4_HR", f"img_00{number}_SRF_4_LR.png") for number in (1, 2, 3)
+    ]
+
+
+def test_a_name_that_is_the_same_goes_before_one_that_its_marks_tell_apart() -> None:
+    folder = a_folder("1.png", "1_x4.png")
+    lr_folder = a_folder("1.png", "1_x4.png", place="lr")
+    manifest = manifest_of(Download(use="validation", folder=folder, lr_folder=lr_folder), REAL)
+    assert [(i["name"], i["lr"]["path"]) for i in manifest["images"]] == [("1", "1.png"), ("1_x4", "1_x4.png")]
+
+
+def test_one_lr_image_is_the_partner_of_one_image() -> None:
+    folder = a_folder("1.png", "1_HR.png")
+    with pytest.raises(EsrError, match="1_HR has no LR image"):
+        manifest_of(Download(use="validation", folder=folder, lr_folder=a_folder("1.png", place="lr")), REAL)
+
+
+def test_a_grey_file_is_said_to_be_one_and_no_other_is() -> None:
+    """Scores ask; colour says nothing of it, so that the bytes of older manifests stay what they were."""
+    folder = a_folder("colour.png")
+    for mode in ("L", "1", "LA", "I;16"):
+        Image.new(mode, (32, 24)).save(f"{folder}/grey-{mode.replace(';', '')}.png")
+    Image.new("RGB", (32, 24)).save(f"{folder}/equal-channels.png")
+    manifest = manifest_of(Download(use="validation", folder=folder), REAL)
+    said = {image["name"]: image["hr"].get("grey") for image in manifest["images"]}
+    grey = {"grey-L": True, "grey-1": True, "grey-LA": True, "grey-I16": True}
+    assert said == {"colour": None, "equal-channels": None, **grey}
 
 
 def test_every_image_without_a_partner_is_named() -> None:
