@@ -18,10 +18,10 @@ from esr.common.progress import Progress
 from esr.evaluation.complexity import measure_complexity
 from esr.evaluation.metrics import ComparedScores, ImageScores, Metrics, Region, SetScores
 from esr.evaluation.runtime import compare
+from esr.evaluation.scores import score
 from esr.images.arrays import ByteImage
 from esr.images.bicubic import upscale
 from esr.images.image_files import write_png
-from esr.images.quality import psnr, ssim
 from esr.inference.super_resolve import restoring, super_resolve
 from esr.packed.store import Part, open_set
 from esr.recipes.rows import Benchmark
@@ -78,6 +78,7 @@ def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crop
     write_json(metrics, measured.model_dump())
     journal.metrics(0, **{name: value for name, value in measured if isinstance(value, int | float)})
     journal.metrics(0, **{f"psnr_{each.name}": each.mean.psnr for each in summaries[1:] if each.mean})
+    journal.metrics(0, **{f"psnr_y_{each.name}": each.mean.psnr_y for each in summaries[1:] if each.mean})
     journal.picture("crops", crops)
 
 
@@ -125,26 +126,34 @@ def _score_all(network: nn.Module, data_range: float, sets: Sequence[Part]) -> l
 
 def _score(network: nn.Module, data_range: float, images: Part, index: int) -> Scored:
     name, lr, hr = images.images[index].name, images.lr(index), images.hr(index)
+    if images.images[index].grey:  # one channel, as the file has and `esr evaluate` takes
+        lr, hr = lr[..., :1], hr[..., :1]
     with restoring(name):
         bicubic, restored = upscale(lr, SCALE), super_resolve(network, lr, data_range)
     side = min(CROP_SIDE, *hr.shape[:2])
     top, left = hardest_region(bicubic, hr, side)
     nearest = lr.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
     cells = [_cell(image[top : top + side, left : left + side]) for image in (nearest, bicubic, restored, hr)]
+    own, plain = score(restored, hr), score(bicubic, hr)
     scores = ImageScores(
         name=name,
-        psnr=psnr(restored, hr),
-        bicubic=psnr(bicubic, hr),
-        ssim=ssim(restored, hr),
-        bicubic_ssim=ssim(bicubic, hr),
+        psnr=own.psnr_rgb,
+        bicubic=plain.psnr_rgb,
+        ssim=own.ssim_rgb,
+        bicubic_ssim=plain.ssim_rgb,
+        psnr_y=own.psnr_y,
+        bicubic_y=plain.psnr_y,
+        ssim_y=own.ssim_y,
+        bicubic_ssim_y=plain.ssim_y,
     )
     region = Region(name=name, top=top, left=left, side=CROP_SIDE)
     return Scored(scores, region, np.concatenate(cells, axis=1))
 
 
 def _cell(image: ByteImage) -> ByteImage:
-    """The image in a cell of the strip; one that is smaller lies at the top left, on white."""
+    """The image in a cell of the strip, in RGB; one that is smaller lies at the top left, on white."""
     height, width = image.shape[:2]
+    image = np.broadcast_to(image, (height, width, 3))
     return np.pad(image, ((0, CROP_SIDE - height), (0, CROP_SIDE - width), (0, 0)), constant_values=255)
 
 

@@ -129,7 +129,7 @@ def is_grey(path: Path) -> bool:
     Raises:
         EsrError: as for :func:`image_size`.
     """
-    with _opened(path, LARGEST_SIDE) as image:
+    with opened(path, LARGEST_SIDE) as image:
         return image.mode in _GREY
 
 

@@ -15,6 +15,7 @@ from esr.evaluation.metrics import Metrics
 from esr.recipes.rows import Benchmark, Entry, Published
 from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, UNKNOWN, Column
 from esr.report.quality_table import Standing, about, all_sets, standings, verdict
+from esr.report.scores_table import ScoresTable, scores_tables
 
 PRINTED = tuple(Published.model_fields)
 RATIOS = tuple(Published().ratios)
@@ -25,6 +26,7 @@ CSV_COLUMNS = [
     *(f"published_{name}" for name in (*PRINTED, *RATIOS)),
     *("published_on", "ratio_to_published_baseline"),
 ]
+ON_EACH_SET = ("psnr", "ssim", "psnr_y", "ssim_y")
 COUNTS = ("parameters", "flops", "activations", "convs", "published_convs")
 IN_TERMINAL = ("psnr", "bicubic", "above_bicubic", "time_ms", "ratio_to_baseline", "parameters")
 
@@ -43,7 +45,7 @@ STAND_IN = (
 def leaderboard(
     entries: Mapping[str, Entry], rows: Mapping[str, Benchmark], scale: str, metrics: Mapping[str, Metrics]
 ) -> pd.DataFrame:
-    """A frame with exactly ``CSV_COLUMNS``, where an unknown number is NA.
+    """A frame with exactly ``CSV_COLUMNS``, and ``ON_EACH_SET`` of every set that has images; an unknown number is NA.
 
     The fastest beside its baseline comes first, as run time weighs most in the challenge's score; rows below
     bicubic come after all others, as the challenge ranks only what passes its PSNR threshold. What was
@@ -60,10 +62,12 @@ def leaderboard(
             "threshold": verdict(standings(entries[row.entry], metrics[key])),
             "threshold_assumed": entries[row.entry].thresholds_assumed,
             **(_published(entries[row.entry], row, metrics[key]) if key == row.entry else {}),
+            **_on_each_set(metrics[key]),
         }
         for key, row in rows.items()
     ]
-    frame = pd.DataFrame(lines, columns=CSV_COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
+    columns = dict.fromkeys([*CSV_COLUMNS, *(name for key in rows for name in _on_each_set(metrics[key]))])
+    frame = pd.DataFrame(lines, columns=list(columns)).astype(dict.fromkeys(COUNTS, "Int64"))
     order = pd.DataFrame({"below": frame["above_bicubic"] < 0, "ratio": frame["ratio_to_baseline"]})
     order = order.sort_values(["below", "ratio"], kind="stable")
     return frame.loc[order.index].reset_index(drop=True)
@@ -74,12 +78,15 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
-def markdown(frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], stand_in: bool) -> str:
+def markdown(
+    frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], metrics: Mapping[str, Metrics], stand_in: bool
+) -> str:
     """The leaderboard for reading, with what is measured and what was published in tables of their own.
 
     Args:
         frame: the leaderboard.
         quality: how each row stands on each set, by the row's key.
+        metrics: what was measured, by key.
         stand_in: whether to say that the data are stand-ins.
     """
     names = [
@@ -97,6 +104,8 @@ def markdown(frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], sta
         "## Quality, set by set",
         about(quality[key] for key in frame["entry"]),
         _quality_table(frame["entry"].tolist(), quality),
+        "## PSNR (dB) / SSIM, set by set",
+        *map(_scores_table, scores_tables({key: key for key in frame["entry"]}, metrics)),
         "## Published",
         "As the factsheets and the organisers' reports print them: other data, other machines.",
         _markdown_table(published, PUBLISHED, frame["entry"].tolist()),
@@ -155,6 +164,13 @@ def _published(entry: Entry, row: Benchmark, metrics: Metrics) -> dict[str, Any]
     }
 
 
+def _on_each_set(metrics: Metrics) -> dict[str, float]:
+    """Such as ``psnr_y_set5``: a column of the CSV for each score of each set."""
+    return {
+        f"{name}_{each.name}": getattr(each.mean, name) for each in metrics.sets if each.mean for name in ON_EACH_SET
+    }
+
+
 def _network_name(file: str) -> str:
     """A network's name by its file, as people write it: RFDN of esr/networks/rfdn.py."""
     return PurePosixPath(file).stem.upper()
@@ -174,6 +190,11 @@ def _quality_table(keys: Sequence[str], quality: Mapping[str, Sequence[Standing]
         [key, *({each.set: each.text for each in quality[key]}.get(name, UNKNOWN) for name in sets)] for key in keys
     ]
     return _table(["entry", *(f"{name} (dB)" for name in sets)], rows)
+
+
+def _scores_table(table: ScoresTable) -> str:
+    rows = [[name, *(pair.text if pair else UNKNOWN for pair in pairs)] for name, pairs in table.rows.items()]
+    return f"{table.title}: {table.about}\n\n{_table(['entry', *table.sets], rows)}"
 
 
 def _markdown_table(frame: pd.DataFrame, columns: Sequence[Column], names: Sequence[str]) -> str:

@@ -129,7 +129,7 @@ def _folder(column: str, name: str, how: str | None) -> Path:
 
 
 def _have(archive: Archive, archives: Path, folder: Path) -> None:
-    """Have the archive's images lie in ``folder``/hr/NAME or /lr/NAME; it lies in ``archives`` and is not needed then."""
+    """Have the archive's images lie in ``folder``/hr/NAME or /lr/NAME; it lies in ``archives``, not needed any more."""
     known = None if archive.images_sha256 else recorded(CHECKSUM_FILE, archive.url)
     unpacked = folder / archive.holds / file_name(archive)
     stamp = folder / archive.holds / f".{file_name(archive)}.sha256"
