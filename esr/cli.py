@@ -133,20 +133,31 @@ def evaluate(
     lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
     sr: Annotated[Path | None, typer.Option(help="Folder of finished images to score instead of weights.")] = None,
     rounded_y: Annotated[bool, typer.Option("--rounded-y", help="Round luma, as MATLAB does.")] = False,
+    against: Annotated[
+        Path | None, typer.Option(metavar="RESULTS.json", help="Hold each image against the organisers' values.")
+    ] = None,
+    team: Annotated[str | None, typer.Option(help="Whose values of that file, as 00_RLFN_baseline.")] = None,
     network: NetworkOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Score weights, or finished images, by PSNR and SSIM in RGB and in luma, bicubic beside them."""
     from esr.evaluation.evaluate import evaluate_images, evaluate_network
+    from esr.evaluation.organisers import hold_against, print_against, read_results
     from esr.evaluation.scores import print_scores
 
+    if team and not against:
+        raise EsrError("--team is one of a results.json; give that by --against")
+    theirs = read_results(against, team) if against else None
     if weights and not sr:
         scores = evaluate_network(weights, hr, lr, rounded_y, network)
     elif sr and not weights and not network:
         scores = evaluate_images(sr, hr, lr, rounded_y)
     else:
         raise EsrError("evaluate scores one thing; give either a weights file or --sr with a folder alone")
-    print_scores(scores, as_json)
+    if theirs:
+        print_against(scores, hold_against(scores, theirs), as_json)
+    else:
+        print_scores(scores, as_json)
 
 
 @app.command(rich_help_panel=TOOLS)

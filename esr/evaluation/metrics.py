@@ -15,7 +15,7 @@ class MetricsPart(BaseModel):
 
 
 class ComparedScores(MetricsPart):
-    """A network's scores, and bicubic's beside them: in RGB by the challenge's rule, in luma as the literature has it."""
+    """A network's scores, and bicubic's beside them: in RGB by the challenge's rule, and in luma."""
 
     psnr: float = Field(description="dB")
     bicubic: float = Field(description="dB, of bicubic upscaling")
