@@ -170,7 +170,7 @@ def _pair(name: str, hr: Header, lr: Header | None) -> SourcePair:
 
 def _task(name: str, header: Header, hr: Path, lr: Path | None) -> PackTask:
     height, width = header.height // SCALE * SCALE, header.width // SCALE * SCALE
-    return PackTask(name, Original(hr, ""), Original(lr, "") if lr else None, height, width, 0, None)
+    return PackTask(name, Original(hr, ""), Original(lr, "") if lr else None, height, width, 0, None, False)
 
 
 def _compared(folder: Path, tasks: list[PackTask]) -> tuple[list[PackTask], list[Complaint]]:

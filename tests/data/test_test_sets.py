@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from small_images import coded_image, png_bytes, zip_bytes
 
 from esr.common.errors import EsrError
 from esr.common.yaml_file import read_yaml
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
 from esr.sources.download import download
+from tests.data.file_server import FileServer
+from tests.small_images import coded_image, png_bytes, zip_bytes
 
 ROWS = read_yaml(Path(__file__).resolve().parents[2] / "params.yaml")["download"]
 SETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "urban100": "Urban100"}
@@ -23,7 +24,7 @@ TOP = "SelfExSR-8f6dd8c"
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path, monkeypatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -54,7 +55,7 @@ def listed(name: str, kind: str) -> str:
 
 
 @pytest.fixture
-def rows(server) -> dict[str, Download]:
+def rows(server: FileServer) -> dict[str, Download]:
     """The rows of params.yaml, for two images a set and the server's archive."""
     server.files["/commit.zip"] = zip_bytes(members())
     made = {}
@@ -77,7 +78,9 @@ def fetched(row: Download, key: str) -> list[tuple[str, str, bytes]]:
     ]
 
 
-def test_each_set_has_its_own_pairs_and_the_archive_is_downloaded_once(rows, server):
+def test_each_set_has_its_own_pairs_and_the_archive_is_downloaded_once(
+    rows: dict[str, Download], server: FileServer
+) -> None:
     """All four at once, as a driver starts them."""
     found = {}
 
@@ -101,7 +104,7 @@ def test_each_set_has_its_own_pairs_and_the_archive_is_downloaded_once(rows, ser
     assert len(server.requests) == 1
 
 
-def test_an_archive_that_was_packed_anew_is_taken_for_its_images(rows, server):
+def test_an_archive_that_was_packed_anew_is_taken_for_its_images(rows: dict[str, Download], server: FileServer) -> None:
     """Git's archives have other bytes when GitHub's packer changes; nothing of those is recorded, either."""
     first = fetched(rows["set5"], "set5")
     shutil.rmtree("data/archives")
@@ -110,7 +113,7 @@ def test_an_archive_that_was_packed_anew_is_taken_for_its_images(rows, server):
     assert not Path("data.lock.json").exists()
 
 
-def test_what_was_unpacked_needs_no_archive_any_more(rows, server):
+def test_what_was_unpacked_needs_no_archive_any_more(rows: dict[str, Download], server: FileServer) -> None:
     first = fetched(rows["set5"], "set5")
     Path("data/archives/selfexsr/commit.zip").unlink()
     server.requests.clear()
@@ -118,7 +121,7 @@ def test_what_was_unpacked_needs_no_archive_any_more(rows, server):
     assert server.requests == []
 
 
-def test_other_images_are_refused_and_not_kept(rows, server):
+def test_other_images_are_refused_and_not_kept(rows: dict[str, Download], server: FileServer) -> None:
     server.files["/commit.zip"] = zip_bytes(members(blue=100))
     for _ in range(2):
         with pytest.raises(
@@ -131,20 +134,20 @@ def test_other_images_are_refused_and_not_kept(rows, server):
     assert len(fetched(rows["set5"], "set5")) == 2
 
 
-def test_a_row_verifies_the_archive_or_its_images(rows):
+def test_a_row_verifies_the_archive_or_its_images(rows: dict[str, Download]) -> None:
     with pytest.raises(ValidationError, match="images_sha256 is for an archive whose own bytes vary"):
         Archive(url="https://x.org/a.zip", images_sha256="0" * 64, bytes=3)
 
 
 @pytest.mark.parametrize("key", [*SETS, "manga109"])
-def test_at_demo_nothing_is_downloaded_and_nothing_stands_in(key):
+def test_at_demo_nothing_is_downloaded_and_nothing_stands_in(key: str) -> None:
     manifest = Path("data/demo", key, "manifest.json")
     download(Download(**ROWS[key]), DataRule(stand_in=True, only_source=None), key, manifest)
     content = json.loads(manifest.read_text())
     assert (content["images"], content["stand_in"]) == ([], False)
 
 
-def test_manga109_is_a_folder_and_until_it_is_named_it_is_left_out():
+def test_manga109_is_a_folder_and_until_it_is_named_it_is_left_out() -> None:
     row = Download(**ROWS["manga109"])
     manifest = Path("data/pilot/manga109/manifest.json")
     download(row, PILOT, "manga109", manifest)

@@ -1,21 +1,25 @@
 """`esr evaluate --against`: the organisers' values, image by image, in a file made up in the format of theirs."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_networks import nearest_weights
+from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio
 
 from esr.cli import main
 from esr.images.bicubic import downscale
 from esr.images.image_files import write_png
+from tests.evaluation.made_networks import nearest_weights
+
+Call = Callable[..., tuple[int, str, str]]
 
 INNER = np.s_[4:-4, 4:-4]
 
 
-def photograph(seed: int) -> np.ndarray:
+def photograph(seed: int) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8)
 
 
@@ -37,15 +41,15 @@ def results(path: Path, **teams: list[float]) -> Path:
 
 
 @pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
 
-    def run(*arguments):
+    def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["esr", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
-        return ended.value.code or 0, *capsys.readouterr()
+        return int(ended.value.code or 0), *capsys.readouterr()
 
     return run
 
@@ -68,7 +72,7 @@ def values(first: float, last: float) -> list[float]:
     return [1.0] * 100 + [first] + [2.0] * 98 + [last]
 
 
-def test_each_image_of_div2k_is_held_against_its_own_value(call, tmp_path):
+def test_each_image_of_div2k_is_held_against_its_own_value(call: Call, tmp_path: Path) -> None:
     own = div2k(tmp_path, 801)
     file = results(tmp_path / "results.json", other=values(50, 60), mine=values(own[0] - 0.25, own[1] + 0.5))
     asked = ("evaluate", nearest_weights(tmp_path, 255.0), "--hr", "hr", "--lr", "lr", "--against", file)
@@ -87,7 +91,7 @@ def test_each_image_of_div2k_is_held_against_its_own_value(call, tmp_path):
     assert [cell in out for cell in ("+0.2500", "-0.5000", "-0.1250", "0900, by -0.500000 dB")] == [True] * 4
 
 
-def test_a_file_of_one_team_needs_no_name_and_the_test_set_has_its_own_list(call, tmp_path):
+def test_a_file_of_one_team_needs_no_name_and_the_test_set_has_its_own_list(call: Call, tmp_path: Path) -> None:
     own = div2k(tmp_path, 901)
     file = results(tmp_path / "results.json", **{"00_RLFN_baseline": values(own[0] - 10, own[1] - 10)})
     code, out, _ = call(
@@ -106,7 +110,7 @@ def test_a_file_of_one_team_needs_no_name_and_the_test_set_has_its_own_list(call
         (["--team", "three"], "it has no team three; there are: one, two"),
     ],
 )
-def test_the_teams_that_there_are_are_named(call, tmp_path, team, refusal):
+def test_the_teams_that_there_are_are_named(call: Call, tmp_path: Path, team: list[str], refusal: str) -> None:
     div2k(tmp_path, 801)
     file = results(tmp_path / "results.json", one=values(1, 1), two=values(2, 2))
     code, _, told = call("evaluate", nearest_weights(tmp_path, 255.0), "--hr", "hr", "--against", file, *team)
@@ -124,7 +128,9 @@ def test_the_teams_that_there_are_are_named(call, tmp_path, team, refusal):
         ('{"one": {"valid_psnr": [26.5, 27.5]}}', "valid_psnr has 2 values instead of 200"),
     ],
 )
-def test_what_is_no_results_file_is_refused_in_a_line(call, tmp_path, content, refusal):
+def test_what_is_no_results_file_is_refused_in_a_line(
+    call: Call, tmp_path: Path, content: str | None, refusal: str
+) -> None:
     div2k(tmp_path, 801)
     file = tmp_path / "results.json"
     if content is not None:
@@ -134,7 +140,7 @@ def test_what_is_no_results_file_is_refused_in_a_line(call, tmp_path, content, r
     assert refusal in told
 
 
-def test_images_that_no_list_has_are_named(call, tmp_path):
+def test_images_that_no_list_has_are_named(call: Call, tmp_path: Path) -> None:
     for name in ("0801", "baby", "bird"):
         write_png(tmp_path / f"hr/{name}.png", photograph(0))
     file = results(tmp_path / "results.json", one=values(1, 1))
@@ -143,13 +149,13 @@ def test_images_that_no_list_has_are_named(call, tmp_path):
     assert "no list holds baby, bird;" in told
 
 
-def test_a_wrong_file_is_refused_before_anything_is_scored(call, tmp_path):
+def test_a_wrong_file_is_refused_before_anything_is_scored(call: Call, tmp_path: Path) -> None:
     code, _, told = call("evaluate", "none.safetensors", "--hr", "none", "--against", tmp_path / "missing.json")
     assert code == 2
     assert "missing.json cannot be read" in told
 
 
-def test_a_team_without_a_file_is_refused(call):
+def test_a_team_without_a_file_is_refused(call: Call) -> None:
     code, _, told = call("evaluate", "--sr", "hr", "--hr", "hr", "--team", "one")
     assert (code, told.count("\n")) == (2, 1)
     assert "--against" in told

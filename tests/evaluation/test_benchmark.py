@@ -170,7 +170,8 @@ def luma(image: Array) -> NDArray[np.float64]:
     """BT.601 with 16 for black and 235 for white, from the weights of red and blue alone, within the border of 4."""
     red, green, blue = np.moveaxis(image[4:-4, 4:-4].astype(np.float64) / 255, 2, 0)
     kr, kb = 0.299, 0.114
-    return 16 + 219 * (kr * red + (1 - kr - kb) * green + kb * blue)
+    weighted: NDArray[np.float64] = 16 + 219 * (kr * red + (1 - kr - kb) * green + kb * blue)
+    return weighted
 
 
 def luma_scores(restored: Array, hr: Array) -> tuple[float, float]:
