@@ -58,8 +58,8 @@ def commit_all(project: Project) -> None:
 def fresh(everything: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The same with one entry and the baseline, which have every kind of stage between them, and few phases."""
     project = everything.copy(tmp_path_factory.mktemp("fresh") / "esr")
-    project.edit(lambda params: keep_only(params, {"slimrlfn", "rlfn"}))
     project.edit(shorten)
+    project.edit(lambda params: keep_only(params, {"slimrlfn", "rlfn"}))
     commit_all(project)
     return project
 
