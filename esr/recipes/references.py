@@ -24,6 +24,9 @@ def wrong_references(params: Params) -> Iterator[str]:
         source = scale.data.only_source
         if source is not None and source not in params.download:
             yield missing(f"scales.{name}.data.only_source", source, params.download)
+        for key in scale.data.in_place_of:
+            if key not in params.download:
+                yield missing(f"scales.{name}.data.in_place_of", key, params.download)
     for table in ("entries", "benchmark"):
         for key in getattr(params, table):
             if key in TARGETS:

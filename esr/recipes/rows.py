@@ -93,6 +93,7 @@ class Download(Row):
     """A source of images (a row of `download`)."""
 
     use: Literal["training", "validation"] = Field(description="at demo: which photographs stand in for it")
+    title: Text | None = Field(None, description="what the images are, for people")
     archives: list[Archive] = Field(default=[], description="files to download")
     archives_in: Name | None = Field(
         None, description="the folder below data/archives for its archives, if it shares them with other sources"
