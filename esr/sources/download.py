@@ -6,7 +6,6 @@ share them and that a driver, which deletes a job's outputs before it starts the
 """
 
 import hashlib
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -21,14 +20,11 @@ from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
 from esr.sources.checksums import CHECKSUM_FILE, record_checksum, recorded
 from esr.sources.collect import collect
-from esr.sources.fetch import fetch, file_name
+from esr.sources.fetch import downloads, fetch, file_name
 from esr.sources.origin import column_of, folder_at, refuse_missing, row_in_use, why_empty
 from esr.sources.standin import copy_stand_ins
 from esr.sources.unpack import unpack
 from esr.sources.verify import all_there, differences
-
-ARCHIVES = "ESR_ARCHIVES"
-"""Environment variable: the folder of downloaded archives, if it is not data/archives."""
 
 
 def download(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
@@ -115,7 +111,7 @@ def _real(row: Download, column: str, key: str) -> tuple[Path, Path | None]:
         if named.setdefault(file_name(archive), archive.url) != archive.url:
             both = f"{named[file_name(archive)]} and {archive.url}"
             raise EsrError(f"{column}: {both} have one file name; put one of them into a source of its own")
-    archives = Path(os.environ.get(ARCHIVES) or "data/archives")
+    archives = downloads()
     folder, shared = archives / key, archives / (row.archives_in or key)
     with only_one(shared / ".lock", f"downloads {key}"):
         for archive in row.archives:

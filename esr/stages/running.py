@@ -128,7 +128,7 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
         case "import":
             from esr.weights.import_stage import import_row
 
-            import_row(row, node.input(row.checkpoint), node.output("weights.safetensors"), node.name)
+            import_row(row, node.key, node.output("weights.safetensors"))
         case "teacher" | "distill" | "train" | "finetune":
             watch.catch_stops()
             from esr.planning.ahead import work_ahead
