@@ -35,7 +35,11 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Project:
         check=True,
     ).stdout.splitlines()
     for name in tracked:
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/")) and name != "dvc.lock":
+        if (
+            (ROOT / name).is_file()
+            and not name.startswith(("tests/", "docs/", "benchmarks/", "released/"))
+            and name != "dvc.lock"
+        ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     project = Project(folder)

@@ -153,6 +153,7 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             outputs = (node.output("metrics.json"), node.output("crops.png"))
             benchmark(row, node.weights(row.from_), node.set(row.validation), *outputs, watch.journal)
         case "report":
+            from esr.report.origins import origins
             from esr.report.report import report
 
             place = f"runs/{node.scale}/benchmark"
@@ -162,6 +163,7 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
                 node.scale,
                 {key: Path(place, key, "metrics.json") for key in params.benchmark},
                 {key: Path(place, key, "crops.png") for key in params.benchmark},
+                origins(params),
                 *(node.output(name) for name in ("leaderboard.csv", "leaderboard.md", "index.html")),
             )
         case _:
