@@ -55,3 +55,11 @@ def test_a_released_file_that_is_here_counts_by_its_bytes(graph: Graph) -> None:
         said.append(Path("runs/.checkpoints/theirs.json").read_text())
     assert len(set(said)) == 3
     assert Path("runs/.checkpoints/fetched.json").read_text() == "null\n"
+
+
+def test_without_a_row_of_import_its_folder_is_there_all_the_same(graph: Graph) -> None:
+    graph.params["import"] = {}
+    write_premises(graph)
+    assert any(
+        Path("runs/.checkpoints").iterdir()
+    )  # an output of DVC's stage `code`, which it warns of where it is empty

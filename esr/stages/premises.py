@@ -73,7 +73,10 @@ def _checkpoints(params: Mapping[str, Any]) -> dict[Path, Any]:
     """The digest of each released file that a row of `import` has here; null where it is missing or elsewhere."""
     digests = Digests()
     files = {key: row.get("checkpoint") for key, row in params["import"].items()}
-    return {CHECKPOINTS / f"{key}.json": digests.of(file) if file else None for key, file in files.items()}
+    return {
+        CHECKPOINTS / "_rows.json": sorted(files),  # no row's name begins so; DVC wants the folder there and not empty
+        **{CHECKPOINTS / f"{key}.json": digests.of(file) if file else None for key, file in files.items()},
+    }
 
 
 def _shares_work(rule: Mapping[str, Any]) -> bool:
