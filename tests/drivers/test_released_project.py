@@ -25,7 +25,8 @@ from esr.stages.lacking import Lacking
 
 RELEASED = ROOT / "released"
 RAW = read_yaml(RELEASED / "params.yaml")
-ROWS = {"slimrlfn", "slimrlfn-finetuned", "slimrlfn-pruned-here", "fmen"}
+IMPORTED = "runs/minutes/import/fmen/weights.safetensors"
+ROWS = {"slimrlfn", "slimrlfn-pruned-here", "fmen"}
 LINKS = {"dvc.yaml", "Snakefile", "esr", "workflow", "profiles"}
 
 
@@ -112,7 +113,7 @@ def clone(folder: Path) -> Path:
 
 @pytest.fixture
 def project(server: FileServer, tmp_path: Path) -> Project:
-    """The project in a clone, with four rows, two iterations a phase, and every file on the server."""
+    """The project in a clone: three rows, two images a set, two iterations a phase, every file on the server."""
 
     def change(params: dict[str, Any]) -> None:
         params["scales"]["minutes"]["training"]["length"] = {
@@ -121,8 +122,10 @@ def project(server: FileServer, tmp_path: Path) -> Project:
             "prune_rounds_at_most": 1,
         }
         params["scales"]["minutes"]["training"]["batch"] = {"divide": 32, "at_least": 2}
-        params["benchmark"] = {key: row for key, row in params["benchmark"].items() if key in ROWS}
-        params["import"] = {key: row for key, row in params["import"].items() if key in ROWS}
+        for table in ("import", "finetune", "fuse", "benchmark"):
+            params[table] = {key: row for key, row in params[table].items() if key in ROWS}
+        del params["benchmark"]["fmen"]  # its file is imported, which suffices
+        params["crop"]["photographs"]["first"] = params["crop"]["div2k-valid"]["first"] = 2
         params["prune"]["slimrlfn-pruned-here"]["largest_psnr_loss"] = 99.0  # random weights
         for row in params["import"].values():
             name = row["url"].rsplit("/")[-1]
@@ -139,6 +142,7 @@ def project(server: FileServer, tmp_path: Path) -> Project:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.project
 @pytest.mark.parametrize("driver", [["snakemake", "--cores", "all"], ["dvc", "repro"]], ids=["snakemake", "dvc"])
 def test_bare_drivers_make_all_of_it_and_nothing_of_the_project_above(
@@ -170,14 +174,14 @@ def test_a_copy_of_the_folder_is_a_project_beside_it(project: Project, server: F
     shutil.copytree(project.folder, project.folder.parent / "mine", symlinks=True)
     mine = Project(project.folder.parent / "mine")
     mine.well("dvc", "repro", "import@fmen")
-    assert list(mine.weights()) == ["runs/minutes/import/fmen/weights.safetensors"]
+    assert list(mine.weights()) == [IMPORTED]
     assert project.weights() == {}
 
 
 @pytest.mark.project
 def test_a_server_that_has_other_bytes_is_one_line_of_either_driver(project: Project, server: FileServer) -> None:
     server.files["/test_weights.pt"] = b"something else"
-    for driver in (["dvc", "repro", "import@fmen"], ["snakemake", "--cores", "1", "fmen"]):
+    for driver in (["dvc", "repro", "import@fmen"], ["snakemake", "--cores", "1", IMPORTED]):
         done = project.run(*driver)
         assert done.returncode != 0
         lines = [line for line in (done.stdout + done.stderr).splitlines() if "test_weights.pt could not be" in line]
