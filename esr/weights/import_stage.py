@@ -5,7 +5,7 @@ from pathlib import Path
 from esr.common.errors import EsrError
 from esr.common.lock import only_one
 from esr.recipes.rows import Import, RemoteFile
-from esr.sources.checksums import LOCK_FILE, record, recorded
+from esr.sources.checksums import CHECKSUM_FILE, record_checksum, recorded
 from esr.sources.fetch import downloads, fetch, file_name
 from esr.weights.released import RELEASES, import_checkpoint
 
@@ -35,9 +35,9 @@ def kept_in(key: str) -> Path:
 
 
 def _import_remote(network: str, remote: RemoteFile, folder: Path, target: Path) -> None:
-    known = recorded(LOCK_FILE, remote.url)
+    known = recorded(CHECKSUM_FILE, remote.url)
     with only_one(folder / ".lock", f"downloads {file_name(remote)}"):
         checksum = fetch(remote, folder, known)
     import_checkpoint(network, folder / file_name(remote), target)
     if remote.sha256 is None and known is None:  # it is this network's, so these are a checkpoint's bytes
-        record(LOCK_FILE, remote.url, checksum)
+        record_checksum(CHECKSUM_FILE, remote.url, checksum)

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from file_server import FileServer
-from made_checkpoints import made_checkpoint
 from pydantic import ValidationError
 
 from esr.common.errors import EsrError
@@ -17,6 +15,8 @@ from esr.recipes.rows import Import
 from esr.sources import fetch
 from esr.weights.import_stage import import_row
 from esr.weights.weights_file import load_network
+from tests.data.file_server import FileServer
+from tests.release.made_checkpoints import made_checkpoint
 
 RELEASED = "team21_slimrlfn.pth"
 OUT = Path("weights.safetensors")

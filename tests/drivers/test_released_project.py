@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import commit_all
-from file_server import FileServer
-from made_checkpoints import made_checkpoint
-from tiny_project import ROOT, Project
 
 from esr.common.yaml_file import read_yaml
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.stages.lacking import Lacking
+from tests.conftest import commit_all
+from tests.data.file_server import FileServer
+from tests.release.made_checkpoints import made_checkpoint
+from tests.tiny_project import ROOT, Project
 
 RELEASED = ROOT / "released"
 RAW = read_yaml(RELEASED / "params.yaml")
@@ -53,7 +53,9 @@ class TestRows:
 
     def test_an_address_names_the_commit_that_was_compared(self) -> None:
         for row in RAW["import"].values():
-            repository, commit = re.search(r"com/[^/]+/([^/]+)/([0-9a-f]{40})/", row["url"]).groups()
+            found = re.search(r"com/[^/]+/([^/]+)/([0-9a-f]{40})/", row["url"])
+            assert found
+            repository, commit = found.groups()
             assert re.search(rf"\[{repository}\]\([^)]*\) {commit[:7]} ", networks_page())
 
     def test_what_was_published_is_what_the_recipes_say(self) -> None:

@@ -4,12 +4,12 @@ import copy
 from pathlib import Path
 
 import pytest
-from made_board import made_board
-from tiny_project import ROOT
 
 from esr.common.yaml_file import read_yaml
 from esr.recipes.read import Params, check
 from esr.report.origins import origins
+from tests.report.made_board import made_board
+from tests.tiny_project import ROOT
 
 
 def params_of(folder: Path) -> Params:
