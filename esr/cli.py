@@ -107,10 +107,6 @@ def sync(
 
     stale = sync_records(only_dvc=dvc)
     if not dvc:
-        from esr.tracking.mirror import drain
-
-        if unsent := drain():
-            print(printable(unsent), file=sys.stderr)
         print(f"Not up to date: {', '.join(sorted(stale))}" if stale else "Every stage is up to date for both drivers.")
 
 

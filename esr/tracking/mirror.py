@@ -1,35 +1,49 @@
-"""The mirror: while stages run, a child of one of them sends to MLflow what they write to their journals.
+"""The mirror: a process that sends to MLflow what stages write to their journals, and nothing else ever does.
 
-There is one per project and store. The first stage starts it, and it ends with the run: when no stage lives, it sends
-what is left and leaves. It runs at the lowest priority, does no work while a stage measures time, and may be killed at
-any moment.
+There is one per project and store. The first stage starts it as its child, and it ends with the run: when no stage
+lives, it sends what is left and leaves. It runs at the lowest priority, does no work while a stage measures time, and
+may be killed at any moment: of every journal, MLflow itself says what it lacks (``esr.tracking.runs``).
 """
+
+from __future__ import annotations
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
-from esr.common.errors import EsrError
+from esr.common.errors import on_one_line
+from esr.common.files import hash_of
 from esr.common.lock import hold, is_held
-from esr.tracking.address import database_of, shown, store_name, tracking_uri
-from esr.tracking.database import check_database
-from esr.tracking.follow import Journals
-from esr.tracking.journal import JOURNALS
-from esr.tracking.sending import NOT_NOW, Sender, one_line
+from esr.tracking.address import shown, tracking_uri
+from esr.tracking.journal import JOURNALS, events_in
 
-STATE = Path(".esr")
-LOG = STATE / "mirror.log"
+if TYPE_CHECKING:
+    from esr.tracking.runs import Runs
+
 SWITCH = "ESR_MIRROR"  # environment: with `off` there are journals and no mirror; only `esr track` sends
-
-POLL = 1.0  # seconds between two looks at the journals
+LATER = f"kept in {JOURNALS}, `esr track` sends it later"
+POLL = 2.0  # seconds between two looks at the journals
 GAP = 5.0  # seconds without a stage after which a run has ended
-LAST_WORDS = 60.0  # seconds after the last stage in which the mirror still begins to send something
-LONGEST_PAUSE = 15.0  # seconds between two tries while the store does not answer
+PATIENCE = 60.0  # seconds with trouble after which a look at the journals ends
+QUIET = {  # environment
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # by default a dead server holds a caller for minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+State = tuple[bool, int]  # of a journal: whether its stage lives, and its bytes
 
 
 def ensure_mirror() -> None:
@@ -37,132 +51,123 @@ def ensure_mirror() -> None:
     if os.environ.get(SWITCH) == "off":
         return
     try:
-        if not is_held(lock_of(tracking_uri())):
-            _start()
-    except Exception as error:  # whatever it is, it must not stop the stage
-        why = one_line(error)
-        print(f"the mirror to MLflow does not start ({why}); `esr track` sends {JOURNALS} later", file=sys.stderr)
-
-
-def lock_of(uri: str) -> Path:
-    """The file that whoever sends to the store holds."""
-    return STATE / f"mirror-{store_name(uri)}.lock"
+        if not is_held(log_of(tracking_uri())):
+            _start().returncode = 0  # it sends this stage's last words: the stage does not wait for it
+    except OSError as error:
+        print(f"the mirror to MLflow does not start ({on_one_line(error)}); {LATER}", file=sys.stderr)
 
 
 def drain() -> str:
-    """Send what waits at the end of a run, for a minute at most; nothing where mirrors are switched off."""
-    return "" if os.environ.get(SWITCH) == "off" else send_all(60.0, thorough=False)
+    """Wait at the end of a run until its mirror leaves, a minute at most; gives a line on what was not sent, or ""."""
+    return "" if os.environ.get(SWITCH) == "off" else _last_words(60.0)
 
 
-def send_all(timeout: float = 600.0, thorough: bool = True) -> str:
-    """Send all that the journals hold now and the store has not; a mirror that lives makes way. Cheap if all is there.
-
-    Args:
-        timeout: seconds after which nothing more is begun.
-        thorough: look into a local database, so that nobody is told that it has everything when it is damaged or
-            lacks runs.
-
-    Returns:
-        A line for people where something stays unsent, else "". Nothing is raised: tracking stops nobody.
-    """
-    store = "MLflow"
+def send_all() -> str:
+    """Send all that the journals hold and MLflow lacks; gives a line on what was not sent, or ""."""
     try:
-        uri = tracking_uri()
-        store = f"MLflow at {shown(uri)}"
-        trouble = _send_all(uri, time.monotonic() + timeout, thorough)
-    except EsrError as error:  # which names the remedy
-        return f"{store}: {one_line(error)}"
-    except Exception as error:  # whatever it is, it must not spoil the run that has just ended
-        trouble = one_line(error)
-    return f"{store}: {trouble}; kept in {JOURNALS}, `esr track` sends it later" if trouble else ""
+        _start().wait()  # which leaves at once where one lives
+    except OSError as error:
+        return f"the mirror to MLflow does not start ({on_one_line(error)}); {LATER}"
+    return _last_words(0.0 if any_lives(journals()) else float("inf"))
 
 
-def _send_all(uri: str, deadline: float, thorough: bool) -> str:
-    path = database_of(uri)
-    if path and path.exists():
-        check_database(path, every_page=thorough)
-    journals, trouble = Journals(uri), ""
-    if journals.behind() or (thorough and journals.lost()):
-        if journals.measuring():
-            return NOT_NOW
-        with _first_in_line(uri, deadline) as is_alone:
-            if not is_alone:
-                return "not all was sent in time"
-            journals = Journals(uri)
-            for journal in journals.lost() if thorough else []:
-                journal.forget()
-            trouble = Sender(journals).send(deadline)
-        if journals.any_lives():
-            ensure_mirror()
-    if not trouble and (damage := journals.damage()):
-        raise EsrError(damage)  # which no later try mends
-    return trouble
+def log_of(uri: str) -> Path:
+    """The file that a store's mirror holds while it lives. It says what keeps something from being sent, or nothing."""
+    return Path(f".esr/mirror-{hash_of(uri)}.log")
 
 
-@contextmanager
-def _first_in_line(uri: str, deadline: float) -> Iterator[bool]:
-    """Hold the store's lock during the block, for which the mirror makes way; gives False if it does not in time."""
-    with _queue_of(uri).open("a") as queue, lock_of(uri).open("a") as lock:
-        yield all(hold(file, patience=deadline - time.monotonic()) for file in (queue, lock))
+def _start() -> subprocess.Popen[bytes]:
+    path = log_of(tracking_uri())
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as log:
+        command = [sys.executable, "-m", "esr.tracking.mirror"]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**QUIET, **os.environ})
 
 
-def _queue_of(uri: str) -> Path:
-    """The file that is held by whoever waits until the mirror makes way."""
-    return lock_of(uri).with_suffix(".queue")
+def _last_words(patience: float) -> str:
+    log, deadline = log_of(tracking_uri()), time.monotonic() + patience
+    while is_held(log) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return log.read_text().strip().rpartition("\n")[2] if log.exists() else ""
 
 
-def _start() -> None:
-    with LOG.open("a") as log:
-        log.truncate(0)
-        started = subprocess.Popen(
-            [sys.executable, "-m", "esr.tracking.mirror"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-    started.returncode = 0  # it sends this stage's last words: the stage does not wait for it
+def journals() -> dict[Path, State]:
+    """All journals of the project. Whether a stage lives is asked first: of a dead one every word is there."""
+    return {path: (is_held(path), path.stat().st_size) for path in sorted(JOURNALS.glob("*/*/*/*/events.jsonl"))}
+
+
+def any_lives(found: Mapping[Path, State]) -> bool:
+    """Whether a stage runs now."""
+    return any(lives for lives, _ in found.values())
+
+
+def is_measuring() -> bool:
+    """Whether a stage runs now that measures time and wants the machine to itself."""
+    living = [path for path, (lives, _) in journals().items() if lives]
+    return any(event.head["exclusive"] for path in living for event in islice(events_in(path), 1) if event.head)
+
+
+class Sender:
+    """Sends journals to a store."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._sent: dict[Path, State] = {}
+
+    def send(self) -> str:
+        """Send what is new since the last time, at first all that the store lacks; gives the first trouble, or ""."""
+        trouble, begun, found = "", time.monotonic(), journals()
+        for path in sorted((path for path in found if self._sent.get(path) != found[path]), key=_began):
+            if is_measuring():
+                return "nothing is sent while a stage measures time"
+            if trouble and time.monotonic() - begun > PATIENCE:
+                break
+            try:
+                self._runs.update(path, lives=found[path][0])
+                self._sent[path] = found[path]
+            except Exception as error:  # whatever it is, it must not keep back the others
+                trouble = trouble or f"{path}: {on_one_line(error)}"
+                if "_runs" not in vars(self):
+                    return on_one_line(error)
+        return trouble
+
+    @cached_property
+    def _runs(self) -> Runs:
+        """The connection, made at its first use: mlflow takes seconds to import."""
+        from esr.tracking.runs import Runs
+
+        return Runs(self._uri)
+
+
+def _began(journal: Path) -> int:
+    return next((event.time for event in events_in(journal)), 0)
 
 
 def run_mirror() -> None:
-    """The life of the mirror's process; EsrError if MLFLOW_TRACKING_URI names no store, which no stage lets happen."""
+    """The life of the mirror's process."""
     os.nice(19)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the stage, whose last words are still to be sent
-    uri = tracking_uri()
-    with lock_of(uri).open("a") as lock:
-        if not hold(lock):
+    uri, last_life = tracking_uri(), float("-inf")
+    sender = Sender(uri)
+    with log_of(uri).open("a") as log:
+        if not hold(log):
             return
-        journals = Journals(uri)
-        is_asked_to_leave = _serve(uri, journals)
-    journals.look()
-    if journals.any_lives() and not is_asked_to_leave:  # one that began in the last moment, or with a new database
+        _say(log, uri, "it was not asked yet")
+        while True:
+            lives = any_lives(journals())
+            _say(log, uri, sender.send())
+            last_life = time.monotonic() if lives else last_life
+            if time.monotonic() - last_life > GAP:
+                break
+            time.sleep(POLL)
+    if any_lives(journals()):  # one that began in the last moment
         ensure_mirror()
 
 
-def _serve(uri: str, journals: Journals) -> bool:
-    """Send until the run has ended, the database is gone, or somebody else wants to send: then True is returned."""
-    sender = Sender(journals)
-    last_life = time.monotonic()
-    pause, again, said = POLL, 0.0, ""
-    while not sender.is_cut_off:
-        time.sleep(POLL)
-        is_asked = is_held(_queue_of(uri))
-        journals.look()
-        lives = journals.any_lives()
-        last_life = time.monotonic() if lives else last_life
-        if not is_asked and time.monotonic() < again:
-            continue
-        trouble = sender.send(float("inf") if lives else last_life + LAST_WORDS)
-        pause = min(2 * pause, LONGEST_PAUSE) if trouble else POLL
-        again = time.monotonic() + (pause if trouble else 0)
-        if said != (said := trouble or journals.damage()) and said:
-            with suppress(OSError):  # a full disk
-                print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {said}", flush=True)
-        if is_asked:
-            return True
-        if time.monotonic() - last_life > GAP and (trouble or not journals.behind()):
-            break
-    return False
+def _say(log: IO[str], uri: str, trouble: str) -> None:
+    with suppress(OSError):  # a full disk
+        log.truncate(0)
+        print(f"MLflow at {shown(uri)}: {shown(trouble)[:300]}; {LATER}" if trouble else "", file=log, flush=True)
 
 
 if __name__ == "__main__":

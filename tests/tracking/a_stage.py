@@ -28,12 +28,15 @@ class Play:
     exclusive: bool = False
 
 
+SCALE = {"data": {"stand_in": True}, "training": {"validate_every": 200}}
+
+
 def head_of(play: Play) -> Head:
     row = {"entry": play.entry, "patch": 256, "arguments": {"channels": 8}}
     return {
         "entry": play.entry,
         "recipe": play.recipe,
-        "rows": {"scale": {"training": {"validate_every": 200}}, play.kind: {play.key: row}},
+        "rows": {"scale": SCALE, play.kind: {play.key: row}},
         "scale": "demo",
         "kind": play.kind,
         "key": play.key,

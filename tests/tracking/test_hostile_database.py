@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from a_stage import loss
-from mlflow_tables import Database
+from mlflow_tables import Database, send
 from typer.testing import CliRunner
 
 from esr.cli import app
@@ -73,7 +73,7 @@ def esr_track() -> "subprocess.CompletedProcess[str]":
 def filled(database: Database, stage: Run) -> Database:
     """A store that has everything."""
     stage(last=5)
-    assert send_all() == ""
+    assert send() == ""
     return database
 
 
@@ -100,7 +100,7 @@ def test_after_the_damaged_file_is_moved_away_everything_is_sent_again(
     filled: Database, damage: Callable[[Path], None]
 ) -> None:
     damage(filled.path)
-    assert "move the file away" in send_all()
+    assert "move the file away" in send()
     filled.path.rename("damaged.db")
     assert esr_track().stdout == f"MLflow has everything: sqlite:///{filled.path}\n"
     assert Path("damaged.db").exists()
@@ -111,13 +111,13 @@ def test_after_the_damaged_file_is_moved_away_everything_is_sent_again(
 def test_a_new_stage_does_not_fill_another_programs_database(filled: Database, stage: Run) -> None:
     another_programs(filled.path)
     stage(first=5, last=8)
-    assert "none of MLflow's tables" in send_all()
+    assert "none of MLflow's tables" in send()
     assert filled.ask("SELECT name FROM sqlite_master") == ["recipes"]
 
 
 def test_an_empty_database_in_the_place_of_the_old_one_is_filled(filled: Database, empty_database: Path) -> None:
     filled.path.write_bytes(empty_database.read_bytes())  # as a bare `mlflow ui` makes it after a `mv`
-    assert send_all() == ""
+    assert send() == ""
     assert filled.history(CHILD, "loss") == [(step, loss(step)) for step in range(5)]
     assert filled.status(CHILD) == filled.status(PARENT) == "FINISHED"
 
@@ -126,9 +126,9 @@ def test_an_old_copy_of_the_database_is_brought_up_to_date(filled: Database, sta
     old = filled.path.read_bytes()
     stage(first=5, last=9, end="failed")  # the same run grows
     stage(key="tiny-2", last=3)  # and another one comes
-    assert send_all() == ""
+    assert send() == ""
     filled.path.write_bytes(old)
-    assert send_all() == ""
+    assert send() == ""
     assert filled.history(CHILD, "loss") == [(step, loss(step)) for step in range(9)]
     assert filled.history("03 train tiny-2", "loss") == [(step, loss(step)) for step in range(3)]
     assert filled.status(CHILD) == filled.status(PARENT) == "FAILED"
@@ -141,7 +141,7 @@ def test_a_run_that_somebody_deleted_for_good_is_sent_again(filled: Database, na
         for table in ("metrics", "latest_metrics", "params", "tags", "runs"):
             database.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (run,))
         database.commit()
-    assert send_all() == ""
+    assert send() == ""
     assert filled.history(CHILD, "loss") == [(step, loss(step)) for step in range(5)]
     assert filled.status(CHILD) == filled.status(PARENT) == "FINISHED"
     (parent,) = filled.ask("SELECT run_uuid FROM runs WHERE name = ?", PARENT)
@@ -170,20 +170,20 @@ def half_written(filled: Database) -> Database:
 def test_what_a_killed_writer_left_is_no_damage(half_written: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ESR_MIRROR")
     assert drain() == ""
-    assert send_all() == ""
+    assert send() == ""
     assert half_written.status(CHILD) == "FINISHED"
 
 
 def test_what_a_killed_writer_left_is_not_played_back_into_the_next_database(half_written: Database) -> None:
     half_written.path.rename("moved.db")
     assert esr_track().stdout.startswith("MLflow has everything")
-    assert send_all() == ""  # it is whole
+    assert send() == ""  # it is whole
     assert half_written.history(CHILD, "loss") == [(step, loss(step)) for step in range(5)]
 
 
 def test_nothing_is_sent_beside_a_mirror_that_does_not_make_way(filled: Database, start: Run) -> None:
     start(key="tiny-2", wait_for="never")
-    assert send_all() == ""
+    assert send() == ""
     with closing(sqlite3.connect(filled.path)) as database:
         database.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE name = ?", (CHILD,))
         database.commit()
@@ -191,5 +191,5 @@ def test_nothing_is_sent_beside_a_mirror_that_does_not_make_way(filled: Database
         hold(lock)  # as the mirror does
         assert "not all was sent in time" in send_all(timeout=0.5)
     assert filled.ask("SELECT count(*) FROM runs WHERE name = ?", CHILD) == [1]
-    assert send_all() == ""
+    assert send() == ""
     assert filled.ask("SELECT count(*) FROM runs WHERE name = ? AND lifecycle_stage = 'active'", CHILD) == [1]
