@@ -1,10 +1,9 @@
 """What a stage tells about itself: lines of JSON in a local file, in microseconds, whatever MLflow does.
 
-A journal belongs to one stage with one set of parameters and inputs (its identity). A stage that is
-resumed goes on in the same file; what it tells a second time is dropped, so nothing is logged twice.
+A journal belongs to one stage with one set of parameters and inputs (its identity). A stage that is resumed goes on in
+the same file; of what it tells a second time, MLflow gets nothing.
 """
 
-import filecmp
 import json
 import os
 import shutil
@@ -20,10 +19,9 @@ from typing_extensions import TypedDict
 
 from esr.common.errors import EsrError
 from esr.common.files import whole_file
-from esr.common.lock import hold
+from esr.common.lock import hold, is_held
 
 JOURNALS = Path(".esr/journal")
-PICTURES = "pictures"
 
 
 class Head(TypedDict):
@@ -68,6 +66,23 @@ def events_in(path: Path) -> Iterator[Event]:
                 yield Event.model_validate_json(line)
 
 
+def journals() -> dict[Path, tuple[bool, int]]:
+    """Of each journal, by age, whether its stage lives and how many bytes it has, asked in this order."""
+    paths = sorted(JOURNALS.glob("*/*/*/*/events.jsonl"), key=lambda path: path.stat().st_mtime)
+    return {path: (is_held(path), path.stat().st_size) for path in paths}
+
+
+def living() -> list[Path]:
+    """The journals of the stages that run now."""
+    return [path for path, (lives, _) in journals().items() if lives]
+
+
+def is_measuring() -> bool:
+    """Whether a stage runs now that measures time and wants the machine to itself."""
+    begun = (next(events_in(path), None) for path in living())
+    return any(event and event.head and event.head["exclusive"] for event in begun)
+
+
 class Journal:
     """The journal of a stage that runs now.
 
@@ -79,36 +94,34 @@ class Journal:
 
     def __init__(self, path: Path, head: Head) -> None:
         self.path = path
-        self._told: dict[str, tuple[int, float]] = {}  # the last step of each metric, and its value
         self._complained = False
         self._file: IO[bytes] | None = None
         try:
-            self._file = self._open()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b", buffering=0)
+            hold(self._file)  # if an orphan still holds it, this stage counts as alive through the orphan
+            self._file.seek(0)
+            self._file.truncate(self._file.read().rfind(b"\n") + 1)
         except OSError as error:
             self._complain(error)
         self._append({"event": "begin", "head": head, "tags": {"host": os.uname().nodename, "pid": str(os.getpid())}})
 
     def metrics(self, step: int, **values: float) -> None:
-        """Tell the values of metrics at a step.
-
-        What was told before is dropped: steps of a metric only rise. Step 0 is for numbers that have no curve: one
-        that was measured again and differs replaces the former.
-        """
-        if fresh := self._new(step, {name: float(value) for name, value in values.items()}):
-            self._append({"event": "metrics", "step": step, "values": fresh})
+        """Tell the values of metrics at a step; step 0 is for numbers that have no curve."""
+        self._append({"event": "metrics", "step": step, "values": {name: float(values[name]) for name in values}})
 
     def picture(self, name: str, file: Path, step: int = 0) -> None:
         """Tell of a picture at a step. It is copied: the file may be overwritten. The same again is dropped."""
-        copy = self.path.parent / PICTURES / name / f"{step}{file.suffix}"
+        place = Path("pictures", name, f"{step}{file.suffix}")
+        copy = self.path.parent / place
         try:
-            if copy.exists() and filecmp.cmp(copy, file, shallow=False):
+            if copy.exists() and copy.read_bytes() == file.read_bytes():
                 return
             with whole_file(copy) as temporary:
                 shutil.copyfile(file, temporary)
+            self._append({"event": "picture", "name": name, "step": step, "file": str(place)})
         except (OSError, EsrError) as error:
             self._complain(error)
-            return
-        self._append({"event": "picture", "name": name, "step": step, "file": f"{PICTURES}/{name}/{copy.name}"})
 
     def close(self, status: Literal["finished", "failed", "killed"], tags: Mapping[str, str]) -> None:
         """Tell how the stage ended, with the md5 of its outputs among the tags."""
@@ -116,26 +129,6 @@ class Journal:
         if self._file:
             with suppress(OSError):
                 self._file.close()
-
-    def _open(self) -> IO[bytes]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("a+b", buffering=0)
-        hold(file)  # if an orphan still holds it, this stage counts as alive through the orphan
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
-        for event in events_in(self.path):
-            self._new(event.step, event.values)
-        return file
-
-    def _new(self, step: int, values: Mapping[str, float]) -> dict[str, float]:
-        """Those of ``values`` that were not told yet; from now on they are."""
-        fresh = {name: value for name, value in values.items() if self._is_new(step, name, value)}
-        self._told.update({name: (step, value) for name, value in fresh.items()})
-        return fresh
-
-    def _is_new(self, step: int, name: str, value: float) -> bool:
-        last, told = self._told.get(name, (-1, 0.0))
-        return step > last or (step == last == 0 and repr(value) != repr(told))
 
     def _append(self, event: dict[str, Any]) -> None:
         if self._file is None:

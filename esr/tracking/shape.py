@@ -6,8 +6,7 @@ from typing import Any
 
 from esr.tracking.journal import Head
 
-LONGEST_VALUE = 6000  # characters of a parameter that MLflow takes; tags take more
-LONGEST_NAME = 250
+LONGEST_NAME, LONGEST_VALUE = 250, 6000  # characters that MLflow takes of any name, and of a parameter
 
 
 def parent_name(head: Head) -> str:
@@ -57,8 +56,8 @@ def parent_tags(head: Head) -> dict[str, str]:
 def child_tags(head: Head) -> dict[str, str]:
     """What a stage's run says of itself, with the tags that the stage gave."""
     command = f"python -m esr {head['kind']} {head['key']}".rstrip()
-    source = {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
-    return {**head["tags"], **_tags(head, "stage"), "kind": head["kind"], "key": head["key"], **source}
+    own = {"kind": head["kind"], "key": head["key"], "mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
+    return {**head["tags"], **_tags(head, "stage"), **own}
 
 
 def _tags(head: Head, level: str) -> dict[str, str]:

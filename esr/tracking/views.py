@@ -17,6 +17,7 @@ One run per entry and recipe, and below it one per stage; `pruned/...` are the n
 
 NUMBERS = ("psnr", "bicubic", "ssim", "time_ms", "ratio_to_baseline", "parameters", "flops", "activations", "convs")
 BARS = ("psnr", "time_ms", "parameters", "flops")
+SHOWN = {"display": True, "isReordered": True, "isGenerated": False}
 CURVES = ("psnr", "loss", "learning_rate", "images_per_second")
 
 
@@ -51,7 +52,7 @@ def _view(name: str, state: dict[str, Any]) -> str:
 
 
 def _state(which: str, order: str, up: bool, metrics: Sequence[str], charts: list[dict[str, Any]]) -> dict[str, Any]:
-    columns = [f"metrics.`{name}`" for name in metrics]
+    names = [f"metrics.`{name}`" for name in metrics]
     return {
         "searchFilter": which,
         "orderByKey": order,
@@ -60,17 +61,15 @@ def _state(which: str, order: str, up: bool, metrics: Sequence[str], charts: lis
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": columns,
-        "columnOrder": columns,
-        "columnWidths": dict.fromkeys(columns, 120),
+        "selectedColumns": names,
+        "columnOrder": names,
+        "columnWidths": dict.fromkeys(names, 120),
         "compareRunCharts": charts,
-        "compareRunSections": [_section("numbers", 3), _section("pictures", 1)],
+        "compareRunSections": [
+            {"uuid": section, "name": section.capitalize(), "columns": columns, "cardHeight": 360, **SHOWN}
+            for section, columns in (("numbers", 3), ("pictures", 1))
+        ],
     }
-
-
-def _section(name: str, columns: int) -> dict[str, Any]:
-    shape = {"columns": columns, "cardHeight": 360, "display": True, "isReordered": True, "isGenerated": False}
-    return {"uuid": name, "name": name.capitalize(), **shape}
 
 
 def _chart(kind: str, section: str, name: str, **what: Any) -> dict[str, Any]:

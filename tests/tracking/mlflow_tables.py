@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from esr.tracking.address import tracking_uri
-from esr.tracking.mirror import Sender
 
 
 class Database:
@@ -52,4 +51,6 @@ def wait_until(true: Callable[[], bool], seconds: float = 120.0) -> None:
 
 def send() -> str:
     """Send as the mirror does, without its process."""
-    return Sender(tracking_uri()).send()
+    from esr.tracking.runs import Runs
+
+    return Runs(tracking_uri()).send_news()
