@@ -22,9 +22,8 @@ import psutil
 from records import write_record
 
 from esr.common.lock import is_held
-from esr.tracking.address import tracking_uri
 from esr.tracking.journal import Head, Journal, journal_path
-from esr.tracking.mirror import drain, ensure_mirror, log_of
+from esr.tracking.mirror import drain, ensure_mirror, log_of, tracking_uri
 
 POINTS = 200
 REPEATS = 15

@@ -113,8 +113,7 @@ def sync(
 @app.command(rich_help_panel=TOOLS)
 def track() -> None:
     """Send to MLflow what it has missed, such as while its server was down."""
-    from esr.tracking.address import shown, tracking_uri
-    from esr.tracking.mirror import send_all
+    from esr.tracking.mirror import send_all, shown, tracking_uri
 
     unsent = send_all()
     if unsent:

@@ -6,6 +6,7 @@ priority, does no work while a stage measures time, and may be killed: MLflow it
 
 import fcntl
 import os
+import re
 import signal
 import sys
 import time
@@ -20,7 +21,6 @@ from esr.common.complaints import writing
 from esr.common.errors import EsrError, on_one_line
 from esr.common.files import hash_of
 from esr.common.lock import hold, is_held
-from esr.tracking.address import shown, tracking_uri
 from esr.tracking.journal import JOURNALS, is_measuring, living
 
 SWITCH = "ESR_MIRROR"  # environment: with `off` there are journals and no mirror; only `esr track` sends
@@ -59,6 +59,16 @@ def send_all() -> str:
     if started := _start("once"):
         started.wait()
     return _last_words(0.0 if living() else float("inf"))
+
+
+def tracking_uri() -> str:
+    """MLFLOW_TRACKING_URI, else what a bare `mlflow ui` shows when it is started in the project."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+
+
+def shown(uri: str) -> str:
+    """The URI for people, without a password."""
+    return re.sub(r"(?<=://)[^/?#]*@", "", uri)  # not by urlsplit, which refuses some of what has to be shown
 
 
 def log_of(uri: str) -> Path:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from esr.tracking.address import tracking_uri
+from esr.tracking.mirror import tracking_uri
 
 
 class Database:

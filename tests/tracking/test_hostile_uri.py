@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from esr.tracking.address import shown, tracking_uri
-from esr.tracking.mirror import drain, send_all
+from esr.tracking.mirror import drain, send_all, shown, tracking_uri
 
 NAMES_NO_STORE = ["http://[::1", "http://host:port/", "mlruns", "sqlite:", "sqlite://", "sqlite:///", "foo://bar"]
 

@@ -15,8 +15,7 @@ from a_stage import loss
 from mlflow_tables import Database, wait_until
 
 from esr.common.lock import is_held
-from esr.tracking.address import tracking_uri
-from esr.tracking.mirror import POLL, drain, log_of, send_all
+from esr.tracking.mirror import POLL, drain, log_of, send_all, tracking_uri
 
 Start = Callable[..., "subprocess.Popen[str]"]
 CHILD = "03 train tiny-1"
