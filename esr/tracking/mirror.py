@@ -105,7 +105,7 @@ def _sender(uri: str) -> Callable[[], str]:
 
 def run_mirror(once: bool) -> None:
     """The life of the mirror's process; ``once`` for a single look at the journals."""
-    os.nice(19)
+    os.nice(0 if once else 19)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the stage, whose last words are still to be sent
     uri, last_life = tracking_uri(), float("-inf")
     while True:

@@ -24,7 +24,7 @@ def event(**fields: Any) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-BEGIN = {"event": "begin", "time": 1, "head": head_of(Play(key="tiny-0"))}
+BEGIN: dict[str, Any] = {"event": "begin", "time": 1, "head": head_of(Play(key="tiny-0"))}
 NO_JOURNALS = {
     "noise": os.urandom(5000),
     "noise in lines": os.urandom(500) + b"\n" + os.urandom(500) + b"\n",
