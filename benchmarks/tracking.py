@@ -103,6 +103,7 @@ def mirror_cpu_s() -> float:
         while process.status() != psutil.STATUS_ZOMBIE:  # it ends when all is sent
             times = process.cpu_times()[:2]
             time.sleep(0.1)
+        process.wait()
     assert drain() == ""
     return round(sum(times), 1)
 
