@@ -39,7 +39,8 @@ class Runs:
     def __init__(self, uri: str) -> None:
         _, is_sqlite, database = uri.partition("sqlite://")
         if is_sqlite:
-            path = Path(database.removeprefix("/"))
+            path = Path(database.removeprefix("/")).absolute()
+            uri = f"sqlite:///{path}"
             if not path.exists():
                 _make_database(path)
             _check_database(path)
