@@ -160,4 +160,5 @@ def _check_database(path: Path) -> None:
     except sqlite3.Error as error:
         found = on_one_line(error)
     if found != "ok":
+        found = " ".join(found.split())
         raise EsrError(f"the database is damaged ({found}); move the file away, and `esr track` fills a new one")
