@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow_tables import Database
 
 from esr.tracking.mirror import QUIET
+from tests.tracking.mlflow_tables import Database
 
 STAGE = Path(__file__).with_name("a_stage.py")
 

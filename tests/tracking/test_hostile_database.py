@@ -9,13 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from a_stage import loss
-from mlflow_tables import Database, send
 from typer.testing import CliRunner
 
 from esr.cli import app
 from esr.common.errors import EsrError
 from esr.tracking.mirror import send_all
+from tests.tracking.a_stage import loss
+from tests.tracking.mlflow_tables import Database, send
 
 Run = Callable[..., int]
 CHILD = "03 train tiny-1"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from a_stage import Play, head_of, loss
-from mlflow_tables import Database, send
 
 from esr.tracking.journal import Journal, journal_path
 from esr.tracking.mirror import ensure_mirror, send_all
+from tests.tracking.a_stage import Play, head_of, loss
+from tests.tracking.mlflow_tables import Database, send
 
 Run = Callable[..., int]
 CHILD = "03 train tiny-1"

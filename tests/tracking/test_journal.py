@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from a_stage import Play, head_of
 
 from esr.common.lock import is_held
 from esr.tracking.journal import Journal, journal_path
+from tests.tracking.a_stage import Play, head_of
 
 
 def events(path: Path) -> list[dict[str, Any]]:
@@ -91,7 +91,7 @@ def test_a_killed_stage_holds_nothing(project: Path, start: Callable[..., "subpr
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from a_stage import Play, head_of
+from tests.tracking.a_stage import Play, head_of
 from esr.tracking.journal import Journal
 
 journal = Journal(Path(sys.argv[1]), head_of(Play()))

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from a_stage import loss
-from mlflow_tables import Database, wait_until
 
 from esr.common.lock import is_held
 from esr.tracking.mirror import POLL, drain, log_of, send_all, tracking_uri
+from tests.tracking.a_stage import loss
+from tests.tracking.mlflow_tables import Database, wait_until
 
 Start = Callable[..., "subprocess.Popen[str]"]
 CHILD = "03 train tiny-1"

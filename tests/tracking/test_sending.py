@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from a_stage import loss
-from mlflow_tables import Database, send
 from PIL import Image
 
 from esr.tracking.journal import journal_path
 from esr.tracking.mirror import drain, send_all
+from tests.tracking.a_stage import loss
+from tests.tracking.mlflow_tables import Database, send
 
 CHILD = "03 train tiny-1"
 PARENT = "tiny · demo · 3f2a91"

@@ -11,11 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from a_stage import loss
-from mlflow_tables import Database, wait_until
 
 from esr.tracking.journal import journal_path
 from esr.tracking.mirror import send_all
+from tests.tracking.a_stage import loss
+from tests.tracking.mlflow_tables import Database, wait_until
 
 Run = Callable[..., int]
 CHILD = "03 train tiny-1"
