@@ -1,0 +1,99 @@
+"""What the released checkpoints reach on Set5, Set14, BSD100 and Urban100: PSNR and SSIM, in RGB and in luma.
+
+::
+
+    python benchmarks/released.py CHECKPOINT_FOLDER IMAGE_FOLDER
+
+CHECKPOINT_FOLDER holds the teams' files under their released names (docs/networks.md has their sources). IMAGE_FOLDER
+holds the sets of Huang et al. (CVPR 2015): the folder `data` of a clone of github.com/jbhuang0604/SelfExSR, or a
+folder with Set5/HR, Set5/LR and so on. Nothing is timed, so the machine may do other things meanwhile.
+"""
+
+import argparse
+from dataclasses import astuple
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from records import write_record
+
+from esr.common.files import md5_of
+from esr.evaluation.complexity import measure_complexity
+from esr.evaluation.evaluate import evaluate_network
+from esr.evaluation.scores import Scores, mean
+from esr.weights.released import import_checkpoint
+from esr.weights.weights_file import load_network
+
+SETS = {"Set5": 5, "Set14": 14, "BSD100": 100, "Urban100": 100}
+CHECKPOINTS = {
+    "team00_rlfn.pth": "rlfn",
+    "team21_slimrlfn.pth": "slimrlfn",
+    "team21_slimrlfn_prune.pth": "slimrlfn",
+    "team29_R2Net.pth": "r2net",
+    "team33_IFADNet.pth": "ifadnet",
+    "team23_RIPFDN.pth": "ripfdn",
+    "team00_rfdn.pth": "rfdn",
+    "test_weights.pt": "fmen",
+}
+DECIMALS = 4
+
+
+def main() -> None:
+    """Score every checkpoint on every set, write the record and print its tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoints", type=Path)
+    parser.add_argument("images", type=Path)
+    asked = parser.parse_args()
+    bicubic: dict[str, dict[str, float]] = {}
+    results: dict[str, Any] = {"bicubic": bicubic}
+    with TemporaryDirectory() as folder:
+        for file, network in CHECKPOINTS.items():
+            weights = Path(folder) / "weights.safetensors"
+            import_checkpoint(network, asked.checkpoints / file, weights)
+            sets = {}
+            for name, count in SETS.items():
+                hr, lr = folders_of(asked.images, name)
+                scored = evaluate_network(weights, hr, lr)
+                if len(scored.images) != count:
+                    raise SystemExit(f"{hr} holds {len(scored.images)} images instead of {count}; take the whole set")
+                sets[name] = rounded(mean(scored.images))
+                bicubic[name] = rounded(mean(scored.bicubic))
+                print(f"{file} on {name}: {sets[name]}", flush=True)
+            complexity = measure_complexity(load_network(weights)[0])
+            results[file] = {
+                "network": network,
+                "md5": md5_of(asked.checkpoints / file),
+                "parameters": complexity.parameters,
+                "flops": complexity.flops,
+                "sets": sets,
+            }
+    print(write_record("released", __doc__ or "", results))
+    print(table(results, "psnr_y", "ssim_y"))
+    print(table(results, "psnr_rgb", "ssim_rgb"))
+
+
+def folders_of(images: Path, name: str) -> tuple[Path, Path]:
+    """The folders of a set's HR and LR images: in a clone one folder holds both, told apart by their names."""
+    both = images / name / "image_SRF_4"
+    return (both, both) if both.is_dir() else (images / name / "HR", images / name / "LR")
+
+
+def rounded(scores: Scores) -> dict[str, float]:
+    """The scores by name, with as many decimals as anyone compares."""
+    return {name: round(value, DECIMALS) for name, value in zip(vars(scores), astuple(scores), strict=True)}
+
+
+def table(results: dict[str, Any], psnr: str, ssim: str) -> str:
+    """Markdown: a row per checkpoint, a column per set."""
+    lines = [["checkpoint", *SETS], ["---", *("---:" for _ in SETS)]]
+    lines += [[file, *(cell(row.get("sets", row)[name], psnr, ssim) for name in SETS)] for file, row in results.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def cell(scores: dict[str, float], psnr: str, ssim: str) -> str:
+    """As the literature prints it: 28.42 / .8104."""
+    return f"{scores[psnr]:.2f} / {scores[ssim]:.4f}".replace("/ 0.", "/ .")
+
+
+if __name__ == "__main__":
+    main()
