@@ -86,13 +86,15 @@ def rounded(scores: Scores) -> dict[str, float]:
 def table(results: dict[str, Any], psnr: str, ssim: str) -> str:
     """Markdown: a row per checkpoint, a column per set."""
     lines = [["checkpoint", *SETS], ["---", *("---:" for _ in SETS)]]
-    lines += [[file, *(cell(row.get("sets", row)[name], psnr, ssim) for name in SETS)] for file, row in results.items()]
+    lines += [
+        [f"`{file}`", *(cell(row.get("sets", row)[name], psnr, ssim) for name in SETS)] for file, row in results.items()
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def cell(scores: dict[str, float], psnr: str, ssim: str) -> str:
-    """As the literature prints it: 28.42 / .8104."""
-    return f"{scores[psnr]:.2f} / {scores[ssim]:.4f}".replace("/ 0.", "/ .")
+    """As the literature prints it: 28.42 / 0.8104."""
+    return f"{scores[psnr]:.2f} / {scores[ssim]:.4f}"
 
 
 if __name__ == "__main__":
