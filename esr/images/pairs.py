@@ -67,14 +67,14 @@ def _pair(hr: Path, other: Path) -> list[Pair]:
 
 def shown_by(name: str) -> str:
     """What a file shows, by its name without suffix: the name without the marks of LR, HR and scale."""
-    return _MARKS.sub("", name).casefold()
+    return _MARKS.sub("", name)
 
 
 def _by_content(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    """The files by what they show."""
+    """The files by what they show, in whatever case."""
     files = defaultdict[str, list[Path]](list)
     for path in paths:
-        files[shown_by(path.stem)].append(path)
+        files[shown_by(path.stem).casefold()].append(path)
     return files
 
 
