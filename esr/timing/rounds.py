@@ -1,0 +1,91 @@
+"""Rounds: several networks take turns, there and back, so that what slows the machine down slows all alike."""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from esr.timing.clock import Pass
+from esr.timing.interval import Interval, median_interval
+
+WINDOW = 3
+STABLE_WITHIN = 0.02
+WARMUP_SECONDS = 10.0
+FEWEST_ROUNDS = 7
+"""With fewer, not even the smallest and the largest hold a median in 95 % of all cases: 1 - 2 / 2^n."""
+MOST_ROUNDS = 1000
+
+
+@dataclass(frozen=True)
+class Round:
+    """Two passes of every network.
+
+    Attributes:
+        passes: milliseconds of the first and the second pass, network by network.
+        clock_mhz: the GPU's SM clock after the round; None where it cannot be read.
+        throttled: whether the GPU slowed itself down, for heat or power; None where it cannot be read.
+    """
+
+    passes: tuple[tuple[float, float], ...]
+    clock_mhz: int | None = None
+    throttled: bool | None = None
+
+
+Sensor = Callable[[], tuple[int | None, bool | None]]
+"""Reads the GPU's SM clock and whether it throttles."""
+
+
+def no_sensor() -> tuple[None, None]:
+    """Where there is nothing to read."""
+    return None, None
+
+
+def warm_up(networks: Sequence[Pass]) -> float:
+    """Run all in turn until every median over 3 turns is within 2 % of the 3 before, or 10 s are over; gives seconds."""
+    start = time.perf_counter()
+    turns: list[list[float]] = []
+    while time.perf_counter() - start < WARMUP_SECONDS:
+        turns.append([run() for run in networks])
+        if len(turns) >= 2 * WINDOW and all(map(_stable, zip(*turns[-2 * WINDOW :], strict=True))):
+            break
+    return time.perf_counter() - start
+
+
+def _stable(times: Sequence[float]) -> bool:
+    before, after = statistics.median(times[:WINDOW]), statistics.median(times[WINDOW:])
+    return abs(after - before) <= STABLE_WITHIN * before
+
+
+def take_turns(networks: Sequence[Pass], seconds: float, narrow: float, sensor: Sensor = no_sensor) -> list[Round]:
+    """Rounds, each in a random order and back again, between ``FEWEST_ROUNDS`` and ``MOST_ROUNDS`` of them.
+
+    They end when the interval of every network's ratio to the last one is at most ``narrow`` wide, as a part of the
+    ratio, or ``seconds`` are spent. A drift that is linear over a round cancels.
+    """
+    rounds: list[Round] = []
+    orders = random.Random(0)  # a fixed order would always put the same network behind the slowest one
+    start = time.perf_counter()
+    while len(rounds) < FEWEST_ROUNDS or (
+        len(rounds) < MOST_ROUNDS and time.perf_counter() - start < seconds and _widest(rounds) > narrow
+    ):
+        order = orders.sample(range(len(networks)), len(networks))
+        there = {place: networks[place]() for place in order}
+        back = {place: networks[place]() for place in reversed(order)}
+        rounds.append(Round(tuple((there[place], back[place]) for place in range(len(networks))), *sensor()))
+    return rounds
+
+
+def ratio(rounds: Sequence[Round], place: int, other: int) -> Interval:
+    """The time of one network over another's: the median of the rounds' ratios, with its interval."""
+    return median_interval([sum(each.passes[place]) / sum(each.passes[other]) for each in rounds])
+
+
+def median_ms(rounds: Sequence[Round], place: int) -> float:
+    """The median over a network's passes, milliseconds."""
+    return statistics.median(ms for each in rounds for ms in each.passes[place])
+
+
+def _widest(rounds: Sequence[Round]) -> float:
+    last = len(rounds[0].passes) - 1
+    return max(ratio(rounds, place, last).width for place in range(last))
