@@ -1,6 +1,6 @@
 """The leaderboard as a table: a row per row of ``benchmark``, as CSV, as Markdown and in a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -25,8 +25,11 @@ COLUMNS = [
     *(f"published_{name}" for name in (*PRINTED, *RATIOS)),
     *("published_on", "ratio_to_published_baseline"),
 ]
-COUNTS = ("parameters", "flops", "activations", "convs", "published_convs")
-IN_TERMINAL = ("psnr", "bicubic", "above_bicubic", "time_ms", "ratio_to_baseline", "parameters")
+COUNTS = ("rank", "parameters", "flops", "activations", "convs", "published_convs")
+IN_TERMINAL = (
+    *("rank", "psnr", "above_bicubic", "time_ms", "ratio_to_baseline"),
+    *("ratio_to_baseline_low", "ratio_to_baseline_high", "parameters"),
+)
 
 BELOW = "below bicubic"
 NEEDS = (
@@ -45,8 +48,8 @@ def leaderboard(
 ) -> pd.DataFrame:
     """A frame with exactly ``COLUMNS``, where an unknown number is NA.
 
-    The fastest beside its baseline comes first, as run time weighs most in the challenge's score; rows below
-    bicubic come after all others, as the challenge ranks only what passes its PSNR threshold. What was
+    The fastest beside its baseline comes first, as run time weighs most in the challenge's score; networks whose
+    intervals overlap share a rank. Rows below bicubic come after all others, as the challenge ranks only what passes its PSNR threshold. What was
     published stands in the row that bears its entry's name and in no other row of that entry: nobody printed numbers
     for those. ``threshold`` says whether the PSNR is met that the challenge of the entry's year asked for,
     ``threshold_assumed`` why that PSNR is an assumption, if it is one.
@@ -55,6 +58,7 @@ def leaderboard(
         {
             "entry": key,
             "scale": scale,
+            "rank": _rank(metrics[key], [metrics[other] for other in rows]),
             **metrics[key].model_dump(include={column.name for column in MEASURED}),
             "year_baseline": _network_name(row.year_baseline),
             "threshold": verdict(standings(entries[row.entry], metrics[key])),
@@ -69,18 +73,32 @@ def leaderboard(
     return frame.loc[order.index].reset_index(drop=True)
 
 
+def _rank(metrics: Metrics, of: Iterable[Metrics]) -> int | None:
+    """One more than there are networks that are faster beyond doubt; None for a network below bicubic."""
+    if metrics.above_bicubic < 0:
+        return None
+    rivals = [other for other in of if other.above_bicubic >= 0]
+    return 1 + sum(other.ratio_to_baseline_high < metrics.ratio_to_baseline_low for other in rivals)
+
+
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write the frame in full precision, an unknown number as nothing."""
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
-def markdown(frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], stand_in: bool) -> str:
+def markdown(
+    frame: pd.DataFrame,
+    quality: Mapping[str, Sequence[Standing]],
+    stand_in: bool,
+    doubts: Mapping[str, str],
+) -> str:
     """The leaderboard for reading, with what is measured and what was published in tables of their own.
 
     Args:
         frame: the leaderboard.
         quality: how each row stands on each set, by the row's key.
         stand_in: whether to say that the data are stand-ins.
+        doubts: why a row's run times are not to be believed, by its key.
     """
     names = [
         f"{line['entry']} ({BELOW})" if line["above_bicubic"] < 0 else line["entry"] for _, line in frame.iterrows()
@@ -93,6 +111,7 @@ def markdown(frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], sta
         "## Measured here",
         _markdown_table(frame, MEASURED, names),
         *([NEEDS.format(scale=scale)] if (frame["above_bicubic"] < 0).any() else []),
+        *(f"Do not believe the run times of {key}: {doubt}." for key, doubt in doubts.items()),
         "\n".join(f"* {column.head}: {column.about}" for column in MEASURED),
         "## Quality, set by set",
         about(quality[key] for key in frame["entry"]),

@@ -13,7 +13,7 @@ WINDOW = 3
 STABLE_WITHIN = 0.02
 WARMUP_SECONDS = 10.0
 FEWEST_ROUNDS = 7
-"""With fewer, not even the smallest and the largest hold a median in 95 % of all cases: 1 - 2 / 2^n."""
+"""The median lies between the smallest and the largest of n values in 1 - 2 / 2^n of all cases: .98 of seven."""
 MOST_ROUNDS = 1000
 
 
@@ -57,17 +57,19 @@ def _stable(times: Sequence[float]) -> bool:
     return abs(after - before) <= STABLE_WITHIN * before
 
 
-def take_turns(networks: Sequence[Pass], seconds: float, narrow: float, sensor: Sensor = no_sensor) -> list[Round]:
+def take_turns(
+    networks: Sequence[Pass], baseline: int, seconds: float, narrow: float, sensor: Sensor = no_sensor
+) -> list[Round]:
     """Rounds, each in a random order and back again, between ``FEWEST_ROUNDS`` and ``MOST_ROUNDS`` of them.
 
-    They end when the interval of every network's ratio to the last one is at most ``narrow`` wide, as a part of the
-    ratio, or ``seconds`` are spent. A drift that is linear over a round cancels.
+    They end when the interval of every network's ratio to the one at ``baseline`` is at most ``narrow`` wide, as a part
+    of the ratio, or ``seconds`` are spent. A drift that is linear over a round cancels.
     """
     rounds: list[Round] = []
     orders = random.Random(0)  # a fixed order would always put the same network behind the slowest one
     start = time.perf_counter()
     while len(rounds) < FEWEST_ROUNDS or (
-        len(rounds) < MOST_ROUNDS and time.perf_counter() - start < seconds and _widest(rounds) > narrow
+        len(rounds) < MOST_ROUNDS and time.perf_counter() - start < seconds and _widest(rounds, baseline) > narrow
     ):
         order = orders.sample(range(len(networks)), len(networks))
         there = {place: networks[place]() for place in order}
@@ -86,6 +88,5 @@ def median_ms(rounds: Sequence[Round], place: int) -> float:
     return statistics.median(ms for each in rounds for ms in each.passes[place])
 
 
-def _widest(rounds: Sequence[Round]) -> float:
-    last = len(rounds[0].passes) - 1
-    return max(ratio(rounds, place, last).width for place in range(last))
+def _widest(rounds: Sequence[Round], baseline: int) -> float:
+    return max(ratio(rounds, place, baseline).width for place in range(len(rounds[0].passes)) if place != baseline)
