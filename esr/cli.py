@@ -62,7 +62,10 @@ def benchmark(
     size: Annotated[
         list[str] | None, typer.Option(metavar="HxW", help="LR size; may be given again.  [default: 256x256]")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, max=86_400, help="Spent on the rounds of a size, at most.")] = 30.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=86_400, help="Spent on the rounds of a size, at most.  [default: 30]"),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.  [default: a GPU if there is one]")] = None,
     hr: Annotated[Path | None, typer.Option(help="Folder of HR images to score weights files on.")] = None,
     lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
@@ -71,7 +74,18 @@ def benchmark(
 ) -> None:
     """Measure complexity, quality and run time: of a row (a stage), or of any weights files, in any folder."""
     if not any(name.endswith(".safetensors") for name in names):
-        if len(names) > 1 or hr or lr or network or as_json or baseline or size or device or protocol != "esr":
+        if (
+            len(names) > 1
+            or hr
+            or lr
+            or network
+            or as_json
+            or baseline
+            or size
+            or seconds
+            or device
+            or protocol != "esr"
+        ):
             raise EsrError(
                 f"a row such as {names[0]} says itself what is measured; give options with .safetensors files"
             )
@@ -85,7 +99,7 @@ def benchmark(
     from esr.recipes.scale import Measuring
     from esr.timing.device import choose_device
 
-    rule = Measuring(sizes=[sides(each) for each in size or ["256x256"]], seconds=seconds, narrow=0.002)
+    rule = Measuring(sizes=[sides(each) for each in size or ["256x256"]], seconds=seconds or 30, narrow=0.002)
     measured = measure_files(
         [Subject(Path(name), network) for name in names],
         Subject(baseline or RLFN),

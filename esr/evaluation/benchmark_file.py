@@ -118,11 +118,13 @@ def measure_files(
 
 
 def _names(subjects: Sequence[Subject]) -> tuple[str, ...]:
-    """The files' stems; their whole paths where two stems are equal."""
+    """The files' stems; their whole paths where two stems are equal, and numbers where a file is given again."""
     stems = [subject.path.stem for subject in subjects]
-    return tuple(
+    names = [
         stem if stems.count(stem) == 1 else str(subject.path) for stem, subject in zip(stems, subjects, strict=True)
-    )
+    ]
+    before = [names[:place].count(name) for place, name in enumerate(names)]
+    return tuple(f"{name} ({count + 1})" if count else name for name, count in zip(names, before, strict=True))
 
 
 def _by_itself(name: str, subject: Subject, rule: Measuring, device: torch.device) -> OfficialTime:

@@ -67,7 +67,7 @@ MEASURED = (
         "rank",
         "rank",
         "",
-        "By run time beside the baseline; networks whose intervals overlap share a rank, and one below bicubic has none.",
+        "By run time beside the baseline; networks whose intervals overlap share a rank. None for one below bicubic.",
         whole,
     ),
     Column("psnr", "PSNR", "dB", "Mean over the images, RGB, 8 bits, a border of 4 px left out.", decimals(3)),

@@ -1,4 +1,4 @@
-"""PSNR against run time beside the baseline's, as an SVG that lives inside the page and takes its colours and its fonts from it."""
+"""PSNR against run time beside the baseline's, as an SVG inside the page, which gives it its colours and its fonts."""
 
 import io
 import math

@@ -49,10 +49,10 @@ def leaderboard(
     """A frame with exactly ``COLUMNS``, where an unknown number is NA.
 
     The fastest beside its baseline comes first, as run time weighs most in the challenge's score; networks whose
-    intervals overlap share a rank. Rows below bicubic come after all others, as the challenge ranks only what passes its PSNR threshold. What was
-    published stands in the row that bears its entry's name and in no other row of that entry: nobody printed numbers
-    for those. ``threshold`` says whether the PSNR is met that the challenge of the entry's year asked for,
-    ``threshold_assumed`` why that PSNR is an assumption, if it is one.
+    intervals overlap share a rank. Rows below bicubic come after all others, as the challenge ranks only what passes
+    its PSNR threshold. What was published stands in the row that bears its entry's name and in no other row of that
+    entry: nobody printed numbers for those. ``threshold`` says whether the PSNR is met that the challenge of the
+    entry's year asked for, ``threshold_assumed`` why that PSNR is an assumption, if it is one.
     """
     lines = [
         {

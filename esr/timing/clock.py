@@ -14,7 +14,7 @@ Pass = Callable[[], float]
 
 
 def timed(network: nn.Module, image: Tensor) -> Pass:
-    """A pass of a copy of ``network`` over ``image``, in eval mode, with channels_last memory, on the image's device."""
+    """A pass of a copy of ``network`` over ``image``: in eval mode, channels_last, on the image's device."""
     network = copy.deepcopy(network).eval().to(image.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return lambda: milliseconds_of(network, image)
 

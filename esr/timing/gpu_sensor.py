@@ -1,5 +1,6 @@
 """A GPU's clock, temperature and throttling, by NVML."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import torch
@@ -21,7 +22,7 @@ class GpuSensor:
 
     def __init__(self, device: torch.device) -> None:
         if pynvml is None:
-            raise OSError("NVML is not installed: pip install nvidia-ml-py")
+            raise OSError("NVML is not installed: pip install 'esr[gpu]'")
         try:
             pynvml.nvmlInit()
             # By UUID: NVML numbers all GPUs, CUDA those that it may see.
@@ -42,7 +43,7 @@ class GpuSensor:
 
     def describe(self) -> dict[str, str | int]:
         """Name, driver, clocks in MHz, temperature in degrees Celsius, power in watts, as far as the driver says."""
-        readings = {
+        readings: dict[str, Callable[[], str | int]] = {
             "name": lambda: str(pynvml.nvmlDeviceGetName(self._handle)),
             "driver": lambda: str(pynvml.nvmlSystemGetDriverVersion()),
             "sm_mhz": lambda: int(pynvml.nvmlDeviceGetClockInfo(self._handle, pynvml.NVML_CLOCK_SM)),

@@ -1,10 +1,13 @@
 """The interval in which a median lies, from the rounds that were measured."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
+from scipy.special import stdtrit
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -41,20 +44,30 @@ class Interval:
 
 
 def median_interval(values: Sequence[float]) -> Interval:
-    """The median of ``values`` with its 95 % bootstrap interval (Efron 1979, percentile method).
+    """The median of ``values`` with its 95 % bootstrap interval (Efron 1979), of the expanded percentiles.
 
     The resampling is seeded: equal values give equal intervals.
 
     Raises:
-        ValueError: ``values`` is empty.
+        ValueError: there are fewer than two values.
     """
-    if not values:
-        raise ValueError("an interval of no values")
+    if len(values) < 2:
+        raise ValueError("an interval takes two values or more")
     measured = np.asarray(values, dtype=np.float64)
     drawn = np.random.default_rng(0).choice(measured, size=(RESAMPLES, len(measured)))
-    tail = (1 - CONFIDENCE) / 2 * 100
+    tail = 100 * _tail(len(measured))
     low, high = np.percentile(np.median(drawn, axis=1), [tail, 100 - tail])
     return Interval(float(np.median(measured)), float(low), float(high))
+
+
+def _tail(count: int) -> float:
+    """The share of the resamples beyond either end that lets an interval of so few values hold the median often enough.
+
+    Plain percentiles are too narrow: those of seven values would hold it in 88 % of all cases. Source: Hesterberg, What
+    Teachers Should Know About the Bootstrap, 2015, section 5.3.
+    """
+    student = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2))
+    return NormalDist().cdf(-math.sqrt(count / (count - 1)) * student)
 
 
 def verdict(ratio: Interval) -> Verdict:

@@ -1,7 +1,7 @@
 """Run time as the challenge's script takes it: the cold start counts, and nothing is repeated.
 
-Source: test_demo.py of NTIRE2024_ESR. One pass per image, in fp32, one image at a time; a CUDA event before and after it,
-then a synchronisation; the arithmetic mean over the images. No warm-up, and no search for the fastest convolutions.
+Source: test_demo.py of NTIRE2024_ESR. One pass per image, in fp32, one image at a time; a CUDA event before and after
+it, then a synchronisation; the arithmetic mean over the images. No warm-up, and no search for the fastest convolutions.
 """
 
 import statistics
@@ -45,12 +45,12 @@ class OfficialTime:
 def official_times(network: nn.Module, images: Iterable[Tensor]) -> list[float]:
     """Milliseconds of one pass over each image (1, 3, H, W), in this order.
 
-    The network is in eval mode and as it comes, contiguous. Its cold start is the process's: call it once per process.
+    Network and images are used as they come, in eval mode. The cold start is the process's: call it once per process.
     """
     with torch.inference_mode():
         return [milliseconds_of(network, image) for image in images]
 
 
 def images_of(sizes: Sequence[tuple[int, int]], number: int, device: torch.device) -> Iterable[Tensor]:
-    """So many random images, of these LR heights and widths in turn."""
-    return (random_image(*sizes[place % len(sizes)], device) for place in range(number))
+    """So many random images, contiguous, of these LR heights and widths in turn."""
+    return (random_image(*sizes[place % len(sizes)], device).contiguous() for place in range(number))

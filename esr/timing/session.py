@@ -11,7 +11,7 @@ from esr.timing.clock import on_every_core, random_image, timed, usable_cores
 from esr.timing.conditions import Conditions, load, read_conditions
 from esr.timing.gpu_sensor import gpu_sensor
 from esr.timing.interval import Interval, Verdict, verdict
-from esr.timing.rounds import Round, median_ms, no_sensor, ratio, take_turns, warm_up
+from esr.timing.rounds import WARMUP_SECONDS, Round, median_ms, no_sensor, ratio, take_turns, warm_up
 
 CONTROL = "baseline again"
 NOISY = 0.1
@@ -106,7 +106,7 @@ def compare(
     load_before, sensor = load(), gpu_sensor(device)
     with on_every_core(), torch.inference_mode():
         passes = [timed(each.network, image) for each in taking_part]
-        seconds = warm_up(passes)
+        seconds = warm_up(passes, min(WARMUP_SECONDS, rule.seconds))
         rounds = take_turns(passes, len(networks), rule.seconds, rule.narrow, sensor.read if sensor else no_sensor)
         threads = torch.get_num_threads()
     return Session(

@@ -1,0 +1,11 @@
+import time
+
+import pytest
+from turning_clock import Clock
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "perf_counter", lambda: clock.milliseconds / 1e3)
+    return clock
