@@ -74,18 +74,8 @@ def benchmark(
 ) -> None:
     """Measure complexity, quality and run time: of a row (a stage), or of any weights files, in any folder."""
     if not any(name.endswith(".safetensors") for name in names):
-        if (
-            len(names) > 1
-            or hr
-            or lr
-            or network
-            or as_json
-            or baseline
-            or size
-            or seconds
-            or device
-            or protocol != "esr"
-        ):
+        options = [hr, lr, network, as_json, baseline, size, seconds, device, protocol != "esr"]
+        if len(names) > 1 or any(options):
             raise EsrError(
                 f"a row such as {names[0]} says itself what is measured; give options with .safetensors files"
             )

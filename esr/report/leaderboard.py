@@ -27,7 +27,7 @@ COLUMNS = [
 ]
 COUNTS = ("rank", "parameters", "flops", "activations", "convs", "published_convs")
 IN_TERMINAL = (
-    *("rank", "psnr", "above_bicubic", "time_ms", "ratio_to_baseline"),
+    *("rank", "psnr", "above_bicubic", "ratio_to_baseline"),
     *("ratio_to_baseline_low", "ratio_to_baseline_high", "parameters"),
 )
 
@@ -103,7 +103,7 @@ def markdown(
     names = [
         f"{line['entry']} ({BELOW})" if line["above_bicubic"] < 0 else line["entry"] for _, line in frame.iterrows()
     ]
-    published = frame.fillna({"published_on": NOT_PUBLISHED})
+    published = frame.assign(published_on=frame["published_on"].astype(object).fillna(NOT_PUBLISHED))
     scale = frame["scale"].iloc[0]
     parts = [
         f"# Leaderboard at scale {scale}",

@@ -228,10 +228,8 @@ def test_complexity_of_slimrlfn_is_that_of_its_released_model(tmp_path: Path) ->
 
 def test_run_times_come_with_what_was_timed_and_every_round(tmp_path: Path, nearest: str) -> None:
     manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
-    weights, rule = (
-        made_weights(tmp_path / "w.safetensors", nearest),
-        SHORT.model_copy(update={"sizes": [(16, 24), (8, 8)]}),
-    )
+    weights = made_weights(tmp_path / "w.safetensors", nearest)
+    rule = SHORT.model_copy(update={"sizes": [(16, 24), (8, 8)]})
     metrics, _ = run(tmp_path, nearest, weights, manifest, Journal(), rule=rule)
     (second,) = metrics["more_sizes"]
     assert [(each["input_height"], each["input_width"]) for each in (metrics, second)] == [(16, 24), (8, 8)]
