@@ -22,9 +22,10 @@ from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
 from esr.recipes.read import check
 from esr.stages.refusing import refuse_gap, refuse_to_drive
-from esr.stages.snakemake_record import SYNCING, hush, prepare_jobs
+from esr.stages.snakemake_record import SYNCING, hush, keep_digests, prepare_jobs
 
 prepare_jobs()
+keep_digests()
 
 try:
     graph = read_graph()
@@ -90,9 +91,9 @@ def wants_all():
     return not workflow.dag_settings.targets or "all" in workflow.dag_settings.targets
 
 
-def makeable(told=()):
-    """All files that can be made, when ``told`` was said of the others."""
-    for line in told:
+def makeable(messages=()):
+    """All files that can be made, when ``messages`` were printed of the others."""
+    for line in messages:
         print(line, file=sys.stderr)
     return [path for path, node in graph.producers.items() if node.name not in lacking.left_out]
 
@@ -118,7 +119,7 @@ if lacking.lacks and SYNCING not in os.environ:
 
     rule all:
         input:
-            lambda wildcards: makeable(lacking.told()),
+            lambda wildcards: makeable(lacking.messages()),
         shell:
             "exit 1  # all that can be made is made; the last lines say what is not"
 

@@ -34,13 +34,13 @@ def enter(checkout: Path) -> None:
         sys.modules["torchvision.transforms"] = types.ModuleType("torchvision.transforms")
     sys.path.insert(0, str(checkout / "scripts/data_preparation"))
     utils = sys.modules["basicsr.utils"]
-    for module, names in (
+    for part, names in (
         ("misc", ("scandir",)),
         ("file_client", ("FileClient",)),
         ("color_util", ("bgr2ycbcr",)),
         ("img_util", ("imfrombytes", "img2tensor")),
     ):
-        loaded = _import_alone(checkout, f"basicsr.utils.{module}")
+        loaded = _import_alone(checkout, f"basicsr.utils.{part}")
         for name in names:
             setattr(utils, name, getattr(loaded, name))
 

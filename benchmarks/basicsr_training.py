@@ -36,7 +36,8 @@ def basicsr(task: Task, checkout: Path, hr: Path, lr: Path, workers: int) -> dic
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             scale = data_range_of(self.network)
-            return self.network(x * scale) / scale
+            enlarged: torch.Tensor = self.network(x * scale) / scale
+            return enlarged
 
     ARCH_REGISTRY._do_register("Network", Network)
     assert task.iterations % task.warm_up == 0

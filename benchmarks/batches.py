@@ -17,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import basicsr_tools
 import numpy as np
@@ -27,7 +28,7 @@ from packing import basicsr, ours
 from photographs import make_photographs
 from records import write_record
 
-from esr.batches.batches import Batches
+from esr.batches.batches import Batch, Batches
 from esr.batches.cropping import crop_batch
 from esr.batches.sampling import Sampler
 from esr.packed.store import PackedSet, open_set
@@ -88,7 +89,7 @@ def cropping(images: PackedSet | Pairs, sizes: np.ndarray, patch: int, count: in
     numbers = itertools.count(0, count)
 
     def work() -> int:
-        crop_batch(images, sampler.draw(next(numbers), count), lr, hr)
+        crop_batch(images, sampler.draw(next(numbers), count), lr, hr)  # type: ignore[arg-type]  # Pairs reads alike
         return count
 
     return work
@@ -148,7 +149,7 @@ def compare_on_the_cpu(folder: Path, rounds: int, checkout: Path | None) -> dict
         ways = ways_on_the_cpu(packed_set, patch, folder, checkout)
         for work in ways.values():  # caches, page tables and lazily opened files
             work()
-        speeds = {name: [] for name in ways}
+        speeds: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name, work in ways.items():
                 speeds[name].append(samples_per_cpu_second(work))
@@ -179,7 +180,9 @@ def compare_from_disk(folder: Path, rounds: int) -> dict[str, float]:
         _forget(manifest.parent / "images.store")
         began = time.monotonic()
         speeds[name].append(work() / (time.monotonic() - began))
-    found = {f"HR {patch}, {name}": round(statistics.median(values)) for name, values in speeds.items()}
+    found: dict[str, float] = {
+        f"HR {patch}, {name}": round(statistics.median(values)) for name, values in speeds.items()
+    }
     print(f"samples a second from disk: {found}", flush=True)
     return found
 
@@ -195,7 +198,8 @@ def _forget(store: Path) -> None:
 def compare_on_the_gpu(folder: Path) -> dict[str, dict[str, float]]:
     """Samples per second on the device for each way of bringing them there."""
     packed_set = open_set(folder / "ours/set/manifest.json")
-    ways = {f"{n} workers": {"workers": n, "resident": False} for n in (1, 2, 4)} | {"resident": {"resident": True}}
+    ways: dict[str, dict[str, Any]] = {f"{n} workers": {"workers": n, "resident": False} for n in (1, 2, 4)}
+    ways["resident"] = {"resident": True}
     found: dict[str, dict[str, float]] = {}
     for (patch, count), (name, options) in itertools.product(SIZES.items(), ways.items()):
         batches = iter(Batches(packed_set, patch, count, iterations=10**9, device="cuda", **options))
@@ -218,12 +222,12 @@ def waiting_share(folder: Path) -> dict[str, float]:
     from esr.networks.slimrlfn import SlimRLFN
 
     packed_set = open_set(folder / "ours/set/manifest.json")
-    network = SlimRLFN().cuda().to(memory_format=torch.channels_last)
+    network = SlimRLFN().cuda().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), fused=True)
 
-    def step(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    def step(batch: Batch) -> None:
         optimiser.zero_grad(set_to_none=True)
-        torch.nn.functional.l1_loss(network(batch[0]), batch[1]).backward()
+        torch.nn.functional.l1_loss(network(batch[0]), batch[1]).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     found = {}
@@ -233,19 +237,19 @@ def waiting_share(folder: Path) -> dict[str, float]:
             same = next(batches)
             rounds = []
             for _ in range(7):
-                fixed = _seconds(lambda same=same: step(same))
-                fresh = _seconds(lambda batches=batches: step(next(batches)))
+                fixed = _seconds(step, itertools.repeat(same))
+                fresh = _seconds(step, batches)
                 rounds.append(1 - fixed / fresh)
             found[f"HR {patch}, {name}"] = round(statistics.median(rounds[1:]), 4)
             print(f"share of a step that waits for data, HR {patch}, {name}: {found[f'HR {patch}, {name}']:.1%}")
     return found
 
 
-def _seconds(step: Callable[[], None], steps: int = 30) -> float:
+def _seconds(step: Callable[[Batch], None], batches: Iterator[Batch], steps: int = 30) -> float:
     torch.cuda.synchronize()
     began = time.monotonic()
     for _ in range(steps):
-        step()
+        step(next(batches))
     torch.cuda.synchronize()
     return time.monotonic() - began
 
@@ -256,8 +260,8 @@ def prepare(folder: Path, images: int, checkout: Path | None) -> None:
     for way, out in (("ours", folder / "ours"), ("BasicSR", folder / "lmdb")):
         if not out.exists() and (way == "ours" or checkout):
             command = [sys.executable, __file__, "--prepare", way, "--folder", str(folder)]
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            subprocess.run([*command, *(["--basicsr", str(checkout)] if checkout else [])], check=True, **quiet)
+            command += ["--basicsr", str(checkout)] if checkout else []
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if checkout:
         basicsr_tools.enter(checkout)
 

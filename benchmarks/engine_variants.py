@@ -18,7 +18,7 @@ from torch import nn
 
 from esr.networks.rlfn import RLFN
 from esr.packed.store import PackedSet
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training.engine import Engine
 from esr.training.objective import Teacher
 from esr.weights.weights_file import data_range_of

@@ -18,10 +18,9 @@ import yaml
 from records import write_record
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "drivers")]
-from grown import grow, stages  # noqa: E402
-
+sys.path.insert(0, str(ROOT))
 from esr.recipes.graph import read_graph  # noqa: E402
+from tests.drivers.grown import grow, stages  # noqa: E402
 
 SIZES = (1, 125, 250, 500, 1000)  # stages at least
 NEEDED = ("params.yaml", "dvc.yaml", "Snakefile", ".dvcignore", ".gitignore", "esr", "workflow", ".dvc")

@@ -29,7 +29,7 @@ from esr.networks.rlfn import RLFN
 from esr.networks.slimrlfn import SlimRLFN
 from esr.packed.crop import crop
 from esr.packed.store import PackedSet, open_set
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
 from esr.sources.download import download

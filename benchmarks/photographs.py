@@ -34,8 +34,8 @@ def make_photographs(folder: Path, count: int) -> None:
 def _cut(original: Image.Image, random: np.random.Generator) -> np.ndarray:
     scale = min(original.width / WIDTH, original.height / HEIGHT) * random.uniform(0.6, 1)
     width, height = int(WIDTH * scale), int(HEIGHT * scale)
-    left = random.integers(0, original.width - width + 1)
-    top = random.integers(0, original.height - height + 1)
+    left = int(random.integers(0, original.width - width + 1))
+    top = int(random.integers(0, original.height - height + 1))
     cut = original.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, (left, top, left + width, top + height))
     noisy = np.asarray(cut) + random.normal(0, NOISE, (HEIGHT, WIDTH, 3))
     return noisy.clip(0, 255).round().astype(np.uint8)

@@ -20,7 +20,7 @@ from records import write_record
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from esr.planning.phases import at_scale  # noqa: E402
-from esr.planning.plan import make_plan  # noqa: E402
+from esr.planning.scale_plan import make_plan  # noqa: E402
 
 KEPT = Path(".esr/plan.json")
 WHAT = "Seconds that `esr plan` expected for each stage of a scale, and what the run took, on the same machine."

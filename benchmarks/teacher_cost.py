@@ -15,7 +15,7 @@ from timed_training import Task, one_batch, ours
 from torch import Tensor
 
 from esr.networks.rlfn import RLFN
-from esr.recipes.engine import EngineSettings, OnCpu
+from esr.recipes.engine_settings import EngineSettings, OnCpu
 from esr.training.engine import Engine
 from esr.training.objective import Teacher
 from esr.weights.weights_file import data_range_of
@@ -30,7 +30,8 @@ def plain(network: RLFN) -> Callable[[Tensor], Tensor]:
 
     def forward(lr: Tensor) -> Tensor:
         with torch.inference_mode(False), torch.no_grad():
-            return network(lr.contiguous().clone())
+            hr: Tensor = network(lr.contiguous().clone())
+            return hr
 
     return forward
 

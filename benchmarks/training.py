@@ -32,7 +32,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from esr.common.yaml_file import read_yaml
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.graph import PARAMS_FILE
 from esr.training.engine import Engine
 
@@ -200,7 +200,7 @@ def main() -> None:
         results = alone(engine_variants.measure, given.folder) if GPU else compare_settings(given)
         name, what = f"training-engine-{where}", engine_variants.__doc__
     elif given.part == "composed":
-        results, name, what = compare_composed(given), f"training-composed-{where}", compare_composed.__doc__
+        results, name, what = compare_composed(given), f"training-composed-{where}", compare_composed.__doc__ or ""
     else:
         results, name, what = compare(given), f"training-loops-{where}", __doc__
     print(write_record(name, f"{what}\n{given.note}".strip(), results))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from esr.common.errors import EsrError, Terminated, is_out_of_memory, printable
+from esr.sources.use import Use
 
 app = typer.Typer(
     help="Rebuild, prune, fuse and measure entries of the NTIRE Efficient Super-Resolution challenge.",
@@ -19,7 +20,7 @@ app = typer.Typer(
 STAGES = "Stages (run by Snakemake and DVC)"
 TOOLS = "Tools"
 
-NetworkFile = Annotated[
+NetworkOption = Annotated[
     Path | None,
     typer.Option("--network", metavar="FILE.py", help="Take this file for the network of the weights file; it is run."),
 ]
@@ -69,7 +70,7 @@ def benchmark(
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.  [default: a GPU if there is one]")] = None,
     hr: Annotated[Path | None, typer.Option(help="Folder of HR images to score weights files on.")] = None,
     lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
-    network: NetworkFile = None,
+    network: NetworkOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Measure complexity, quality and run time: of a row (a stage), or of any weights files, in any folder."""
@@ -165,20 +166,31 @@ def evaluate(
     lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
     sr: Annotated[Path | None, typer.Option(help="Folder of finished images to score instead of weights.")] = None,
     rounded_y: Annotated[bool, typer.Option("--rounded-y", help="Round luma, as MATLAB does.")] = False,
-    network: NetworkFile = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="RESULTS.json", help="Hold each image against the organisers' values.")
+    ] = None,
+    team: Annotated[str | None, typer.Option(help="Whose values of that file, as 00_RLFN_baseline.")] = None,
+    network: NetworkOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Score weights, or finished images, by PSNR and SSIM in RGB and in luma, bicubic beside them."""
     from esr.evaluation.evaluate import evaluate_images, evaluate_network
+    from esr.evaluation.organisers import hold_against, print_against, read_results
     from esr.evaluation.scores import print_scores
 
+    if team and not against:
+        raise EsrError("--team is one of a results.json; give that by --against")
+    theirs = read_results(against, team) if against else None
     if weights and not sr:
         scores = evaluate_network(weights, hr, lr, rounded_y, network)
     elif sr and not weights and not network:
         scores = evaluate_images(sr, hr, lr, rounded_y)
     else:
         raise EsrError("evaluate scores one thing; give either a weights file or --sr with a folder alone")
-    print_scores(scores, as_json)
+    if theirs:
+        print_against(scores, hold_against(scores, theirs), as_json)
+    else:
+        print_scores(scores, as_json)
 
 
 @app.command(rich_help_panel=TOOLS)
@@ -189,7 +201,7 @@ def upscale(
     tile: Annotated[int | None, typer.Option(help="Work in tiles of so many LR px; else as memory allows.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     largest_side: Annotated[int, typer.Option(help="Refuse images with more px on a side.")] = 16_384,
-    network: NetworkFile = None,
+    network: NetworkOption = None,
 ) -> None:
     """Make images four times as large."""
     from esr.inference.upscale import upscale_files
@@ -219,7 +231,7 @@ def complexity(
     ] = None,
     size: Annotated[str | None, typer.Option(metavar="HxW", help="LR input size.  [default: 256x256]")] = None,
     output_size: Annotated[str | None, typer.Option(metavar="HxW", help="HR output size, in place of --size.")] = None,
-    network: NetworkFile = None,
+    network: NetworkOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Count parameters, operations by both years' counters, activations and convolutions."""
@@ -266,6 +278,35 @@ def inspect(
 
 
 @app.command(rich_help_panel=TOOLS)
+def data(
+    hr: Annotated[Path, typer.Argument(metavar="HR_FOLDER", help="Folder of your HR images, with its subfolders.")],
+    lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else cropping makes them.")] = None,
+    name: Annotated[str, typer.Option(help="Of the rows.")] = "mine",
+    use: Annotated[Use, typer.Option(help="What the images are for.")] = Use.training,
+    join: Annotated[
+        str | None,
+        typer.Option(metavar="SET", help="Join them to this set.  [default: df2k, or scored, where there is one]"),
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Draw random training patches, LR beside HR.")
+    ] = None,
+    patch: Annotated[int | None, typer.Option(help="HR px of the sheet's patches.  [default: 256 if it fits]")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Of the sheet's patches.")] = 0,
+    verify: Annotated[bool, typer.Option("--verify", help="Decode every image, as cropping will.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Put the rows into params.yaml.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.png if it is there.")] = False,
+) -> None:
+    """Say what a folder of images holds and what would be refused, and give the rows that train on it."""
+    from esr.planning.folder import SheetWanted, look_at_folder
+    from esr.planning.own_data import OwnData
+
+    if sheet is None and (patch is not None or seed or overwrite):
+        raise EsrError("--patch, --seed and --overwrite belong to a sheet; give --sheet FILE.png, too")
+    wanted = SheetWanted(sheet, patch, seed, overwrite) if sheet else None
+    look_at_folder(OwnData(name, use, hr, lr, join), wanted, verify, write)
+
+
+@app.command(rich_help_panel=TOOLS)
 def accept(
     stages: Annotated[list[str] | None, typer.Argument(help="Such as finetune@slimrlfn-640; none: all.")] = None,
     *,
@@ -290,13 +331,13 @@ def checkpoints(
     print_checkpoints(free)
 
 
-Scale = Annotated[str | None, typer.Option(help="demo, pilot, paper, or another; else the one of params.yaml.")]
+ScaleOption = Annotated[str | None, typer.Option(help="demo, pilot, paper, or another; else the one of params.yaml.")]
 
 
 @app.command(rich_help_panel=TOOLS)
 def recipe(
     entry: Annotated[str, typer.Argument(help="The entry, such as slimrlfn.")],
-    scale: Scale = None,
+    scale: ScaleOption = None,
 ) -> None:
     """Show an entry's phases: what the factsheet says, and what runs at a scale."""
     from esr.planning.phases import at_scale
@@ -308,12 +349,12 @@ def recipe(
 
 @app.command(rich_help_panel=TOOLS)
 def plan(
-    scale: Scale = None,
+    scale: ScaleOption = None,
     entry: Annotated[list[str] | None, typer.Option(help="Only this entry; may be given again. Else all.")] = None,
 ) -> None:
     """Measure a few iterations of every phase, and tell what a scale would take on this machine."""
     from esr.planning.phases import at_scale
-    from esr.planning.plan import make_plan
+    from esr.planning.scale_plan import make_plan
     from esr.planning.show import print_plan
 
     graph, params = at_scale(scale)
@@ -339,14 +380,14 @@ def main() -> None:
         try:
             app()
         finally:
-            sys.stdout.flush()  # here, where a full disk can still be told of
+            sys.stdout.flush()  # now: at exit, a full disk would end in a traceback
     except EsrError as error:
         _end(str(error), 2)
     except Terminated as stop:
         _end(str(stop), stop.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:

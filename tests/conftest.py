@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from tiny_project import ROOT, Project, keep_only, shorten, shrink
+
+from tests.tiny_project import ROOT, Project, keep_only, shorten, shrink
 
 # Two workers, and what they start, share two cores: several threads each would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

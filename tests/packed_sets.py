@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from small_images import coded_pairs
-
 from esr.packed.crop import crop
 from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
 from esr.sources.download import download
+from tests.small_images import coded_pairs
 
 REAL = DataRule(stand_in=False, only_source=None)
 

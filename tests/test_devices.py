@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tiny_project import ROOT
 
 from esr.common.yaml_file import read_yaml
 from esr.recipes.graph import Graph
+from tests.tiny_project import ROOT
 
 HOLD = """
 import os, sys
@@ -19,11 +20,13 @@ with own_gpus(int(sys.argv[1])) as mine:
     sys.stdin.read()
 """
 
+Start = Callable[..., "subprocess.Popen[str]"]
+
 
 @pytest.fixture
-def stages(tmp_path: Path):
+def stages(tmp_path: Path) -> Iterator[Start]:
     """Starts stages that hold so many of the machine's GPUs until they are told to end."""
-    started = []
+    started: list[subprocess.Popen[str]] = []
 
     def start(wanted: int, gpus: str = "0,1,2") -> "subprocess.Popen[str]":
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": gpus, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
@@ -46,7 +49,7 @@ def held_by(stage: "subprocess.Popen[str]") -> list[str]:
     return mine.split(",") if mine else []
 
 
-def test_each_stage_gets_a_gpu_of_its_own_and_the_next_one_waits(stages) -> None:
+def test_each_stage_gets_a_gpu_of_its_own_and_the_next_one_waits(stages: Start) -> None:
     three = [stages(1) for _ in range(3)]
     owned = [held_by(stage) for stage in three]
     assert sorted(owned) == [["0"], ["1"], ["2"]]
@@ -55,7 +58,7 @@ def test_each_stage_gets_a_gpu_of_its_own_and_the_next_one_waits(stages) -> None
     assert held_by(fourth) == owned[1]
 
 
-def test_stages_that_want_several_do_not_block_each_other(stages) -> None:
+def test_stages_that_want_several_do_not_block_each_other(stages: Start) -> None:
     rivals = [stages(2), stages(2)]
     first = next(iter(_ready(rivals)))
     held = held_by(first)
@@ -70,11 +73,12 @@ def _ready(stages: "list[subprocess.Popen[str]]") -> "list[subprocess.Popen[str]
     """Those that have said something; waits for one."""
     import select
 
-    readable = select.select([stage.stdout for stage in stages], [], [], 30)[0]
+    outputs = [stage.stdout for stage in stages if stage.stdout is not None]
+    readable = select.select(outputs, [], [], 30)[0]
     return [stage for stage in stages if stage.stdout in readable]
 
 
-def test_as_many_as_there_are(stages) -> None:
+def test_as_many_as_there_are(stages: Start) -> None:
     assert held_by(stages(4, gpus="GPU-a,GPU-b")) == ["GPU-a", "GPU-b"]
     assert held_by(stages(1, gpus="")) == []
     assert held_by(stages(0, gpus="5")) == []

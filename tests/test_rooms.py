@@ -1,6 +1,7 @@
-"""The rooms of the house: a module imports from its own room and from those below, never from one above."""
+"""The rooms of the house: a module imports from its own room and from those below, and has a name of its own."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,3 +43,15 @@ def test_every_folder_is_a_room_and_networks_need_no_other() -> None:
     assert folders == set(ROOMS) - {"cli"}
     for file in (ROOT / "esr" / "networks").glob("*.py"):
         assert {room_of(name) for name in imports_of(file)} <= {"networks"}
+
+
+def test_a_module_or_class_has_a_name_of_its_own() -> None:
+    """A name that is said in two rooms sends a reader, or a search, to the wrong one."""
+    places = defaultdict(list)
+    for file in sorted((ROOT / "esr").rglob("*.py")):
+        if not file.stem.startswith("__"):
+            places[file.name].append(file)
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(file)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

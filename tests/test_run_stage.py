@@ -1,15 +1,16 @@
 """What the runner puts around a stage: its thread count, and what its journal says of it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from laid_project import GRAPH
-from tiny_project import ROOT
 
 from esr.stages.provenance import head_of
+from tests.laid_project import GRAPH
+from tests.tiny_project import ROOT
 
 THREADS_OF_A_STAGE = """
 import sys
@@ -30,10 +31,7 @@ except EsrError as told:
 def test_a_stage_computes_with_the_threads_that_params_yaml_names(tmp_path: Path) -> None:
     """One, whatever the shell or the driver says and however many cores there are: the last bits depend on it."""
     (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
-    lines = (ROOT / "params.yaml").read_text().splitlines()
-    (tmp_path / "params.yaml").write_text(
-        "\n".join("threads: 1" if line.startswith("threads:") else line for line in lines)
-    )
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     (tmp_path / "esr").symlink_to(ROOT / "esr")
     others = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "2")
     environment = {**os.environ, **others, "PYTHONPATH": str(ROOT)}

@@ -76,7 +76,6 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 
 def shrink(params: dict[str, Any]) -> None:
     """Make every scale tiny: a few iterations on the stand-in photographs."""
-    params["threads"] = 1
     demo = params["scales"]["demo"]
     demo["training"]["length"] = dict(TINY)
     demo["training"]["batch"] = {"divide": 32, "at_least": 2}

@@ -1,8 +1,8 @@
 """The pictures of the documentation, drawn from what they show: params.yaml, the records, the code's imports.
 
-    python docs/tools/figures.py     # writes docs/images/*.svg
+    python docs/tools/figures.py     # writes docs/images/*.svg and contact-sheet.png
 
-A test compares the words and numbers in them with those of pictures drawn anew.
+A test compares the words and numbers in them with those of pictures drawn anew, and the photographs' pixels.
 """
 
 import io
@@ -18,11 +18,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from draw_graph import draw_graph
 from draw_loops import draw_loops
+from draw_photographs import draw_photographs
 from draw_recipe import draw_recipe
 from draw_rooms import draw_rooms
 from draw_store import draw_store
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
+PHOTOGRAPHS = IMAGES / "contact-sheet.png"
 PICTURES: dict[str, Callable[[], Figure]] = {
     "graph.svg": draw_graph,
     "progressive-recipe.svg": draw_recipe,
@@ -46,3 +48,4 @@ def svg(draw: Callable[[], Figure]) -> str:
 if __name__ == "__main__":
     for name, draw in PICTURES.items():
         (IMAGES / name).write_text(svg(draw))
+    draw_photographs(PHOTOGRAPHS)

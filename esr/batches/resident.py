@@ -8,7 +8,7 @@ import torch
 from esr.batches.gather import gather
 from esr.batches.sampling import Samples
 from esr.common.factor import SCALE
-from esr.packed.layout import HEADER_BYTES
+from esr.packed.layout import HEADER_BYTES, TRAILER_BYTES
 from esr.packed.store import PackedSet
 
 _CHUNK = 3 << 24  # bytes sent at a time; a multiple of a pixel's
@@ -38,7 +38,7 @@ class ResidentSet:
     def __init__(self, packed_set: PackedSet, device: torch.device) -> None:
         """Send the set to the device."""
         self.device = device
-        payloads = [part.samples[HEADER_BYTES:] for part in packed_set.parts if part.images]
+        payloads = [part.samples[HEADER_BYTES:-TRAILER_BYTES] for part in packed_set.parts if part.images]
         self._pixels = torch.empty((sum(map(len, payloads)) // 3, 3), dtype=torch.uint8, device=device)
         table, begin = [], 0
         for part, payload in zip((part for part in packed_set.parts if part.images), payloads, strict=True):

@@ -1,4 +1,4 @@
-"""Errors of the data room: all complaints about a source at once, and a full disk in one line."""
+"""Errors about images: all complaints about a source in one, and what the system says of a file being written."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

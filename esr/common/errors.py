@@ -2,7 +2,7 @@
 
 
 class EsrError(Exception):
-    """Bad input, told in one line that names the culprit (file, row, image) and the remedy.
+    """Bad input, in one line that names the culprit (file, row, image) and the remedy.
 
     The command line prints the message alone, without a traceback, and exits with code 2.
     """
@@ -22,8 +22,8 @@ class Terminated(Exception):
 def printable(text: str) -> str:
     r"""The text with everything that is not a plain character written out, such as ``\x1b`` or ``\n``.
 
-    Names of files may hold what moves a terminal's cursor or ends a line, and bytes that no encoding has: as it comes
-    out of here a text is one line, does nothing to a terminal and can be written as UTF-8.
+    Names of files may hold what moves a terminal's cursor or ends a line, and bytes that no encoding has. The result is
+    one line that does nothing to a terminal and can be written as UTF-8.
     """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 

@@ -17,14 +17,14 @@ from filelock import FileLock, Timeout
 
 from esr.common.complaints import writing
 
-LOOK_AGAIN = 0.005  # seconds; somebody who looks whether a file is held has it for microseconds
+LOOK_AGAIN = 0.005  # seconds; looking whether a file is held takes its lock for microseconds
 
 
 @contextmanager
 def only_one(path: Path, doing: str) -> Iterator[bool]:
     """Hold the lock ``path`` during the block; where another process holds it, say so and wait.
 
-    Gives whether there was somebody to wait for. The holder's number lies beside the lock, for the line.
+    Gives whether another process was waited for. The holder's process id lies beside the lock, for the line.
 
     Args:
         path: the lock's file.
@@ -79,7 +79,7 @@ def hold(file: int | IO[Any], patience: float = 0.2) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the file, by any of these; what cannot be opened nobody holds."""
+    """Whether a living process holds this lock, by any of the functions above; False where it cannot be opened."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:

@@ -68,7 +68,7 @@ class Progress:
         return max(0.0, done - self._before) / max(time.monotonic() - self._began, 1e-9)
 
     def clear(self) -> None:
-        """Give the terminal's line to somebody else."""
+        """Leave the terminal's line to other output."""
         if self._live:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 

@@ -1,7 +1,7 @@
 """params.yaml and dvc.yaml, read as DVC reads them: YAML 1.2, by the library that DVC uses.
 
-What DVC takes without a word and a reader would stumble over is refused besides: a key that stands twice beside a
-merge (``<<``), a tag, anchors that expand without end.
+Refused besides is what DVC accepts and a reader would misread: a key that stands twice beside a merge (``<<``), a tag,
+anchors that expand without end.
 """
 
 from pathlib import Path
@@ -111,7 +111,7 @@ def _complaint(error: YAMLError, text: str) -> str:
 
 
 def _written_out(value: Any) -> Any:
-    """The same with no part in two places, so that whoever changes one does not change another."""
+    """A copy in which no part stands in two places: a change of one does not change another."""
     if isinstance(value, dict):
         return {key: _written_out(each) for key, each in value.items()}
     return [_written_out(each) for each in value] if isinstance(value, list) else value

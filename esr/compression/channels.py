@@ -6,13 +6,13 @@ import torch
 import torch_pruning as tp
 from torch import nn
 
-from esr.recipes.rows import Comparison
+from esr.recipes.rows import NormComparison
 
 EXAMPLE_SIZE = 32  # LR pixels of the image that the dependency graph is traced with
 FEWEST_CHANNELS = 4  # of a layer that is pruned
 
 
-def remove_channels(network: nn.Module, layers: list[str], count: int, comparison: Comparison) -> int:
+def remove_channels(network: nn.Module, layers: list[str], count: int, comparison: NormComparison) -> int:
     """Remove the ``count`` weakest output channels over all ``layers``, in place.
 
     A channel is as important as the L2 norm of its kernels is large: the root of the sum of the squared weights that
@@ -53,7 +53,7 @@ def widths_of(network: nn.Module, layers: list[str]) -> list[int]:
     return [_conv(modules[name]).out_channels for name in layers]
 
 
-def _weakest_first(layers: dict[str, nn.Conv2d], comparison: Comparison) -> list[tuple[float, str, int]]:
+def _weakest_first(layers: dict[str, nn.Conv2d], comparison: NormComparison) -> list[tuple[float, str, int]]:
     """Importance, layer and index of every output channel."""
     ranked: list[tuple[float, str, int]] = []
     for name, layer in layers.items():

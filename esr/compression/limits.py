@@ -13,7 +13,7 @@ from esr.recipes.rows import Prune
 from esr.training.validation import Validation
 
 if TYPE_CHECKING:
-    from esr.training.plan import Watch
+    from esr.training.plan import Observer
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Limits:
         return next((f"lowest_psnr.{each.name}" for each in self.lowest if psnrs[each.name] < each.psnr), "")
 
 
-def limits_of(row: Prune, validation_set: PackedSet, data_range: float, stage: str, watch: Watch) -> Limits:
+def limits_of(row: Prune, validation_set: PackedSet, data_range: float, stage: str, watch: Observer) -> Limits:
     """The limits of ``row`` that can be measured here; of each other one, the watch says that it is left out.
 
-    A set is not measured where it holds no images, as one that nobody gave, nor where photographs stand in for it: an
+    A set is not measured where it holds no images, as an optional one may, nor where photographs stand in for it: an
     absolute PSNR is that of the set's own images.
 
     Args:

@@ -17,14 +17,14 @@ from esr.compression.channels import remove_channels, widths_of
 from esr.compression.fusion import fuse
 from esr.compression.limits import limits_of
 from esr.packed.store import open_set
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.rows import Prune
 from esr.recipes.scale import Schedule, TrainingRule, most_rounds, shrink_round
 from esr.training.checkpoints import Checkpoints
 from esr.training.engine import Engine
 from esr.training.generators import seed_of_stage
 from esr.training.loop import train
-from esr.training.plan import Data, Plan, Watch
+from esr.training.plan import Data, Observer, Plan
 from esr.training.stage import batches_of, objectives_of, start_engine
 from esr.training.validation import Validation
 from esr.weights.weights_file import WeightsInfo, build_network, load_network, load_strictly, save_weights
@@ -71,15 +71,15 @@ class Round:
         }
 
 
-class PruningWatch(Watch, Protocol):
-    """Who is told of the rounds as well."""
+class PruningObserver(Observer, Protocol):
+    """Receives the numbers of the rounds as well."""
 
     def measured(self, step: int, **values: float) -> None:
         """The numbers of a round."""
 
 
 def prune(
-    row: Prune, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: PruningWatch
+    row: Prune, rule: TrainingRule, settings: EngineSettings, node: Node, checkpoints: Path, watch: PruningObserver
 ) -> None:
     """Prune until a limit of the row is passed; hand on the last network that passes none.
 

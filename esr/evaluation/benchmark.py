@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from esr.common.errors import EsrError
@@ -18,9 +17,10 @@ from esr.common.files import write_json
 from esr.common.progress import Progress
 from esr.evaluation.complexity import measure_complexity
 from esr.evaluation.metrics import ComparedScores, ImageScores, Metrics, Region, RunTime, SetScores
+from esr.evaluation.scores import score
+from esr.images.arrays import ByteImage
 from esr.images.bicubic import upscale
 from esr.images.image_files import write_png
-from esr.images.quality import psnr, ssim
 from esr.inference.super_resolve import restoring, super_resolve
 from esr.packed.store import Part, open_set
 from esr.recipes.rows import Benchmark
@@ -28,8 +28,6 @@ from esr.recipes.scale import Measuring
 from esr.timing.rounds_file import write_rounds
 from esr.timing.session import Candidate, Session, compare
 from esr.weights.weights_file import build_network, load_network, try_network
-
-Image = NDArray[np.uint8]
 
 CROP_SIDE = 128  # HR px of a cell of the strip
 CROP_IMAGES = 4  # rows of the strip, at most
@@ -43,11 +41,11 @@ class Scored:
 
     scores: ImageScores
     region: Region
-    strip: Image
+    strip: ByteImage
 
 
-class Journal(Protocol):
-    """Who is told what was measured."""
+class Recorder(Protocol):
+    """Receives what was measured. In a stage it is an esr.tracking.journal.Journal."""
 
     def metrics(self, step: int, **values: float) -> None:
         """Values of metrics."""
@@ -66,7 +64,7 @@ class Outputs:
 
 
 def benchmark(
-    row: Benchmark, rule: Measuring, weights: Path, manifest: Path, outputs: Outputs, journal: Journal
+    row: Benchmark, rule: Measuring, weights: Path, manifest: Path, outputs: Outputs, journal: Recorder
 ) -> None:
     """Measure the network of ``weights`` on the sets of ``manifest``; write ``outputs``.
 
@@ -96,10 +94,11 @@ def benchmark(
     write_json(outputs.metrics, measured.model_dump())
     journal.metrics(0, **{name: value for name, value in measured if isinstance(value, int | float)})
     journal.metrics(0, **{f"psnr_{each.name}": each.mean.psnr for each in summaries[1:] if each.mean})
+    journal.metrics(0, **{f"psnr_y_{each.name}": each.mean.psnr_y for each in summaries[1:] if each.mean})
     journal.picture("crops", outputs.crops)
 
 
-def hardest_region(bicubic: Image, hr: Image, side: int) -> tuple[int, int]:
+def hardest_region(bicubic: ByteImage, hr: ByteImage, side: int) -> tuple[int, int]:
     """Top and left of the square of ``side`` HR px, on LR pixels, where bicubic's squared error is largest.
 
     The first such square is taken where several are equal.
@@ -143,26 +142,34 @@ def _score_all(network: nn.Module, data_range: float, sets: Sequence[Part]) -> l
 
 def _score(network: nn.Module, data_range: float, images: Part, index: int) -> Scored:
     name, lr, hr = images.images[index].name, images.lr(index), images.hr(index)
+    if images.images[index].grey:  # one channel, as the file has and `esr evaluate` takes
+        lr, hr = lr[..., :1], hr[..., :1]
     with restoring(name):
         bicubic, restored = upscale(lr, SCALE), super_resolve(network, lr, data_range)
     side = min(CROP_SIDE, *hr.shape[:2])
     top, left = hardest_region(bicubic, hr, side)
     nearest = lr.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
     cells = [_cell(image[top : top + side, left : left + side]) for image in (nearest, bicubic, restored, hr)]
+    own, plain = score(restored, hr), score(bicubic, hr)
     scores = ImageScores(
         name=name,
-        psnr=psnr(restored, hr),
-        bicubic=psnr(bicubic, hr),
-        ssim=ssim(restored, hr),
-        bicubic_ssim=ssim(bicubic, hr),
+        psnr=own.psnr_rgb,
+        bicubic=plain.psnr_rgb,
+        ssim=own.ssim_rgb,
+        bicubic_ssim=plain.ssim_rgb,
+        psnr_y=own.psnr_y,
+        bicubic_y=plain.psnr_y,
+        ssim_y=own.ssim_y,
+        bicubic_ssim_y=plain.ssim_y,
     )
     region = Region(name=name, top=top, left=left, side=CROP_SIDE)
     return Scored(scores, region, np.concatenate(cells, axis=1))
 
 
-def _cell(image: Image) -> Image:
-    """The image in a cell of the strip; one that is smaller lies at the top left, on white."""
+def _cell(image: ByteImage) -> ByteImage:
+    """The image in a cell of the strip, in RGB; one that is smaller lies at the top left, on white."""
     height, width = image.shape[:2]
+    image = np.broadcast_to(image, (height, width, 3))
     return np.pad(image, ((0, CROP_SIDE - height), (0, CROP_SIDE - width), (0, 0)), constant_values=255)
 
 

@@ -25,7 +25,7 @@ from esr.networks.safmn import SAFMN
 from esr.networks.slimrlfn import SlimRLFN
 from esr.weights.weights_file import network_of, read_info, try_network
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
+LISTED_NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "rlfn": lambda: RLFN(deploy=True),
     "rlfn-6x196": lambda: RLFN(channels=196, inner=196, blocks=6, deploy=True),
     "slimrlfn": lambda: SlimRLFN(deploy=True),
@@ -53,22 +53,23 @@ def complexities(names: list[str], height: int, width: int, network_file: Path |
     """
     if network_file and not any(map(_is_weights, names)):
         raise EsrError("--network belongs to a weights file; name a .safetensors file")
-    return {name: measure_complexity(_network(name, network_file), height, width) for name in names or list(NETWORKS)}
+    chosen = names or list(LISTED_NETWORKS)
+    return {name: measure_complexity(_network(name, network_file), height, width) for name in chosen}
 
 
 def _is_weights(name: str) -> bool:
-    return name not in NETWORKS and name.endswith(".safetensors")
+    return name not in LISTED_NETWORKS and name.endswith(".safetensors")
 
 
 def _network(name: str, network_file: Path | None) -> nn.Module:
-    if name in NETWORKS:
-        return NETWORKS[name]()
+    if name in LISTED_NETWORKS:
+        return LISTED_NETWORKS[name]()
     if _is_weights(name):
         path = Path(name)
         network = network_of(path, read_info(path), deploy=True, network_file=network_file)
         try_network(network, name)
         return network
-    raise EsrError(f"no network is called {name}; name a weights file or one of {', '.join(NETWORKS)}")
+    raise EsrError(f"no network is called {name}; name a weights file or one of {', '.join(LISTED_NETWORKS)}")
 
 
 def lr_size(size: str | None, output_size: str | None) -> tuple[int, int]:
@@ -108,6 +109,7 @@ def print_complexities(measured: dict[str, Complexity], as_json: bool) -> None:
         print(json.dumps({name: asdict(complexity) for name, complexity in measured.items()}, indent=2))
         return
     table = Table("network", "parameters (M)", "FLOPs (G)", "2023's FLOPs (G)", "activations (M)", "convs")
+    table.columns[0].overflow = "fold"  # files of one network often begin alike
     for column in table.columns[1:]:
         column.justify = "right"
     for name, complexity in measured.items():

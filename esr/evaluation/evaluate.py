@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
@@ -17,14 +16,13 @@ from esr.common.factor import SCALE
 from esr.common.progress import Progress
 from esr.evaluation.scores import Evaluation, Scores, score
 from esr.images import bicubic
+from esr.images.arrays import ByteImage
 from esr.images.image_files import crop_to_multiple, list_images, read_picture, to_rgb
 from esr.images.pairs import pair_with_lr, pair_with_sr
 from esr.images.quality import SMALLEST_SIDE
 from esr.inference.super_resolve import restoring
 from esr.inference.upscale import enlarge
 from esr.weights.weights_file import load_network
-
-Image = NDArray[np.uint8]
 
 _MOST_THREADS = 8
 
@@ -38,7 +36,7 @@ class Files(NamedTuple):
     sr: Path | None = None
 
 
-Restore = Callable[[Files, Image], Image]
+Restore = Callable[[Files, ByteImage], ByteImage]
 """Makes the image to score from its files and its LR, HWC with 1 or 3 channels."""
 
 
@@ -62,7 +60,7 @@ def evaluate_network(
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     one_at_a_time = Lock()
 
-    def restore(files: Files, image: Image) -> Image:
+    def restore(files: Files, image: ByteImage) -> ByteImage:
         with one_at_a_time, restoring(files.hr):
             return enlarge(network, image, info.data_range)
 
@@ -73,7 +71,7 @@ def evaluate_images(sr: Path, hr: Path, lr: Path | None = None, rounded_y: bool 
     """Score the finished images of the folder ``sr``; the rest as for :func:`evaluate_network`."""
     files = [Files(pair.name, pair.hr, sr=pair.partner) for pair in pair_with_sr(hr, sr)]
 
-    def restore(files: Files, _: Image) -> Image:
+    def restore(files: Files, _: ByteImage) -> ByteImage:
         assert files.sr is not None
         return _read(files.sr)
 
@@ -124,16 +122,16 @@ def _score_one(files: Files, restore: Restore, rounded_y: bool) -> tuple[Scores,
     return score(restored, hr, rounded_y), score(bicubic.upscale(lr, SCALE), hr, rounded_y)
 
 
-def _read(path: Path) -> Image:
+def _read(path: Path) -> ByteImage:
     """uint8 HWC, with one channel where the file is grey and three elsewhere."""
     picture = read_picture(path)
     rgb = to_rgb(path, picture)
     return rgb[..., :1] if picture.pixels.shape[2] < 3 else rgb
 
 
-def _like(image: Image, hr: Image) -> Image:
+def _like(image: ByteImage, hr: ByteImage) -> ByteImage:
     """The image with the channels of ``hr``: colour becomes grey by its mean, as ``upscale`` makes grey images."""
     if hr.shape[2] == 1 and image.shape[2] == 3:
-        grey: Image = image.mean(axis=2, keepdims=True).round().astype(np.uint8)
+        grey: ByteImage = image.mean(axis=2, keepdims=True).round().astype(np.uint8)
         return grey
     return np.broadcast_to(image, (*image.shape[:2], hr.shape[2]))

@@ -17,12 +17,16 @@ class MetricsPart(BaseModel):
 
 
 class ComparedScores(MetricsPart):
-    """A network's scores, and bicubic's beside them."""
+    """A network's scores, and bicubic's beside them: in RGB by the challenge's rule, and in luma."""
 
     psnr: float = Field(description="dB")
     bicubic: float = Field(description="dB, of bicubic upscaling")
     ssim: float
     bicubic_ssim: float
+    psnr_y: float = Field(description="dB, in luma; of a grey image on its own values")
+    bicubic_y: float
+    ssim_y: float
+    bicubic_ssim_y: float
 
 
 class ImageScores(ComparedScores):

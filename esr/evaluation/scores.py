@@ -84,6 +84,7 @@ def print_scores(evaluation: Evaluation, as_json: bool) -> None:
 
 def _table(evaluation: Evaluation) -> Table:
     shown = Table("image", "PSNR", "SSIM", "PSNR (Y)", "SSIM (Y)", "bicubic's PSNR")
+    shown.columns[0].overflow = "fold"
     for column in shown.columns[1:]:
         column.justify = "right"
     for name, own, plain in zip(evaluation.names, evaluation.images, evaluation.bicubic, strict=True):

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esr.common.errors import EsrError
+from esr.images.arrays import Image
 
 Edges = Literal["mirror", "clamp"]
-Image = NDArray[Any]
 
 _KERNEL_WIDTH = 4.0
 _BLOCK = 1 << 17  # samples that are resampled together: bounds the memory and stays in the processor's cache

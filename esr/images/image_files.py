@@ -24,11 +24,17 @@ LARGEST_SIDE = 16_384
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-_ANIMATED = ("PNG", "WEBP", "TIFF", "GIF")  # a telephone's JPEG with a preview inside is no animation
+_ANIMATED = (
+    "PNG",
+    "WEBP",
+    "TIFF",
+    "GIF",
+)  # not JPEG: one with a preview inside, as telephones write it, is no animation
 _ORIENTATION = 0x0112  # the EXIF tag
 _BITS_PER_SAMPLE = 258  # the TIFF tag
 # What each mode of Pillow's becomes without loss: when nothing in the file is transparent, and when something is.
 _EXACT = {"1": ("L", "LA"), "L": ("L", "LA"), "P": ("RGB", "RGBA"), "RGB": ("RGB", "RGBA"), "I;16": ("I;16", "")}
+_GREY = ("1", "L", "LA", "I;16")
 _EXACT |= {"LA": ("LA", "LA"), "PA": ("RGBA", "RGBA"), "RGBA": ("RGBA", "RGBA")}
 
 
@@ -52,13 +58,13 @@ def read_picture(path: Path, largest_side: int = LARGEST_SIDE) -> Picture:
         EsrError: missing, damaged, animated, not an image, with a side above ``largest_side`` px, or of a kind
             (CMYK, Lab, float, 16-bit colour other than PNG's) that cannot be had exactly.
     """
-    with _opened(path, largest_side) as image:
+    with opened(path, largest_side) as image:
         plain = read_rgb_png(path, image)
         if plain is not None:
             return Picture(plain, image.info.get("icc_profile"))
         deep = is_png16(image)
         image.load()
-        mode = _exact_mode(path, image, deep)
+        mode = exact_mode(path, image, deep)
         if deep:
             pixels: Pixels = read_png16(path)
         else:
@@ -104,12 +110,27 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         EsrError: missing, too large or not an image.
     """
-    with _opened(path, LARGEST_SIDE) as image:
-        width, height = image.size
-        # Pillow decodes a whole PNG in search of EXIF data that its header does not have.
-        has_exif = image.format != "PNG" or "exif" in image.info
-        turned = has_exif and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-        return (width, height) if turned else (height, width)
+    with opened(path, LARGEST_SIDE) as image:
+        return upright_size(image)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Height and width of an opened image after the camera's rotation is undone; nothing is decoded."""
+    width, height = image.size
+    # Pillow decodes a whole PNG in search of EXIF data that its header does not have.
+    has_exif = image.format != "PNG" or "exif" in image.info
+    turned = has_exif and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    return (width, height) if turned else (height, width)
+
+
+def is_grey(path: Path) -> bool:
+    """Whether the file has one channel, alpha aside, from its header alone: nothing is decoded.
+
+    Raises:
+        EsrError: as for :func:`image_size`.
+    """
+    with opened(path, LARGEST_SIDE) as image:
+        return image.mode in _GREY
 
 
 def crop_to_multiple(image: Pixels, multiple: int = 4) -> Pixels:
@@ -158,10 +179,14 @@ def list_images(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _opened(path: Path, largest_side: int) -> Iterator[Image.Image]:
-    """The opened image, of which only the header has been read; failures in the block become one line."""
+def opened(path: Path, largest_side: int) -> Iterator[Image.Image]:
+    """The opened image, of which only the header has been read; failures in the block become one line.
+
+    Raises:
+        EsrError: missing, damaged, animated, not an image, or with a side above ``largest_side`` px.
+    """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would be to wait for its other end
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe waits for its other end
             raise EsrError(f"{path} is a folder, a pipe or a device, no image file; remove or rename it")
         with Image.open(path, formats=_FORMATS) as image:
             if max(image.size) > largest_side:
@@ -186,8 +211,12 @@ def _opened(path: Path, largest_side: int) -> Iterator[Image.Image]:
         raise EsrError(f"{path} is damaged ({error}); fetch it again or remove it") from error
 
 
-def _exact_mode(path: Path, image: Image.Image, deep: bool) -> str:
-    """Pillow's mode that holds the decoded image without loss; ``deep`` says that it is a PNG of 16 bits."""
+def exact_mode(path: Path, image: Image.Image, deep: bool) -> str:
+    """Pillow's mode that holds the decoded image without loss; ``deep`` says that it is a PNG of 16 bits.
+
+    Raises:
+        EsrError: there is none.
+    """
     transparent = "transparency" in image.info  # a colour or palette entries that stand for "nothing here"
     mode = _EXACT.get(image.mode, ("", ""))[transparent]
     if isinstance(image, TiffImageFile) and image.mode != "I;16":

@@ -1,4 +1,4 @@
-"""Where the images that are made of other images go: never onto one of those, onto another file only when told."""
+"""Where images that are made of other images go: never onto their inputs, onto other files only with ``overwrite``."""
 
 import os
 from collections import Counter

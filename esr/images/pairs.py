@@ -65,11 +65,16 @@ def _pair(hr: Path, other: Path) -> list[Pair]:
     return [Pair(paths[0].stem, paths[0], found[name][0]) for name, paths in named.items()]
 
 
+def shown_by(name: str) -> str:
+    """What a file shows, by its name without suffix: the name without the marks of LR, HR and scale."""
+    return _MARKS.sub("", name).casefold()
+
+
 def _by_content(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    """The files by what they show: their names without the marks of LR, HR and scale."""
+    """The files by what they show."""
     files = defaultdict[str, list[Path]](list)
     for path in paths:
-        files[_MARKS.sub("", path.stem).casefold()].append(path)
+        files[shown_by(path.stem)].append(path)
     return files
 
 

@@ -5,14 +5,12 @@ side: 4 at x4, where the outermost pixels of an LR image say little about what l
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esr.common.errors import EsrError
-
-Image = NDArray[Any]
+from esr.images.arrays import Image
 
 PEAK = 255.0
 BORDER = 4

@@ -3,16 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError, is_out_of_memory, on_one_line
-
-Image = NDArray[Any]
+from esr.images.arrays import Image
 
 NOT_FINITE = "the network gives values that are not finite; train or fetch its weights again"
 

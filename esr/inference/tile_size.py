@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from esr.common.errors import EsrError
-from esr.inference.super_resolve import Image
+from esr.images.arrays import Image
 from esr.inference.tiles import GRID, HALO, Tile, super_resolve_tile, tiles
 
 _LIVE = 4  # activations alive at once, in units of the widest convolution's input and output; measured: 2.0 to 3.7

@@ -21,7 +21,8 @@ from torch.overrides import TorchFunctionMode
 
 from esr.common.errors import EsrError
 from esr.common.factor import SCALE
-from esr.inference.super_resolve import Image, exact_inference, to_image, to_input
+from esr.images.arrays import Image
+from esr.inference.super_resolve import exact_inference, to_image, to_input
 
 GRID = 24  # LR px: a multiple of ESA's 6 and of the 8 of SAFMN's pooling windows
 HALO = 72  # LR px, a multiple of GRID

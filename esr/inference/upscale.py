@@ -12,9 +12,10 @@ from esr.common.errors import EsrError
 from esr.common.factor import SCALE
 from esr.common.progress import Progress
 from esr.images import bicubic
+from esr.images.arrays import Image
 from esr.images.image_files import LARGEST_SIDE, image_size, list_images, read_picture, write_png
 from esr.images.outputs import check_outputs, outputs_in
-from esr.inference.super_resolve import Image, restoring, super_resolve
+from esr.inference.super_resolve import restoring, super_resolve
 from esr.inference.tile_size import plan_tiles
 from esr.inference.tiles import check_tile_side, super_resolve_tile
 from esr.weights.weights_file import load_network

@@ -61,7 +61,7 @@ class DAB(nn.Module):
 
 
 class EDRN(nn.Module):
-    """EDRN, an entry of the NTIRE Efficient Super-Resolution challenge: its factsheet, and what is told of its code.
+    """EDRN, an entry of the NTIRE Efficient Super-Resolution challenge: its factsheet, and descriptions of its code.
 
     Maps (N, 3, H, W) to (N, 3, 4H, 4W), both in [0, 255]. It has one form: ``deploy`` changes nothing.
 

@@ -9,8 +9,9 @@ from esr.common.complaints import writing
 from esr.common.errors import printable
 from esr.common.factor import SCALE
 from esr.common.files import hash_of, sha256_of
+from esr.common.hashed_file import FileStat, HashedFile
 from esr.common.lock import only_one
-from esr.packed.layout import FORMAT, HEADER_BYTES, header
+from esr.packed.layout import FORMAT, HEADER_BYTES, TRAILER_BYTES, header, trailer
 from esr.packed.manifest import (
     PackedImage,
     SetManifest,
@@ -20,12 +21,13 @@ from esr.packed.manifest import (
     read_manifest,
     write_manifest,
 )
-from esr.packed.packing import pack, plan
+from esr.packed.packing import pack, store_size, tasks_of
+from esr.packed.running_md5 import RunningMd5
 from esr.packed.store import index_hash, open_set
 from esr.recipes.rows import Crop
 
 
-def crop(row: Crop, source_manifest: Path, manifest: Path, store: Path) -> None:
+def crop(row: Crop, source_manifest: Path, manifest: Path, store: Path) -> HashedFile | None:
     """Cut a source's images to multiples of 4, make the LR images it does not ship, and pack both.
 
     An interrupted run is gone on with. Of two processes that pack the same set, the second waits for the first
@@ -37,16 +39,21 @@ def crop(row: Crop, source_manifest: Path, manifest: Path, store: Path) -> None:
         manifest: the set's manifest to write, last.
         store: the packed file to write, in the manifest's folder.
 
+    Returns:
+        the md5 of the store, taken while it was written; None where another process has packed it.
+
     Raises:
         EsrError: images that cannot be used, all named; a full disk.
     """
     source = read_manifest(source_manifest, SourceManifest)
     identity = hash_of([FORMAT, row.model_dump(exclude_defaults=True), sha256_of(source_manifest)])
     with only_one(_beside(store, "lock"), f"packs {store}") as waited:
-        if not (waited and _is_done(manifest, identity)):
-            images = _pack(source, source_manifest.parent, _chosen(row, source), store, identity)
-            write_manifest(manifest, _describe(source, images, manifest, store, identity))
-            _beside(store, "journal").unlink()
+        if waited and _is_done(manifest, identity):
+            return None
+        images, hashed = _pack(source, source_manifest.parent, _chosen(row, source), store, identity)
+        write_manifest(manifest, _describe(source, images, manifest, store, identity, hashed.stat.size))
+        _beside(store, "journal").unlink()
+        return hashed
 
 
 def _chosen(row: Crop, source: SourceManifest) -> list[SourcePair]:
@@ -64,42 +71,43 @@ def _chosen(row: Crop, source: SourceManifest) -> list[SourcePair]:
 
 def _pack(
     source: SourceManifest, folder: Path, pairs: Sequence[SourcePair], store: Path, identity: str
-) -> list[PackedImage]:
+) -> tuple[list[PackedImage], HashedFile]:
     _say_what_is_cut(source.source, pairs)
     part, journal = _beside(store, "part"), _beside(store, "journal")
     if store.exists() and journal.exists():  # a run that ended between the store and its manifest
         store.replace(part)
-    images = pack(source.source, plan(source.source, folder, pairs), part, journal, identity)
+    tasks = tasks_of(source.source, folder, pairs)
+    size = store_size(tasks)
+    md5 = RunningMd5(part, tasks, size)
+    images = pack(source.source, tasks, part, journal, identity, md5.take)
+    last = trailer(index_hash(images))
     with writing(store):
-        with part.open("rb+") as file:
-            file.write(header(index_hash(images), _size(images)))
+        with part.open("rb+", buffering=0) as file:
+            file.seek(size - TRAILER_BYTES)
+            file.write(last)
+            file.seek(0)
+            file.write(header(size))
             os.fsync(file.fileno())
+            stat = FileStat.of(file.fileno())
         part.replace(store)
-    return images
+    return images, HashedFile(stat, md5.end(last))
 
 
 def _describe(
-    source: SourceManifest, images: Sequence[PackedImage], manifest: Path, store: Path, identity: str
+    source: SourceManifest, images: Sequence[PackedImage], manifest: Path, store: Path, identity: str, size: int
 ) -> SetManifest:
     pixels = sum(image.height * image.width for image in images)
     return SetManifest(
         stand_in=source.stand_in,
-        totals=Totals(images=len(images), pixels=pixels, bytes=_size(images) - HEADER_BYTES),
+        totals=Totals(images=len(images), pixels=pixels, bytes=size - HEADER_BYTES - TRAILER_BYTES),
         source=source.source,
         about=source.about,
         made_from=identity,
         store=store.relative_to(manifest.parent).as_posix(),
-        store_bytes=_size(images),
+        store_bytes=size,
         index_sha256=index_hash(images),
         images=list(images),
     )
-
-
-def _size(images: Sequence[PackedImage]) -> int:
-    if not images:
-        return HEADER_BYTES
-    last = images[-1]
-    return last.lr_offset + last.height * last.width * 3 // SCALE**2
 
 
 def _say_what_is_cut(source: str, pairs: Sequence[SourcePair]) -> None:

@@ -1,7 +1,7 @@
 """What the manifests of the data hold: which images, from where, with which hashes.
 
-A manifest is sorted JSON without time, host or absolute path: equal data are equal bytes, and whoever depends
-on the data depends on this small file. Images lie beside it, under names relative to it.
+A manifest is sorted JSON without time, host or absolute path: equal data are equal bytes. A stage depends on
+this small file in place of the data. Images lie beside it, under names relative to it.
 """
 
 from pathlib import Path
@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from esr.common.errors import EsrError
 from esr.common.files import read_json, write_json
-from esr.packed.layout import FORMAT
 
 AnyManifest = TypeVar("AnyManifest", bound="Manifest")
 
@@ -30,6 +29,9 @@ class Totals(ManifestPart):
     bytes: int
 
 
+Grey = Annotated[bool, Field(exclude_if=lambda grey: not grey)]
+"""Whether the file has one channel, which scores ask; said only where it has."""
+
 Side = Annotated[int, Field(ge=1, lt=2**31)]
 """Height or width of an image, in pixels."""
 
@@ -41,6 +43,7 @@ class File(ManifestPart):
     sha256: str
     height: Side
     width: Side
+    grey: Grey = False
 
 
 class SourcePair(ManifestPart):
@@ -52,7 +55,10 @@ class SourcePair(ManifestPart):
 
 
 class PackedImage(ManifestPart):
-    """Where an HR image and its LR image lie in the store, in bytes, and the hashes of their samples."""
+    """Where an HR image and its LR image lie in the store, in bytes, and the hashes of their samples.
+
+    The samples are RGB; those of a grey file are its own, three times.
+    """
 
     name: str
     height: Side
@@ -61,6 +67,7 @@ class PackedImage(ManifestPart):
     hr_sha256: str
     lr_offset: int
     lr_sha256: str
+    grey: Grey = False
 
 
 class Manifest(ManifestPart):
@@ -115,7 +122,8 @@ def read_manifest(path: Path, model: type[AnyManifest]) -> AnyManifest:
     try:
         return model.model_validate(read_json(path))
     except ValidationError as error:
-        what = f"manifest of a {model.model_fields['kind'].default} of version {FORMAT}"
+        kind, version = (model.model_fields[name].default for name in ("kind", "format"))
+        what = f"manifest of a {kind} of version {version}"
         raise EsrError(f"{path} is no {what}; delete it and run the stage that makes it") from error
 
 

@@ -14,9 +14,9 @@ from esr.common.complaints import writing
 from esr.common.errors import EsrError
 from esr.common.factor import SCALE
 from esr.common.files import sha256_of
+from esr.images.arrays import ByteImage
 from esr.images.bicubic import downscale
 from esr.images.image_files import crop_to_multiple, read_rgb
-from esr.packed.layout import Image
 
 ANOTHER_PICTURE = 45.0
 """Root mean square difference, in levels of 255, between LR and block means of HR above which they are two pictures."""
@@ -39,6 +39,7 @@ class PackTask(NamedTuple):
     width: int
     offset: int
     noted: tuple[str, str] | None
+    grey: bool
 
     @property
     def hr_bytes(self) -> int:
@@ -72,7 +73,7 @@ def pack_one(part: Path, place: int, task: PackTask) -> Outcome:
         if task.noted and task.noted == _hashes_in_place(handle, task):
             return Outcome(place, *task.noted)
         try:
-            hr, lr = _read(task)
+            hr, lr = _read_unchanged(task)
         except EsrError as error:
             return Outcome(place, complaint=str(error))
         with writing(part):
@@ -81,10 +82,12 @@ def pack_one(part: Path, place: int, task: PackTask) -> Outcome:
     return Outcome(place, _hash(hr), _hash(lr))
 
 
-def _read(task: PackTask) -> tuple[Image, Image]:
-    complaints = [_complaint(original) for original in (task.hr, task.lr) if original]
-    if any(complaints):
-        raise EsrError("; ".join(filter(None, complaints)))
+def read_pair(task: PackTask) -> tuple[ByteImage, ByteImage]:
+    """The HR and LR samples of an image, as a store holds them: uint8, (H, W, 3) and (H / 4, W / 4, 3).
+
+    Raises:
+        EsrError: a file that cannot be read exactly or has another size, or LR that shows another picture.
+    """
     hr = np.ascontiguousarray(crop_to_multiple(read_rgb(task.hr.path), SCALE))
     if hr.shape != (task.height, task.width, 3):
         raise EsrError(f"{task.hr.path} has another size than its source's manifest says; run the download again")
@@ -99,6 +102,13 @@ def _read(task: PackTask) -> tuple[Image, Image]:
     return hr, lr
 
 
+def _read_unchanged(task: PackTask) -> tuple[ByteImage, ByteImage]:
+    complaints = [_complaint(original) for original in (task.hr, task.lr) if original]
+    if any(complaints):
+        raise EsrError("; ".join(filter(None, complaints)))
+    return read_pair(task)
+
+
 def _complaint(original: Original) -> str:
     """What is wrong with a file of which another one was downloaded, or nothing."""
     if not original.path.is_file():
@@ -110,7 +120,7 @@ def _complaint(original: Original) -> str:
     return "" if same else f"{original.path} has changed since the download; run the download again"
 
 
-def _difference(hr: Image, lr: Image) -> float:
+def _difference(hr: ByteImage, lr: ByteImage) -> float:
     """Root mean square difference of LR and the 4x4 block means of HR, on every 16th row of LR, in levels."""
     few = lr[::16]
     blocks = hr.reshape(lr.shape[0], SCALE, lr.shape[1], SCALE, 3)[::16]
@@ -124,12 +134,12 @@ def _hashes_in_place(handle: int, task: PackTask) -> tuple[str, str]:
     return hashlib.sha256(hr).hexdigest(), hashlib.sha256(lr).hexdigest()
 
 
-def _write(handle: int, image: Image, offset: int) -> None:
+def _write(handle: int, image: ByteImage, offset: int) -> None:
     left = image.data.cast("B")
     while left:
         written = os.pwrite(handle, left, offset)
         left, offset = left[written:], offset + written
 
 
-def _hash(image: Image) -> str:
+def _hash(image: ByteImage) -> str:
     return hashlib.sha256(image.data).hexdigest()

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -22,7 +22,7 @@ from esr.common.factor import SCALE
 from esr.common.files import write_text
 from esr.common.progress import Progress
 from esr.images.pillow_limit import lift_pillows_limit
-from esr.packed.layout import HEADER_BYTES
+from esr.packed.layout import HEADER_BYTES, TRAILER_BYTES
 from esr.packed.manifest import PackedImage, SourcePair
 from esr.packed.pack_one import Original, Outcome, PackTask, pack_one
 
@@ -30,7 +30,7 @@ _WORTH_A_POOL = 20_000_000  # pixels; fewer are packed sooner than worker proces
 _AHEAD = 4  # tasks handed out per worker
 
 
-def plan(source: str, folder: Path, pairs: Sequence[SourcePair]) -> list[PackTask]:
+def tasks_of(source: str, folder: Path, pairs: Sequence[SourcePair]) -> list[PackTask]:
     """Where each image goes in the store.
 
     Args:
@@ -41,39 +41,52 @@ def plan(source: str, folder: Path, pairs: Sequence[SourcePair]) -> list[PackTas
     Raises:
         EsrError: images smaller than an LR pixel, or LR images that are not a quarter of their HR image; all named.
     """
-    tasks, complaints, offset = list[PackTask](), [], HEADER_BYTES
+    tasks, complaints, offset = list[PackTask](), list[str](), HEADER_BYTES
     for pair in pairs:
         height, width = pair.hr.height // SCALE * SCALE, pair.hr.width // SCALE * SCALE
         hr = Original(folder / "hr" / pair.hr.path, pair.hr.sha256)
         lr = Original(folder / "lr" / pair.lr.path, pair.lr.sha256) if pair.lr else None
-        if not height or not width:
-            size = f"{pair.hr.width}x{pair.hr.height} px"
-            complaints.append(f"{pair.name} is {size}, too small to shrink {SCALE} times: set smallest_side: {SCALE}")
-        if pair.lr and not (_fits(pair.lr.height, pair.hr.height) and _fits(pair.lr.width, pair.hr.width)):
-            sizes = f"HR {pair.hr.width}x{pair.hr.height}, LR {pair.lr.width}x{pair.lr.height}"
-            complaints.append(f"{pair.name} is not {SCALE} times its LR image ({sizes})")
-        tasks.append(PackTask(pair.name, hr, lr, height, width, offset, None))
+        complaints += [f"{pair.name} {why}" for why in misfits(pair)]
+        tasks.append(PackTask(pair.name, hr, lr, height, width, offset, None, pair.hr.grey))
         offset = tasks[-1].end
     refuse(source, complaints)
     return tasks
 
 
-def pack(source: str, tasks: Sequence[PackTask], part: Path, journal: Path, identity: str) -> list[PackedImage]:
+def misfits(pair: SourcePair) -> Iterator[str]:
+    """What is wrong with the sizes of an image: too small to shrink, or not four times its LR image."""
+    if min(pair.hr.height, pair.hr.width) < SCALE:
+        size = f"{pair.hr.width}x{pair.hr.height} px"
+        yield f"is {size}, too small to shrink {SCALE} times: set smallest_side: {SCALE}"
+    if pair.lr and not (_fits(pair.lr.height, pair.hr.height) and _fits(pair.lr.width, pair.hr.width)):
+        sizes = f"HR {pair.hr.width}x{pair.hr.height}, LR {pair.lr.width}x{pair.lr.height}"
+        yield f"is not {SCALE} times its LR image ({sizes})"
+
+
+def store_size(tasks: Sequence[PackTask]) -> int:
+    """Size of the store of these images, in bytes."""
+    return (tasks[-1].end if tasks else HEADER_BYTES) + TRAILER_BYTES
+
+
+def pack(
+    source: str, tasks: Sequence[PackTask], part: Path, journal: Path, identity: str, written: Callable[[int], None]
+) -> list[PackedImage]:
     """Write the samples of every image to its place in ``part``.
 
     Args:
         source: the source's name, for complaints and progress.
-        tasks: from :func:`plan`.
-        part: the file to write; its first page is left to the header.
+        tasks: from :func:`tasks_of`.
+        part: the file to write; its first page and its last bytes are left to the caller.
         journal: what is done so far; it outlives an interruption.
         identity: a hash of all that the samples follow from; another one in the journal starts afresh.
+        written: called with the place of each image among ``tasks`` when its samples are in ``part``.
 
     Raises:
         EsrError: images that cannot be read exactly or whose LR shows another picture, all named; the disk is full.
     """
     noted = _read_journal(journal, identity) if part.exists() else {}
     tasks = [task._replace(noted=noted.get(place)) for place, task in enumerate(tasks)]
-    _reserve(part, tasks[-1].end if tasks else HEADER_BYTES)
+    _reserve(part, store_size(tasks))
     write_text(journal, "".join([f"{identity}\n", *(_note(place, *hashes) for place, hashes in noted.items())]))
     outcomes = list[Outcome]()
     with journal.open("ab", buffering=0) as notes, Progress(f"packing {source}", len(tasks), "images") as progress:
@@ -83,6 +96,7 @@ def pack(source: str, tasks: Sequence[PackTask], part: Path, journal: Path, iden
             if not outcome.complaint:
                 with writing(journal):
                     notes.write(_note(outcome.place, outcome.hr_sha256, outcome.lr_sha256).encode())
+                written(outcome.place)
     outcomes.sort()
     refuse(source, [outcome.complaint for outcome in outcomes if outcome.complaint])
     return [
@@ -94,6 +108,7 @@ def pack(source: str, tasks: Sequence[PackTask], part: Path, journal: Path, iden
             hr_sha256=outcome.hr_sha256,
             lr_offset=task.offset + task.hr_bytes,
             lr_sha256=outcome.lr_sha256,
+            grey=task.grey,
         )
         for task, outcome in zip(tasks, outcomes, strict=True)
     ]

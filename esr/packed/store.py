@@ -1,7 +1,7 @@
 """The packed store: every HR and LR image of a set in one uncompressed file, read through a memory map.
 
-Reading a crop touches the crop's own rows and nothing else. The index lies in the manifest; the header carries the
-index's hash, so that a store that is truncated, of another version or of another set is refused before a byte of it
+Reading a crop touches the crop's own rows and nothing else. The index lies in the manifest; the store's last bytes are
+the index's hash, so that a store that is truncated, of another version or of another set is refused before a byte of it
 is used. What lies where in the file is said in :mod:`esr.packed.layout`.
 """
 
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from esr.common.errors import EsrError
 from esr.common.factor import SCALE
 from esr.common.files import sha256_of
-from esr.packed.layout import FORMAT, HEADER_BYTES, Image, header, version, view
+from esr.images.arrays import ByteImage
+from esr.packed.layout import FORMAT, HEADER_BYTES, TRAILER_BYTES, header, trailer, version, view
 from esr.packed.manifest import JoinManifest, PackedImage, SetManifest, read_manifest, read_set
 
 
@@ -58,12 +59,12 @@ class Part:
         page = begin // mmap.PAGESIZE * mmap.PAGESIZE
         self._map.madvise(mmap.MADV_WILLNEED, page, begin + size - page)
 
-    def hr(self, index: int) -> Image:
+    def hr(self, index: int) -> ByteImage:
         """The HR image at ``index`` of this part: uint8, (H, W, 3), a view into the store."""
         image = self.images[index]
         return view(self.samples, image.hr_offset, image.height, image.width)
 
-    def lr(self, index: int) -> Image:
+    def lr(self, index: int) -> ByteImage:
         """The LR image at ``index`` of this part: uint8, (H / 4, W / 4, 3), a view into the store."""
         image = self.images[index]
         return view(self.samples, image.lr_offset, image.height // SCALE, image.width // SCALE)
@@ -76,7 +77,7 @@ class PackedSet:
         self.manifest = manifest
         self.parts = tuple(parts)
         self._places = [(part, index) for part in self.parts for index in range(len(part.images))]
-        self._pairs: list[tuple[Image, Image] | None] = [None] * len(self._places)
+        self._pairs: list[tuple[ByteImage, ByteImage] | None] = [None] * len(self._places)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -99,15 +100,15 @@ class PackedSet:
             return [image.name for image in self.parts[0].images]
         return [f"{part.source}/{image.name}" for part in self.parts for image in part.images]
 
-    def hr(self, index: int) -> Image:
+    def hr(self, index: int) -> ByteImage:
         """The HR image at ``index``: uint8, (H, W, 3), a view into the store."""
         return self.pair(index)[1]
 
-    def lr(self, index: int) -> Image:
+    def lr(self, index: int) -> ByteImage:
         """The LR image at ``index``: uint8, (H / 4, W / 4, 3), a view into the store."""
         return self.pair(index)[0]
 
-    def pair(self, index: int) -> tuple[Image, Image]:
+    def pair(self, index: int) -> tuple[ByteImage, ByteImage]:
         """The LR and the HR image at ``index``.
 
         Views are made once, because a small crop costs no more than they do. If memory can hold the set, the first
@@ -189,6 +190,8 @@ def _check_store(part: Part) -> None:
         with part.store.open("rb") as file:
             start = file.read(HEADER_BYTES)
             size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - TRAILER_BYTES))
+            end = file.read(TRAILER_BYTES)
     except FileNotFoundError as error:
         raise EsrError(f"{part.store} is missing; delete {part.manifest} and run the stage that packs it") from error
     except (OSError, ValueError) as error:
@@ -201,5 +204,5 @@ def _check_store(part: Part) -> None:
         raise EsrError(f"{part.store} is a store of version {found}, this is version {FORMAT}; {remedy}")
     if size != part.store_bytes:
         raise EsrError(f"{part.store} has {size:,} bytes instead of {part.store_bytes:,}; {remedy}")
-    if start != header(part.index_sha256, part.store_bytes):
+    if start != header(part.store_bytes) or end != trailer(part.index_sha256):
         raise EsrError(f"{part.store} is not the store that {part.manifest} describes; {remedy}")

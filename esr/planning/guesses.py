@@ -45,7 +45,7 @@ def _of_row(name: str, table: CommentedMap, key: str, row: CommentedMap) -> Iter
     reason = _reason(table, key)
     if reason is not None:
         yield Guess(name, "", None, reason)
-        return  # what stands in the row is not told one by one
+        return  # the values in the row are not listed one by one
     yield from _of_mapping(name, row, "")
 
 

@@ -29,7 +29,7 @@ from esr.training.plan import Data, Plan
 from esr.training.validation import Validation
 from esr.weights.weights_file import build_network, data_range_of
 
-PATIENCE = 2.0  # seconds of timed iterations after which there are enough of them
+SECONDS_ENOUGH = 2.0  # seconds of timed iterations after which there are enough of them
 FEWEST, MOST = 3, 50  # timed iterations
 HEAVIEST = 3.0  # seconds: a heavier iteration is timed on fewer patches and multiplied
 
@@ -124,7 +124,7 @@ def _timed(
 ) -> tuple[list[float], float]:
     """Seconds of each timed iteration (of a single one with ``once``), and of all that came before them."""
     begun = time.perf_counter()
-    clock = _Clock(engine.device, 1, 1, 0.0) if once else _Clock(engine.device, WARM_UP, FEWEST, PATIENCE)
+    clock = _Clock(engine.device, 1, 1, 0.0) if once else _Clock(engine.device, WARM_UP, FEWEST, SECONDS_ENOUGH)
     row = stage.row
 
     def batches(first: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -134,7 +134,7 @@ def _timed(
     plan = Plan(
         name=stage.node.name,
         iterations=10 * (WARM_UP + MOST),
-        rate=lambda iteration: 0.0,  # as long as a real one, and the weights stay sane
+        rate=lambda iteration: 0.0,  # a step takes as long, and the weights stay as they are
         betas=row.betas,
         clip_gradients=row.clip_gradients,
         ema_decay=row.ema_decay if isinstance(row, Phase) else None,
@@ -150,10 +150,10 @@ def _timed(
     return clock.seconds, clock.first - begun
 
 
-def _teacher(row: Optimisation, built: NetworkSpec | None, engine: Engine) -> Teacher | None:
-    if built is None:
+def _teacher(row: Optimisation, spec: NetworkSpec | None, engine: Engine) -> Teacher | None:
+    if spec is None:
         return None
-    network = build_network(built.file, built.arguments, built.deploy)
+    network = build_network(spec.file, spec.arguments, spec.deploy)
     return Teacher.of(network, data_range_of(network), getattr(row, "teacher_weight", 1.0), engine)
 
 

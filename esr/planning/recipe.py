@@ -16,7 +16,7 @@ from esr.recipes.graph import Graph, Node
 from esr.recipes.read import Params
 from esr.recipes.rows import Distill, Entry, Finetune, Optimisation, Phase, Prune
 
-WIDTH = 160  # of the table where no terminal says
+RECIPE_WIDTH = 160  # of the table where no terminal says
 ARROW = "\N{RIGHTWARDS ARROW}"
 NEAR = 0.03  # by so much of the counted work may the number in params.yaml differ from it
 
@@ -29,7 +29,7 @@ def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) ->
     """
     nodes = entry_stages(graph, params, entry)
     stages = [stage for node in nodes if (stage := training_stage(params, node, params.rule))]
-    console = Console(highlight=False, width=None if Console().is_terminal else WIDTH)
+    console = Console(highlight=False, width=None if Console().is_terminal else RECIPE_WIDTH)
     about = params.entries[entry]
     title = Text.assemble(
         (about.title, "bold"), f", {about.year}: the recipe {ARROW} what runs at scale {params.scale}\n"

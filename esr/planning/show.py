@@ -8,17 +8,17 @@ from rich.table import Table
 
 from esr.common.duration import DAY, duration
 from esr.planning.estimates import Estimate
-from esr.planning.plan import ScalePlan
+from esr.planning.scale_plan import ScalePlan
 from esr.recipes.read import Params
 
-WIDTH = 140  # of the table where no terminal says
-TOO_LONG = 60 * DAY  # beyond this a plan says plainly that nobody will wait for it
+PLAN_WIDTH = 140  # of the table where no terminal says
+TOO_LONG = 60 * DAY  # beyond this a plan says that it takes too long to wait for
 DASH = "\N{EN DASH}"
 
 
 def print_plan(plan: ScalePlan, params: Params) -> None:
     """Print a plan: a line per stage that trains, sums of the others, and what it comes to."""
-    console = Console(highlight=False, width=None if Console().is_terminal else WIDTH)
+    console = Console(highlight=False, width=None if Console().is_terminal else PLAN_WIDTH)
     console.print(
         f"[bold]Scale {plan.scale} on this machine[/bold] ({plan.machine}); {plan.trainings} trainings were measured "
         f"in {duration(plan.measured_in)}\n"

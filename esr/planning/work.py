@@ -15,6 +15,7 @@ from esr.recipes.scale import DataRule, Measuring, Scale, TrainingRule
 from esr.weights.weights_file import build_network
 
 AT_PAPER = Scale(
+    threads=1,
     data=DataRule(stand_in=False, only_source=None),
     training=TrainingRule(validate_every=1),
     measuring=Measuring(sizes=[(256, 256)], seconds=1, narrow=1),

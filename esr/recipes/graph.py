@@ -54,7 +54,7 @@ class Node:
 
     @property
     def log(self) -> Path:
-        """Where the stage writes its log, whoever runs it."""
+        """Where the stage writes its log, under either driver."""
         return Path("logs", self.scale, self.kind, f"{self.key or self.kind}.log")
 
     @property
@@ -63,8 +63,10 @@ class Node:
         return [out.path for out in self.outs]
 
     def threads(self, cores: int) -> int:
-        """Threads to reserve; ``all`` in dvc.yaml means that no other stage may run beside this one."""
+        """Threads to reserve: a number, ``scale`` (as many as the scale says) or ``all`` (nothing runs beside)."""
         threads = self.resources.get("threads", 1)
+        if threads == "scale":
+            threads = self.params[f"scales.{self.scale}.threads"]
         return cores if threads == "all" else int(threads)
 
     def input(self, path: str) -> Path:

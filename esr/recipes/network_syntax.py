@@ -1,6 +1,6 @@
 """What a network's file says before it is run: whether it names a network, and whether that one can be pruned.
 
-Only the syntax is read, nothing is imported: to check params.yaml takes no torch, and runs nobody's code.
+Only the syntax is read, nothing is imported: checking params.yaml needs no torch and runs no code of a network.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from esr.recipes.telling import short
 if TYPE_CHECKING:
     from esr.recipes.read import Params
 
-PROJECT = Path(__file__).resolve().parents[2]
-NETWORKS = ("esr/networks", "networks")
+REPOSITORY = Path(__file__).resolve().parents[2]
+NETWORK_FOLDERS = ("esr/networks", "networks")
 """Folders of network files: esr's own, and the project's. dvc.yaml names them."""
 FILES = ("network", "teacher_network", "baseline", "year_baseline")
 
@@ -34,7 +34,7 @@ class NetworkSource:
             OSError: there is no such file.
             ValueError: it is not Python; SyntaxError is one of these.
         """
-        path = Path(file) if Path(file).is_file() else PROJECT / file
+        path = Path(file) if Path(file).is_file() else REPOSITORY / file
         self.module = ast.parse(path.read_bytes())
 
     @cached_property
@@ -93,8 +93,9 @@ def misplaced_networks(params: Params) -> Iterator[str]:
         path = PurePosixPath(file)
         if path.is_absolute() or ".." in path.parts or str(path) != file:
             yield f"{place}: {short(file)}: write the path from the project's folder, without .., as networks/mine.py"
-        elif not any(path.is_relative_to(folder) for folder in NETWORKS):
-            yield f"{place}: {short(file)}: the drivers watch {' and '.join(NETWORKS)} for edits; put the file there"
+        elif not any(path.is_relative_to(folder) for folder in NETWORK_FOLDERS):
+            watched = " and ".join(NETWORK_FOLDERS)
+            yield f"{place}: {short(file)}: the drivers watch {watched} for edits; put the file there"
 
 
 def wrong_networks(params: Params) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from esr.common.errors import EsrError
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.network_syntax import misplaced_networks, wrong_networks
 from esr.recipes.references import wrong_references
 from esr.recipes.rows import (
@@ -33,7 +33,6 @@ class Params(Row):
     """params.yaml: one field per table. dvc.yaml asks for every one of them, so an empty one is there too: `{}`."""
 
     scale: Name = Field(description="the row of `scales` in use")
-    threads: int = Field(ge=1, le=1024, description="CPU threads of every stage; another number gives other last bits")
     engine: EngineSettings = Field(description="how trainings compute, per device")
     scales: dict[Name, Scale] = Field(
         min_length=1, description="the rules that shrink the recipes; `scale` names the one in use"

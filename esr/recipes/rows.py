@@ -2,7 +2,7 @@
 
 Tables hold the paper's recipe to the letter, whatever the scale; ``esr.recipes.scale`` shrinks it.
 Unknown keys are refused, rows are frozen, and every field says what it means: this is the one place.
-Numbers are bounded from above, too, by more than anyone will want: a slip of the key is told before it costs a night.
+Numbers are bounded from above, too, by more than anyone will want: a typing error is refused before it costs a night.
 """
 
 import math
@@ -49,7 +49,7 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Work = Annotated[float, Field(gt=0, le=1e27)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
-Comparison = Literal["layer_mean", "raw"]
+NormComparison = Literal["layer_mean", "raw"]
 Decibels = Annotated[float, Field(gt=0, le=100)]
 LossName = Literal["charbonnier", "l1", "l2"]
 Milliseconds = Annotated[float, Field(gt=0, le=1e6)]
@@ -72,9 +72,21 @@ class Archive(Row):
     bytes: int | None = Field(
         None, gt=0, le=10**15, description="published size, checked before and after the download"
     )
+    images_sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="instead of sha256 and bytes, for an address that packs anew for every download: "
+        "what sha256sum makes of its own list of the unpacked images (docs/own-data.md)",
+    )
     token: Text | None = Field(None, description="environment variable that holds the token the address asks for")
     only: Text | None = Field(None, description="pattern of the members to unpack, as */HR/*.png; all images if absent")
     holds: Literal["hr", "lr"] = Field("hr", description="whether the archive holds HR images or their bicubic x4 LR")
+
+    @model_validator(mode="after")
+    def _one_thing_verified(self) -> "Archive":
+        if self.images_sha256 and (self.sha256 or self.bytes):
+            raise ValueError("images_sha256 is for an archive whose own bytes vary; give it, or sha256 and bytes")
+        return self
 
 
 class Download(Row):
@@ -82,6 +94,9 @@ class Download(Row):
 
     use: Literal["training", "validation"] = Field(description="at demo: which photographs stand in for it")
     archives: list[Archive] = Field(default=[], description="files to download")
+    archives_in: Name | None = Field(
+        None, description="the folder below data/archives for its archives, if it shares them with other sources"
+    )
     folder: FilePath | None = Field(
         None, description="a folder of HR images that you have; used instead of the archives"
     )
@@ -276,7 +291,7 @@ class Prune(Optimisation):
     channels_per_round: int = Field(
         ge=1, le=100_000, description="channels removed, over all layers, before each fine-tuning"
     )
-    comparison: Comparison = Field(
+    comparison: NormComparison = Field(
         description="of layers: the L2 norm of a channel's kernels over the mean of its layer, or as it is"
     )
     iterations_per_round: Iterations = Field(description="of fine-tuning after each removal, at a constant rate")

@@ -25,7 +25,7 @@ from esr.recipes.rows import (
 )
 
 Role = Literal["teacher", "first", "later"]
-Side = Annotated[int, Field(ge=1, le=16_384)]
+TimedSide = Annotated[int, Field(ge=1, le=16_384)]
 THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most", "blocks": "blocks_at_most"}
 
 
@@ -127,7 +127,7 @@ class TrainingRule(Row):
 class Measuring(Row):
     """How long run time is measured, and on which images."""
 
-    sizes: list[Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
+    sizes: list[Annotated[tuple[TimedSide, TimedSide], Field(strict=False)]] = Field(
         min_length=1, description="height and width in LR pixels; the leaderboard shows the first"
     )
     seconds: float = Field(gt=0, le=86_400, description="spent on the rounds of a size, at most")
@@ -139,6 +139,7 @@ class Measuring(Row):
 class Scale(Row):
     """A row of `scales`."""
 
+    threads: int = Field(ge=1, le=1024, description="CPU threads of every stage; another number gives other last bits")
     data: DataRule = Field(description="which images it uses")
     training: TrainingRule = Field(description="how it shrinks what trains")
     measuring: Measuring = Field(description="how run time is measured")

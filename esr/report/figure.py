@@ -22,7 +22,7 @@ from esr.timing.interval import Interval
 INK, MUTED, LINE, CARD, GOOD, POOR = (f"#{number:06x}" for number in range(1, 7))
 VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", CARD: "--card", GOOD: "--accent", POOR: "--warn"}
 
-BEHIND = {"facecolor": CARD, "edgecolor": "none", "pad": 1.5}  # what hides the grid behind a text
+BEHIND = {"facecolor": CARD, "edgecolor": "none", "pad": 1.5}  # a text's background, which hides the grid
 FAR = 20.0  # px from a point: a thin line leads to a name beyond
 PIXELS = IdentityTransform()
 LOG_FROM = 8.0  # the axis is logarithmic where the slowest takes so many times as long as the fastest

@@ -15,16 +15,18 @@ from esr.evaluation.metrics import Metrics
 from esr.recipes.rows import Benchmark, Entry, Published
 from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, UNKNOWN, Column
 from esr.report.quality_table import Standing, about, all_sets, standings, verdict
+from esr.report.scores_table import ScoresTable, scores_tables
 
 PRINTED = tuple(Published.model_fields)
 RATIOS = tuple(Published().ratios)
-COLUMNS = [
+CSV_COLUMNS = [
     *("entry", "scale"),
     *(column.name for column in MEASURED),
     *("threshold", "threshold_assumed"),
     *(f"published_{name}" for name in (*PRINTED, *RATIOS)),
     *("published_on", "ratio_to_published_baseline"),
 ]
+ON_EACH_SET = ("psnr", "ssim", "psnr_y", "ssim_y")
 COUNTS = ("rank", "parameters", "flops", "activations", "convs", "published_convs")
 IN_TERMINAL = (
     *("rank", "psnr", "above_bicubic", "ratio_to_baseline"),
@@ -46,7 +48,7 @@ STAND_IN = (
 def leaderboard(
     entries: Mapping[str, Entry], rows: Mapping[str, Benchmark], scale: str, metrics: Mapping[str, Metrics]
 ) -> pd.DataFrame:
-    """A frame with exactly ``COLUMNS``, where an unknown number is NA.
+    """A frame with exactly ``CSV_COLUMNS``, and ``ON_EACH_SET`` of every set that has images; an unknown number is NA.
 
     The fastest beside its baseline comes first, as run time weighs most in the challenge's score; networks whose
     intervals overlap share a rank. Rows below bicubic come after all others, as the challenge ranks only what passes
@@ -64,10 +66,12 @@ def leaderboard(
             "threshold": verdict(standings(entries[row.entry], metrics[key])),
             "threshold_assumed": entries[row.entry].thresholds_assumed,
             **(_published(entries[row.entry], row, metrics[key]) if key == row.entry else {}),
+            **_on_each_set(metrics[key]),
         }
         for key, row in rows.items()
     ]
-    frame = pd.DataFrame(lines, columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
+    columns = dict.fromkeys([*CSV_COLUMNS, *(name for key in rows for name in _on_each_set(metrics[key]))])
+    frame = pd.DataFrame(lines, columns=list(columns)).astype(dict.fromkeys(COUNTS, "Int64"))
     order = pd.DataFrame({"below": frame["above_bicubic"] < 0, "ratio": frame["ratio_to_baseline"]})
     order = order.sort_values(["below", "ratio"], kind="stable")
     return frame.loc[order.index].reset_index(drop=True)
@@ -87,18 +91,15 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 
 def markdown(
-    frame: pd.DataFrame,
-    quality: Mapping[str, Sequence[Standing]],
-    stand_in: bool,
-    doubts: Mapping[str, str],
+    frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], metrics: Mapping[str, Metrics], stand_in: bool
 ) -> str:
     """The leaderboard for reading, with what is measured and what was published in tables of their own.
 
     Args:
         frame: the leaderboard.
         quality: how each row stands on each set, by the row's key.
+        metrics: what was measured, by key.
         stand_in: whether to say that the data are stand-ins.
-        doubts: why a row's run times are not to be believed, by its key.
     """
     names = [
         f"{line['entry']} ({BELOW})" if line["above_bicubic"] < 0 else line["entry"] for _, line in frame.iterrows()
@@ -111,11 +112,13 @@ def markdown(
         "## Measured here",
         _markdown_table(frame, MEASURED, names),
         *([NEEDS.format(scale=scale)] if (frame["above_bicubic"] < 0).any() else []),
-        *(f"Do not believe the run times of {key}: {doubt}." for key, doubt in doubts.items()),
+        *(f"Do not believe the run times of {key}: {values.doubt}." for key, values in metrics.items() if values.doubt),
         "\n".join(f"* {column.head}: {column.about}" for column in MEASURED),
         "## Quality, set by set",
         about(quality[key] for key in frame["entry"]),
         _quality_table(frame["entry"].tolist(), quality),
+        "## PSNR (dB) / SSIM, set by set",
+        *map(_scores_table, scores_tables({key: key for key in frame["entry"]}, metrics)),
         "## Published",
         "As the factsheets and the organisers' reports print them: other data, other machines.",
         _markdown_table(published, PUBLISHED, frame["entry"].tolist()),
@@ -161,7 +164,7 @@ def _print(frame: pd.DataFrame, stand_in: bool) -> None:
 
 
 def _published(entry: Entry, row: Benchmark, metrics: Metrics) -> dict[str, Any]:
-    """What was printed, and the ratio that was measured to the baseline that the printed one is to."""
+    """The published values, and beside the published ratio the measured one to the same baseline."""
     values = {**entry.published.model_dump(), **entry.published.ratios}
     measured = {
         _network_name(row.year_baseline): metrics.ratio_to_year_baseline,
@@ -171,6 +174,13 @@ def _published(entry: Entry, row: Benchmark, metrics: Metrics) -> dict[str, Any]
         **{f"published_{name}": value for name, value in values.items()},
         "published_on": entry.validation_set,
         "ratio_to_published_baseline": measured.get(entry.published.baseline or ""),
+    }
+
+
+def _on_each_set(metrics: Metrics) -> dict[str, float]:
+    """Such as ``psnr_y_set5``: a column of the CSV for each score of each set."""
+    return {
+        f"{name}_{each.name}": getattr(each.mean, name) for each in metrics.sets if each.mean for name in ON_EACH_SET
     }
 
 
@@ -193,6 +203,11 @@ def _quality_table(keys: Sequence[str], quality: Mapping[str, Sequence[Standing]
         [key, *({each.set: each.text for each in quality[key]}.get(name, UNKNOWN) for name in sets)] for key in keys
     ]
     return _table(["entry", *(f"{name} (dB)" for name in sets)], rows)
+
+
+def _scores_table(table: ScoresTable) -> str:
+    rows = [[name, *(pair.text if pair else UNKNOWN for pair in pairs)] for name, pairs in table.rows.items()]
+    return f"{table.title}: {table.about}\n\n{_table(['entry', *table.sets], rows)}"
 
 
 def _markdown_table(frame: pd.DataFrame, columns: Sequence[Column], names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The leaderboard as one self-contained page: it opens from a disk, asks nobody for anything, and names no time."""
+"""The leaderboard as one self-contained page: it opens from a disk, loads nothing from elsewhere, and holds no date."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from esr.report.crops import CropRow
 from esr.report.figure import PlottedEntry, psnr_against_ratio
 from esr.report.leaderboard import BELOW, NEEDS, NOT_PUBLISHED, STAND_IN
 from esr.report.quality_table import Standing, about, all_sets
+from esr.report.scores_table import scores_tables
 
 TEMPLATE = "page.html.jinja"
 PLOTS = {"wide": (9.4, 4.2), "narrow": (4.6, 4.6)}  # inches, for a desk and for a phone
@@ -71,6 +72,7 @@ def render_page(
         scale=frame["scale"].iloc[0],
         sets={line.set: len(line.metrics.sets[0].images) for line in lines},
         quality_sets=all_sets(quality[line.key] for line in lines),
+        scores_tables=scores_tables({line.key: line.name for line in lines}, metrics),
         about_quality=about(quality[line.key] for line in lines),
         needs=NEEDS.format(scale=frame["scale"].iloc[0]),
         stand_in=STAND_IN if any(line.metrics.stand_in for line in lines) else "",

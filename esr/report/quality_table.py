@@ -55,8 +55,11 @@ class Standing:
 
 
 def standings(entry: Entry, metrics: Metrics) -> list[Standing]:
-    """The sets that were scored, in their order, then those for which something was asked all the same."""
-    scores = {each.name: each for each in metrics.sets}
+    """The sets that were scored, in their order, then those for which something was asked all the same.
+
+    A set without images, for which nothing was asked, is not spoken of.
+    """
+    scores = {each.name: each for each in metrics.sets if each.mean or each.name in entry.thresholds}
     return [
         Standing(name, scores.get(name), entry.thresholds.get(name), entry.thresholds_assumed)
         for name in {**scores, **entry.thresholds}

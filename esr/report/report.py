@@ -33,8 +33,7 @@ def report(
     frame = leaderboard(entries, benchmark, scale, measured)
     quality = {key: standings(entries[row.entry], measured[key]) for key, row in benchmark.items()}
     write_csv(leaderboard_csv, frame)
-    doubts = {key: values.doubt for key, values in measured.items() if values.doubt}
-    write_text(leaderboard_md, markdown(frame, quality, any(values.stand_in for values in measured.values()), doubts))
+    write_text(leaderboard_md, markdown(frame, quality, measured, any(values.stand_in for values in measured.values())))
     write_text(page, render_page(entries, benchmark, frame, measured, quality, cut))
 
 

@@ -8,7 +8,7 @@ from esr.common.errors import EsrError
 from esr.common.files import read_json, write_json
 from esr.common.lock import only_one
 
-LOCK_FILE = Path("data.lock.json")
+CHECKSUM_FILE = Path("data.lock.json")
 """In the project's folder, beside params.yaml; commit it."""
 
 
@@ -26,7 +26,7 @@ def recorded(lock_file: Path, address: str) -> Checksum | None:
     return _read(lock_file).get(address)
 
 
-def record(lock_file: Path, address: str, checksum: Checksum) -> None:
+def record_checksum(lock_file: Path, address: str, checksum: Checksum) -> None:
     """Add a checksum; several processes may do so at once."""
     with only_one(lock_file.parent / ".esr" / f"{lock_file.name}.lock", f"records checksums in {lock_file}"):
         entries = {**_read(lock_file), address: checksum}

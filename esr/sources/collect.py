@@ -1,4 +1,4 @@
-"""Which images a source has: found, measured, hashed and paired, with every complaint told at once."""
+"""Which images a source has: found, measured, hashed and paired, with all complaints in one error."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,14 +9,13 @@ from esr.common.complaints import refuse
 from esr.common.errors import EsrError
 from esr.common.files import sha256_of
 from esr.common.progress import Progress
-from esr.images.image_files import image_size
+from esr.images.image_files import image_size, is_grey
 from esr.images.listing import image_files
 from esr.packed.manifest import File, SourcePair
+from esr.sources.partners import names_of, partners
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-_LR_SUFFIXES = ("", "x4", "_x4", "-x4", "X4", "_X4")  # 0001.png goes with 0001x4.png in DIV2K
 
 
 def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None) -> list[SourcePair]:
@@ -25,7 +24,8 @@ def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None)
     Args:
         source: the source's name, for complaints.
         hr: folder of HR images, searched with its subfolders.
-        lr: folder of LR images, if the source ships them: same names, or with x4 behind.
+        lr: folder of LR images, if the source ships them: same names, or names that only their marks tell apart,
+            as 0001 and 0001x4, or img_HR and img_LR.
         expected: how many HR images there must be.
 
     Raises:
@@ -34,7 +34,7 @@ def collect(source: str, hr: Path, lr: Path | None, expected: int | None = None)
     files = _below(source, hr)
     if expected is not None and len(files) != expected:
         raise EsrError(f"{source}: {hr} holds {len(files)} images instead of {expected}; fetch the source again")
-    names = _names(files)
+    names = names_of(files)
     described = _each(source, lambda file: _describe(hr, file), files)
     if lr is None:
         return [SourcePair(name=name, hr=file, lr=None) for name, file in zip(names, described, strict=True)]
@@ -53,21 +53,10 @@ def _below(source: str, folder: Path) -> list[Path]:
     return found
 
 
-def _names(files: list[Path]) -> list[str]:
-    """The stems of the files where they differ; else the paths without suffix; else the paths."""
-    for naming in (lambda file: file.stem, lambda file: file.with_suffix("").as_posix(), Path.as_posix):
-        names = [naming(file) for file in files]
-        if len(set(names)) == len(names):
-            break
-    return names
-
-
 def _partners(source: str, names: list[str], folder: Path) -> list[Path]:
-    files = _below(source, folder)
-    by_name = dict(zip(_names(files), files, strict=True))
-    found = [next((by_name.pop(name + end) for end in _LR_SUFFIXES if name + end in by_name), None) for name in names]
+    found, alone = partners(names, _below(source, folder))
     complaints = [f"{name} has no LR image in {folder}" for name, file in zip(names, found, strict=True) if not file]
-    refuse(source, [*complaints, *(f"{folder / file} has no HR image" for file in by_name.values())])
+    refuse(source, [*complaints, *(f"{folder / file} has no HR image" for file in alone)])
     return [file for file in found if file]
 
 
@@ -94,4 +83,5 @@ def _each(source: str, work: Callable[[Item], Result], items: list[Item]) -> lis
 
 def _describe(folder: Path, file: Path) -> File:
     height, width = image_size(folder / file)
-    return File(path=file.as_posix(), sha256=sha256_of(folder / file), height=height, width=width)
+    sha256, grey = sha256_of(folder / file), is_grey(folder / file)
+    return File(path=file.as_posix(), sha256=sha256, height=height, width=width, grey=grey)

@@ -5,6 +5,7 @@ user's folder or to where the archives were unpacked. Archives lie apart from an
 share them and that a driver, which deletes a job's outputs before it starts the job again, deletes none.
 """
 
+import hashlib
 import os
 import shutil
 import sys
@@ -12,13 +13,13 @@ from pathlib import Path
 
 from esr.common.complaints import writing
 from esr.common.errors import EsrError
-from esr.common.files import hash_of, write_text
+from esr.common.files import hash_of, sha256_of, write_text
 from esr.common.lock import only_one
 from esr.images.listing import image_files
 from esr.packed.manifest import SourceManifest, Totals, read_manifest, write_manifest
 from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
-from esr.sources.checksums import LOCK_FILE, record, recorded
+from esr.sources.checksums import CHECKSUM_FILE, record_checksum, recorded
 from esr.sources.collect import collect
 from esr.sources.fetch import fetch, file_name
 from esr.sources.origin import folder_at, refuse_missing, why_empty
@@ -110,10 +111,11 @@ def _real(row: Download, key: str) -> tuple[Path, Path | None]:
         if named.setdefault(file_name(archive), archive.url) != archive.url:
             both = f"{named[file_name(archive)]} and {archive.url}"
             raise EsrError(f"download.{key}: {both} have one file name; put one of them into a source of its own")
-    folder = Path(os.environ.get(ARCHIVES) or "data/archives") / key
-    with only_one(folder / ".lock", f"downloads {key}"):
+    archives = Path(os.environ.get(ARCHIVES) or "data/archives")
+    folder, shared = archives / key, archives / (row.archives_in or key)
+    with only_one(shared / ".lock", f"downloads {key}"):
         for archive in row.archives:
-            _have(archive, folder)
+            _have(archive, shared, folder)
         _forget_others(row.archives, folder)
     return folder / "hr", folder / "lr" if any(archive.holds == "lr" for archive in row.archives) else None
 
@@ -126,21 +128,44 @@ def _folder(column: str, name: str, how: str | None) -> Path:
     return folder
 
 
-def _have(archive: Archive, folder: Path) -> None:
-    """Have the archive's images lie in ``folder``/hr/NAME or /lr/NAME; the archive is not needed any more then."""
-    known = recorded(LOCK_FILE, archive.url)
+def _have(archive: Archive, archives: Path, folder: Path) -> None:
+    """Have the archive's images lie in ``folder``/hr/NAME or /lr/NAME; it lies in ``archives``, not needed any more."""
+    known = None if archive.images_sha256 else recorded(CHECKSUM_FILE, archive.url)
     unpacked = folder / archive.holds / file_name(archive)
     stamp = folder / archive.holds / f".{file_name(archive)}.sha256"
-    sha256 = archive.sha256 or (known.sha256 if known else None)
+    sha256 = archive.images_sha256 or archive.sha256 or (known.sha256 if known else None)
     if sha256 and unpacked.is_dir() and stamp.exists() and stamp.read_text() == _stamp(sha256, archive, unpacked):
         return
-    checksum = fetch(archive, folder, known)
+    checksum = fetch(archive, archives, known)
     shutil.rmtree(unpacked, ignore_errors=True)
     stamp.unlink(missing_ok=True)
-    unpack(folder / file_name(archive), unpacked, archive.only)
-    write_text(stamp, _stamp(checksum.sha256, archive, unpacked))
-    if archive.sha256 is None and known is None:  # unpacked well, so these are an archive's bytes and all of them
-        record(LOCK_FILE, archive.url, checksum)
+    unpack(archives / file_name(archive), unpacked, archive.only)
+    if archive.images_sha256:
+        _verify_images(archive, archives / file_name(archive), unpacked)
+    write_text(stamp, _stamp(sha256 or checksum.sha256, archive, unpacked))
+    if sha256 is None:  # unpacked well, so these are an archive's bytes and all of them
+        record_checksum(CHECKSUM_FILE, archive.url, checksum)
+
+
+def _verify_images(archive: Archive, path: Path, unpacked: Path) -> None:
+    """Hold what was unpacked against the row's checksum of it; images that are others are removed.
+
+    Raises:
+        EsrError: the images, or their names, are not those that the row means.
+    """
+    found = checksum_of_images(unpacked)
+    if found != archive.images_sha256:
+        shutil.rmtree(unpacked)
+        raise EsrError(
+            f"{path}: its images {archive.only or '*'} have images_sha256 {found} instead of {archive.images_sha256}; "
+            "delete it to download it again"
+        )
+
+
+def checksum_of_images(folder: Path) -> str:
+    """The sha256 of what ``sha256sum`` prints of a folder's images, in the order of their paths."""
+    lines = [f"{sha256_of(folder / file)}  {file.as_posix()}\n" for file in image_files(folder)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _forget_others(archives: list[Archive], folder: Path) -> None:

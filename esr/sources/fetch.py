@@ -1,4 +1,4 @@
-"""An archive, from wherever its bytes can be had: already here, half here, from its address or a mirror."""
+"""An archive from where its bytes are: on this disk, in part on this disk, at its address or at a mirror."""
 
 import os
 import time
@@ -18,7 +18,7 @@ OFFLINE = "ESR_OFFLINE"
 """Environment variable: if it is set to anything but 0, nothing is downloaded."""
 
 TRIES = 5  # at each address, without a byte gained
-LONGEST_WAIT = 300.0  # seconds; who asks for more is not waited for
+LONGEST_RETRY_AFTER = 300.0  # seconds; a server that asks for a longer pause is given up
 
 
 def file_name(archive: Archive) -> str:
@@ -87,15 +87,13 @@ def _download(
             continue
         except BrokenOffError as error:
             reasons[address] = str(error)
-            if part.size > had and not isinstance(
-                error, TooSlowError
-            ):  # it moves: stay with this address, whose bytes these are
+            if part.size > had and not isinstance(error, TooSlowError):  # bytes came: stay with this address
                 fruitless = 0
                 continue
             fruitless, pause = fruitless + 1, max(pause, error.wait)
         addresses.rotate(-1)
         if fruitless % len(addresses) == 0:
-            if pause > LONGEST_WAIT:
+            if pause > LONGEST_RETRY_AFTER:
                 break
             wait(max(pause, min(60.0, 2.0 ** (fruitless // len(addresses) - 1))))
             pause = 0.0

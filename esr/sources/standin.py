@@ -1,6 +1,6 @@
 """The photographs that come with scikit-image and scikit-learn, which stand in for every source at demo.
 
-Taken are the colour photographs inside the installed packages, as files: nothing is downloaded, and neither
+These are the colour photographs inside the installed packages, as files: nothing is downloaded, and neither
 package is imported (scikit-learn alone takes a second). Left out are drawings, logos, text and test patterns,
 because no camera made them; grey photographs, because the challenge's images have colour and a grey one
 repeated three times teaches nothing about it; and the right half of the stereo pair, which shows what the left

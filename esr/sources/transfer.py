@@ -1,8 +1,7 @@
 """One HTTP transfer that goes on where an earlier one stopped.
 
-urllib3 does what it does well: connections, redirects (a token is not handed on to another host), truncated
-bodies noticed. Deciding whether bytes that lie here and bytes that lie there are of one file is done here,
-by If-Range (RFC 9110, section 13.1.5).
+urllib3 does connections and redirects (a token is not handed on to another host), and notices truncated bodies. This
+module decides whether the bytes on this disk and the server's are of one file, by If-Range (RFC 9110, section 13.1.5).
 """
 
 import os
@@ -22,7 +21,7 @@ from esr.common.progress import Progress
 
 _CHUNK = 1 << 20
 _TIMEOUT = urllib3.Timeout(connect=20, read=60)
-_PATIENCE = 60.0  # seconds in which a server sends _SLOWEST bytes each, or is as good as silent
+_PATIENCE = 60.0  # seconds; a server that sends less than _SLOWEST bytes per second over them is given up
 _SLOWEST = 1000
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -63,7 +62,7 @@ class PartialFile(NamedTuple):
         return self.noted().get("address")
 
     def noted(self) -> dict[str, str]:
-        """What the note says: nothing where there is none or it is damaged, for it can be done without."""
+        """What the note says: nothing where there is none or it is damaged; the transfer then begins anew."""
         try:
             found = read_json(self.note)
         except EsrError:

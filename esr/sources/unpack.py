@@ -1,7 +1,7 @@
 """Archives unpacked without trust in what they call their members.
 
 Only image files are written. A member that would leave the folder, or that is anything but a file or a folder,
-is refused, and with it the whole archive: it is not what it says.
+is refused, and with it the whole archive.
 """
 
 import errno

@@ -8,7 +8,7 @@ from esr.common.progress import Progress
 from esr.images.listing import image_files
 from esr.packed.manifest import SourceManifest
 
-KINDS = ("hr", "lr")
+IMAGE_FOLDERS = ("hr", "lr")
 
 
 def all_there(manifest: SourceManifest, folder: Path) -> bool:
@@ -19,7 +19,7 @@ def all_there(manifest: SourceManifest, folder: Path) -> bool:
 def differences(manifest: SourceManifest, folder: Path) -> list[str]:
     """What is missing in ``folder``/hr and ``folder``/lr, has changed or is not listed; every file is read."""
     listed = _listed(manifest)
-    found = {Path(kind, file).as_posix() for kind in KINDS for file in _files(folder / kind)}
+    found = {Path(kind, file).as_posix() for kind in IMAGE_FOLDERS for file in _files(folder / kind)}
     present = sorted(listed.keys() & found)
     complaints = [f"{path} is missing" for path in sorted(listed.keys() - found)]
     with ThreadPoolExecutor() as pool, Progress(f"verifying {manifest.source}", len(present), "files") as progress:

@@ -23,4 +23,4 @@ def last_lines(lacking: Lacking) -> list[str]:
     numbers = f"numbers in runs/{graph.scale}/benchmark/ROW/metrics.json"
     lines = [f"finished: {', '.join(finished)}; {numbers}"] if finished else []
     lines += [f"not finished: {', '.join(failed)}"] if failed else []
-    return [*(printable(f"esr: {line}") for line in lines), *lacking.told(), *last_words()]
+    return [*(printable(f"esr: {line}") for line in lines), *lacking.messages(), *last_words()]

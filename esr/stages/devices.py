@@ -14,7 +14,7 @@ from pathlib import Path
 
 from esr.common.lock import at_once
 
-POLL = 0.2  # seconds between two looks for a free device
+DEVICE_POLL = 0.2  # seconds between two looks for a free device
 
 
 def visible_gpus() -> list[str]:
@@ -29,7 +29,7 @@ def visible_gpus() -> list[str]:
 def own_gpus(wanted: int) -> Iterator[list[str]]:
     """Hold ``wanted`` GPUs that no other stage holds, as the only ones that CUDA will show this process.
 
-    Waits until enough are free at once: who waited with a part in hand could wait for ever for one who does the same.
+    Waits until enough are free at once: two stages that each hold a part could wait for each other for ever.
     Takes as many as there are where fewer are visible, none on a machine without.
     """
     gpus = visible_gpus()
@@ -48,7 +48,7 @@ def _hold(gpus: list[str], count: int) -> Iterator[list[str]]:
             if len(mine) == count:
                 yield mine
                 return
-        time.sleep(POLL * random.uniform(0.5, 1.5))
+        time.sleep(DEVICE_POLL * random.uniform(0.5, 1.5))
 
 
 def _take_free(held: ExitStack, gpus: list[str], count: int) -> list[str]:

@@ -1,11 +1,13 @@
 """The md5 of files, as DVC records them, each read as rarely as can be."""
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from esr.common.errors import EsrError
 from esr.common.files import md5_of, read_json, write_json
+from esr.common.hashed_file import FileStat, HashedFile
 
 REMEMBERED = Path(".esr/digests")
 LARGE = 64 * 2**20  # bytes from which on a digest is remembered: reading a store of 400 GB takes ten minutes
@@ -14,8 +16,8 @@ LARGE = 64 * 2**20  # bytes from which on a digest is remembered: reading a stor
 class Digests:
     """Digests for one look at many files: each file is read once.
 
-    Small files are read at every look. The digest of a large one is remembered beside its size and time, and taken
-    again when either has changed, as DVC does with every file.
+    Small files are read at every look. The digest of a large one is remembered beside its stat, and taken again when
+    inode, size or time has changed, as DVC does with every file.
     """
 
     def __init__(self) -> None:
@@ -33,16 +35,42 @@ class Digests:
         self._known.pop(Path(path), None)
 
 
+def remember(path: Path, hashed: HashedFile) -> None:
+    """Spare later looks to read a large file of which the md5 is known."""
+    if hashed.stat.size >= LARGE:
+        write_json(_memory_of(path), {"path": str(path), "stat": list(hashed.stat), "md5": hashed.md5})
+
+
+def remembered(path: Path) -> HashedFile | None:
+    """What is known of a large file as it is now, without reading it; None where it is not known."""
+    with suppress(EsrError, OSError):
+        memory, stat = read_json(_memory_of(path)), FileStat.of(path)
+        if isinstance(memory, dict) and (memory.get("path"), memory.get("stat")) == (str(path), list(stat)):
+            return HashedFile(stat, str(memory["md5"]))
+    return None
+
+
+@contextmanager
+def keeping_digest(path: Path) -> Iterator[None]:
+    """Around what gives a file another time and leaves its bytes: a digest that was known before is known after."""
+    known = remembered(path)
+    yield
+    if known:
+        after = FileStat.of(path)
+        if (after.inode, after.size) == (known.stat.inode, known.stat.size):
+            remember(path, HashedFile(after, known.md5))
+
+
 def _digest(path: Path) -> str:
-    state = path.stat()
-    if state.st_size < LARGE:
+    stat = FileStat.of(path)
+    if stat.size < LARGE:
         return md5_of(path)
-    memory = REMEMBERED / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.json"
-    seen = [str(path), state.st_size, state.st_mtime_ns]
-    with suppress(EsrError):
-        remembered = read_json(memory)
-        if isinstance(remembered, dict) and remembered.get("seen") == seen:
-            return str(remembered["md5"])
-    digest = md5_of(path)
-    write_json(memory, {"seen": seen, "md5": digest})
-    return digest
+    if known := remembered(path):
+        return known.md5
+    md5 = md5_of(path)
+    remember(path, HashedFile(stat, md5))
+    return md5
+
+
+def _memory_of(path: Path) -> Path:
+    return REMEMBERED / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.json"

@@ -19,11 +19,11 @@ from esr.stages.closing import finished_rows, last_lines
 from esr.stages.evidence import Evidence
 from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
-from esr.stages.snakemake_record import QUIET, SYNCING, clear_stale_lock
-from esr.stages.syncing import is_settled, sync_records
+from esr.stages.snakemake_record import COMPLAINTS_ONLY, SYNCING, clear_stale_lock
+from esr.stages.syncing import is_up_to_date, sync_records
 from esr.tracking.mirror import drain
 
-SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *QUIET]
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *COMPLAINTS_ONLY]
 ENTRIES_VIEW = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=entries"
 LOCK = Path(".esr/run.lock")
 NOTHING_TO_DO = "Nothing to be done: every stage is up to date."
@@ -33,7 +33,7 @@ NOTHING_ELSE = "Nothing to be done: every stage that can be made is up to date."
 def run_everything() -> int:
     """Run what is out of date and print the leaderboard; gives the exit code.
 
-    A run that was killed is unlocked and gone on with; a run that lives is told of.
+    A run that was killed is unlocked and gone on with; a run that is at work is an error.
 
     Raises:
         Terminated: SIGTERM, Ctrl-C or the end of the terminal; the stages have saved their state, Snakemake has ended.
@@ -57,15 +57,15 @@ def run_everything() -> int:
 
 
 def _bring_up_to_date(lacking: Lacking) -> bool:
-    """Whether everything is up to date in the end; what cannot be made is told first and left out."""
+    """Whether everything is up to date in the end; what cannot be made is printed first and left out."""
     graph = lacking.graph
-    if is_settled(graph):
+    if is_up_to_date(graph):
         print(NOTHING_TO_DO)
         return True
     clear_stale_lock()
     forget_last_words()
     stale = sync_records()
-    for line in lacking.told():
+    for line in lacking.messages():
         print(line, file=sys.stderr)
     if damaged := _damaged(graph, stale - lacking.left_out):
         print(f"Made again, because their outputs are damaged: {', '.join(damaged)}", file=sys.stderr)
@@ -77,7 +77,7 @@ def _bring_up_to_date(lacking: Lacking) -> bool:
         return not stale
     wanted = sorted(stale - lacking.left_out)
     forced = [path for name in wanted for path in graph.nodes[name].out_paths if Path(path).exists()]
-    well = _snakemake(*(["--forcerun", *forced, "--", "all"] if forced else []))  # whatever times of files say
+    well = _snakemake(*(["--forcerun", *forced, "--", "all"] if forced else []))  # independent of the files' times
     stale = sync_records()
     unexplained = sorted(stale - lacking.left_out)
     if unexplained and not last_words():
@@ -86,7 +86,7 @@ def _bring_up_to_date(lacking: Lacking) -> bool:
 
 
 def _damaged(graph: Graph, stale: set[str]) -> list[str]:
-    """Those whose outputs nobody could bring back: what they made once, they must make again."""
+    """The stages whose damaged outputs could not be brought back and must be made again."""
     evidence = Evidence(graph)
     return [name for name in graph.nodes if name in stale and evidence.repairable(graph.nodes[name])]
 

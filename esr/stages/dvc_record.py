@@ -2,18 +2,19 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Error as DatabaseError
 from typing import TYPE_CHECKING
 
 from esr.common.errors import EsrError
+from esr.stages.digests import remembered
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
-LONGEST_WAIT = 60.0  # seconds that another DVC may take
+LONGEST_DVC_RUN = 60.0  # seconds that another DVC may take
 
 
 @contextmanager
@@ -23,8 +24,8 @@ def open_dvc() -> Iterator["Repo"]:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    logging.getLogger("dvc").setLevel(logging.WARNING)  # it would tell of every record that it writes
-    end = time.monotonic() + LONGEST_WAIT
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # it logs every record that it writes
+    end = time.monotonic() + LONGEST_DVC_RUN
     try:
         with Repo() as repo:
             while True:
@@ -45,6 +46,30 @@ def open_dvc() -> Iterator["Repo"]:
         said = " ".join(str(error).split())
         remedy = "; delete dvc.lock, which sync writes again from receipts" if "dvc.lock" in said else ""
         raise EsrError(f"DVC refuses: {said}{remedy}") from error
+
+
+def share_digests(repo: "Repo", paths: Iterable[str]) -> None:
+    """Put the md5 of those files that are remembered into DVC's own memory, so that it does not read them, too."""
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    for path in paths:
+        full = repo.fs.join(repo.root_dir, path)
+        with suppress(FileNotFoundError):
+            info = repo.fs.info(full)  # first: it does not fit a file that is changed after this line
+            if known := remembered(Path(path)):
+                repo.state.save(full, repo.fs, HashInfo("md5", known.md5), info)
+
+
+def tell_digests(paths: Iterable[str]) -> None:
+    """The same beside a DVC that may be at work; where this fails, DVC reads the files itself."""
+    known = [path for path in paths if remembered(Path(path))]
+    if not known:
+        return
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    with suppress(DvcException, DatabaseError, OSError), Repo() as repo:
+        share_digests(repo, known)
 
 
 def changed(repo: "Repo") -> set[str]:
@@ -72,7 +97,7 @@ def forget(repo: "Repo", names: list[str]) -> None:
 
 
 def record(repo: "Repo", names: list[str]) -> None:
-    """What `dvc commit --force NAME ...` does, but for all at once: that one rewrites dvc.lock for each name.
+    """What `dvc commit --force NAME ...` does, but for all at once: `dvc commit` rewrites dvc.lock for each name.
 
     The outputs stay as they are: DVC would put copies in their places, which are newer than Snakemake's record of them.
     """

@@ -17,7 +17,7 @@ from esr.stages.digests import Digests
 from esr.stages.premises import is_code, write_premises
 from esr.stages.receipts import Receipt, read_receipt
 
-LOCK_FILE = Path("dvc.lock")
+DVC_LOCK = Path("dvc.lock")
 
 
 class Evidence:
@@ -92,7 +92,7 @@ class Evidence:
     def _lock(self) -> Mapping[str, Any]:
         """The stages of dvc.lock; none where it is missing or, in the middle of a merge, cannot be read."""
         try:
-            stages = read_yaml(LOCK_FILE).get("stages")
+            stages = read_yaml(DVC_LOCK).get("stages")
         except EsrError:
             return {}
         return stages if isinstance(stages, dict) else {}

@@ -67,7 +67,7 @@ class Lacking:
         """The rows of `benchmark` that cannot be made."""
         return [key for key in self.params.benchmark if f"benchmark@{key}" in self.stages]
 
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """One line per thing that is not there, with what cannot be made for it."""
         return [printable(f"esr: {self._made_with(lack)} cannot be made: {lack.reason}") for lack in self.lacks]
 

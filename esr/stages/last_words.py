@@ -14,12 +14,12 @@ from esr.common.lock import is_held
 from esr.recipes.graph import Node
 
 FOLDER = Path(".esr/complaints")
-LOCKS = Path(".esr/locks")
+STAGE_LOCKS = Path(".esr/locks")
 
 
 def lock_path(node: Node) -> Path:
-    """The lock that whoever runs the stage holds."""
-    return LOCKS / node.scale / f"{node.kind}-{node.key or node.kind}.lock"
+    """The lock that the process which runs the stage holds."""
+    return STAGE_LOCKS / node.scale / f"{node.kind}-{node.key or node.kind}.lock"
 
 
 @contextmanager
@@ -54,12 +54,12 @@ def last_words() -> list[str]:
 
 
 def forget_last_words() -> None:
-    """Before a new run: what failed in an earlier one is no news."""
+    """Forget the failures of earlier runs; called before a new one."""
     for place in FOLDER.glob("*/*.txt"):
         if not _runs(place):
             place.unlink(missing_ok=True)
 
 
 def _runs(place: Path) -> bool:
-    """Whether the stage whose last words these would be is at work."""
-    return is_held(LOCKS / place.parent.name / f"{place.stem}.lock")
+    """Whether the stage that the file ``place`` belongs to is at work."""
+    return is_held(STAGE_LOCKS / place.parent.name / f"{place.stem}.lock")

@@ -1,4 +1,4 @@
-"""Whether a phase has an image that its patch fits into: told before the first phase of its entry trains.
+"""Whether a phase has an image that its patch fits into: checked before the first phase of its entry trains.
 
 A phase leaves out the images that are too small for it. Where none is left, it can only be refused; that it would be
 is known as soon as its set is there, weeks before the phase itself would find out.

@@ -14,7 +14,7 @@ from typing import Any
 from esr.common.files import read_json, write_text
 from esr.recipes.graph import Graph
 from esr.recipes.kinds import KINDS
-from esr.recipes.network_syntax import NETWORKS
+from esr.recipes.network_syntax import NETWORK_FOLDERS
 from esr.stages.source_code import Sources
 
 CODE = Path("runs/.code")
@@ -45,7 +45,7 @@ def write_premises(graph: Graph) -> None:
 
 def _code_digests() -> dict[Path, Any]:
     sources = Sources(Path(), MEMORY)
-    files = [file for folder in NETWORKS for file in sorted(Path(folder).rglob("*.py"))]
+    files = [file for folder in NETWORK_FOLDERS for file in sorted(Path(folder).rglob("*.py"))]
     networks = [file.as_posix() for file in files if file.is_file()]  # an editor's lock is a link to nothing
     digests: dict[Path, Any] = {
         **{CODE / f"{name}.json": sources.closure(kind.code) for name, kind in KINDS.items()},

@@ -1,7 +1,7 @@
 """Receipts: what each stage made, from which inputs, with which parameters.
 
-A stage writes its receipt after its outputs, whoever ran it; ``esr sync`` writes one of what DVC holds as current.
-What receipts prove of the files that are there is said in :mod:`esr.stages.evidence`.
+A stage writes its receipt after its outputs, under either driver and by hand; ``esr sync`` writes one of what DVC holds
+as current. What receipts prove of the files that are there is said in :mod:`esr.stages.evidence`.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Run one stage: the same whoever starts it, Snakemake, DVC or a person.
+"""Run one stage, in the same way for Snakemake, DVC and a person.
 
 A stage is a function of (row, input files) -> output files. Around it this module puts what every stage
 has: the thread count, a lock, a place for checkpoints, a log, a journal of metrics, and a receipt.
@@ -24,6 +24,8 @@ from esr.recipes.graph import Graph, Node, read_graph
 from esr.recipes.kinds import PHASES
 from esr.recipes.read import Params, check
 from esr.stages.devices import own_gpus
+from esr.stages.digests import remember
+from esr.stages.dvc_record import tell_digests
 from esr.stages.evidence import Evidence
 from esr.stages.last_words import leaving_last_words, lock_path
 from esr.stages.premises import sources_of
@@ -41,19 +43,19 @@ def run_stage(kind: str, key: str) -> None:
     """Run the stage of this kind and key in the current folder.
 
     Raises:
-        EsrError: bad input, told in one line; nothing is half-written.
+        EsrError: bad input, in one line; nothing is half-written.
         Terminated: the stage was asked to stop (SIGTERM, Ctrl-C); one that trains has saved its state.
     """
     begun = time.monotonic()
     graph = read_graph()
     params = check(graph.params)
     node = graph.find(kind, key)
-    _limit_threads(params.threads)
+    _limit_threads(params.rule.threads)
     _stop_when_asked(node)
     with (
         only_one(lock_path(node), f"runs {node.name} already") as waited,
         leaving_last_words(node),
-        _told_by_name(node),
+        _naming_the_stage(node),
     ):
         evidence = Evidence(graph)
         if waited and evidence.is_current(node):
@@ -76,7 +78,7 @@ def _refuse_patches(evidence: Evidence, params: Params, node: Node) -> None:
 def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
     """The stage with its journal and receipt around it; gives what to say of it in the end."""
     identity = identity_of(node.command, node.params, deps)
-    sources = sources_of(deps)  # now: somebody may edit them while the stage runs
+    sources = sources_of(deps)  # now: they may be edited while the stage runs
     journal = Journal(journal_path(node.scale, node.kind, node.key, identity), head_of(graph, node, deps))
     ensure_mirror()
     with Watch(node.name, node.log, journal) as watch:
@@ -84,6 +86,7 @@ def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
             _perform(graph, params, node, checkpoints_of(node, identity), watch)
             outs = _outputs(Evidence(graph), node)
             write_receipt(node, deps, outs, sources)
+            tell_digests(outs)
         except Terminated as stop:
             watch.note(str(stop))
             journal.close("killed", {})
@@ -115,7 +118,9 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
 
             source = node.input(f"data/{node.scale}/sources/{row.source}/manifest.json")
             bring_back(params.download[row.source], params.rule.data, row.source, source)
-            crop(row, source, node.output("manifest.json"), node.output("images.store"))
+            store = node.output("images.store")
+            if hashed := crop(row, source, node.output("manifest.json"), store):
+                remember(store, hashed)
         case "join":
             from esr.packed.join import join
 
@@ -181,7 +186,7 @@ def _stop_when_asked(node: Node) -> None:
 
 
 @contextmanager
-def _told_by_name(node: Node) -> Iterator[None]:
+def _naming_the_stage(node: Node) -> Iterator[None]:
     """What the file system refuses is bad input as well, and so is code of a network that ends the process."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""The checkpoints that unfinished or abandoned trainings have left: told, and freed."""
+"""The checkpoints that unfinished or abandoned trainings have left: listed, and deleted."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Snakemake's record of what was made, its lock, and how it is told what others have made."""
+"""Snakemake's record of what was made, its lock, and the call that makes it take what others have made for current."""
 
 import json
 import logging
@@ -14,11 +14,12 @@ import psutil
 
 from esr.common.errors import EsrError
 from esr.recipes.graph import Node
+from esr.stages.digests import keeping_digest
 
-LOCKS = Path(".snakemake/locks")
+SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 METADATA = Path(".snakemake/metadata")
 CLOCK = 1.0  # seconds that two clocks, such as a file server's, may differ
-QUIET = ("--quiet", "host", "progress", "reason", "rules")  # what is left are Snakemake's complaints
+COMPLAINTS_ONLY = ("--quiet", "host", "progress", "reason", "rules")  # what is left are Snakemake's complaints
 SYNCING = "ESR_SYNCING"  # set for a Snakemake that `esr` starts and syncs after: its own handlers stay quiet
 
 
@@ -26,6 +27,22 @@ def prepare_jobs() -> None:
     """Set what the jobs of this Snakemake inherit: its own python first, and that they share the terminal."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     os.environ["ESR_UNDER_SNAKEMAKE"] = "1"  # lines, not bars
+
+
+def keep_digests() -> None:
+    """Have this Snakemake keep what is remembered of large outputs: it sets the time of all that its jobs made.
+
+    Snakemake has no place for this but the method itself. What changed before it or changes after it is read anew.
+    """
+    from snakemake.io import _IOFile
+
+    touch = _IOFile.touch
+
+    def touch_and_keep(file: "_IOFile", times: tuple[float, float] | None = None) -> None:
+        with keeping_digest(Path(file)):
+            touch(file, times)
+
+    _IOFile.touch = touch_and_keep
 
 
 def hush() -> None:
@@ -72,35 +89,36 @@ def tell_snakemake(nodes: Iterable[Node]) -> None:
     """
     nodes = list(nodes)
     for path in from_the_future(nodes):
-        os.utime(path)
+        with keeping_digest(Path(path)):
+            os.utime(path)
     targets = [path for node in nodes for path in node.out_paths]
     if not targets:
         return
     clear_stale_lock()
     unknown = [path for node in nodes if not knows(node) for path in node.out_paths]
-    if unknown:  # without a record of its parameters a stage would be taken for current whatever becomes of them
+    if unknown:  # without a record of its parameters a stage would be taken for current after any edit of them
         for path in unknown:
-            _record_of(path).unlink(missing_ok=True)  # Snakemake falls over one that cannot be read
+            _record_of(path).unlink(missing_ok=True)  # Snakemake fails at one that cannot be read
         _touch(["--force", "--", *unknown])
     _touch(["--", *targets])
 
 
 def _touch(arguments: list[str]) -> None:
-    _call(["snakemake", "--touch", "--rerun-incomplete", "--cores", "1", *QUIET, *arguments])
+    _call(["snakemake", "--touch", "--rerun-incomplete", "--cores", "1", *COMPLAINTS_ONLY, *arguments])
 
 
 def clear_stale_lock() -> None:
-    """Unlock the folder after a Snakemake that was killed; one that lives is told of, not unlocked.
+    """Unlock the folder after a Snakemake that was killed; one that is at work is an error.
 
     Raises:
         EsrError: a living Snakemake works in this folder.
     """
-    if not LOCKS.is_dir() or not any(LOCKS.iterdir()):
+    if not SNAKEMAKE_LOCKS.is_dir() or not any(SNAKEMAKE_LOCKS.iterdir()):
         return
     living = _living_snakemake()
     if living is not None:
         raise EsrError(f"Snakemake is at work in this folder (process {living}); wait for it, or stop it first")
-    _call(["snakemake", "--unlock", *QUIET])
+    _call(["snakemake", "--unlock", *COMPLAINTS_ONLY])
 
 
 def _living_snakemake() -> int | None:

@@ -45,7 +45,7 @@ class Sources:
         self._known = dict(self._remembered)
 
     def remember(self) -> None:
-        """Keep what was parsed for the next one who asks."""
+        """Keep what was parsed for later processes."""
         if self._memory is not None and self._known.keys() - self._remembered.keys():
             write_json(self._memory, {key: [file.digest, file.imports] for key, file in self._known.items()})
 
@@ -108,7 +108,7 @@ def _md5(*parts: bytes) -> str:
 
 
 OWN_VERSION = _md5(Path(__file__).read_bytes(), sys.version.encode())
-"""Who reads: another reader, or another Python, may see a file otherwise."""
+"""The version of this reader and of Python: another one may parse a file otherwise."""
 
 
 class _Bare(ast.NodeTransformer):

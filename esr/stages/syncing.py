@@ -15,7 +15,7 @@ from esr.common.files import hash_of, read_json, write_json
 from esr.recipes.graph import CODE_STAGE, GRAPH_FILE, PARAMS_FILE, Graph, Node, read_graph
 from esr.recipes.read import check
 from esr.stages import dvc_record
-from esr.stages.evidence import LOCK_FILE, Evidence
+from esr.stages.evidence import DVC_LOCK, Evidence
 from esr.stages.lacking import Lacking
 from esr.stages.premises import sources_of
 from esr.stages.receipts import read_receipt, receipt_path, write_receipt
@@ -27,7 +27,7 @@ from esr.stages.snakemake_record import tell_snakemake
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
-SETTLED = Path(".esr/settled.json")  # what the records looked like when both drivers last held everything as current
+LAST_SYNC = Path(".esr/last-sync.json")  # the records after the last sync that left nothing stale
 
 
 def sync_records(only_dvc: bool = False) -> set[str]:
@@ -45,25 +45,26 @@ def sync_records(only_dvc: bool = False) -> set[str]:
     lacking = Lacking(graph, check(graph.params))
     refuse_folders(graph)
     with dvc_record.open_dvc() as repo:
-        stale = _settle(graph, repo)
+        stale = _reconcile(graph, repo)
         repaired = [] if only_dvc else repair(graph, lacking, partial(dvc_record.cached, repo))
     if repaired:
         with dvc_record.open_dvc() as repo:
-            stale = _settle(graph, repo)
+            stale = _reconcile(graph, repo)
     if not only_dvc:
         tell_snakemake(current_upwards(graph, stale))
+        dvc_record.tell_digests(graph.producers)  # Snakemake has given some of the files another time
         if not stale:
-            write_json(SETTLED, _state(graph))
+            write_json(LAST_SYNC, _state(graph))
     return stale
 
 
-def is_settled(graph: Graph) -> bool:
+def is_up_to_date(graph: Graph) -> bool:
     """Whether nothing is to be done, known without asking DVC or Snakemake.
 
     The records are those that the last sync left with nothing stale, and every receipt holds.
     """
     try:
-        known = read_json(SETTLED) == _state(graph)
+        known = read_json(LAST_SYNC) == _state(graph)
     except EsrError:
         return False
     evidence = Evidence(graph)
@@ -79,9 +80,10 @@ def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
     return list(current.values())
 
 
-def _settle(graph: Graph, repo: "Repo") -> set[str]:
+def _reconcile(graph: Graph, repo: "Repo") -> set[str]:
     """Bring receipts and DVC's record together; gives the stages that neither proves to be current."""
     evidence = Evidence(graph)
+    _hash_for_dvc(evidence, repo)
     changed = dvc_record.changed(repo)
     dvc_record.record(repo, sorted(changed & {CODE_STAGE}))  # written anew when the evidence was looked at
     stale = changed - {CODE_STAGE}
@@ -95,9 +97,17 @@ def _settle(graph: Graph, repo: "Repo") -> set[str]:
             write_receipt(node, inputs, _known(evidence.outputs(node)), sources_of(inputs))
             proven.add(node.name)
     for name in proven:
-        if receipt := read_receipt(graph.nodes[name]):  # DVC has the outputs: nobody goes on from a checkpoint
+        if receipt := read_receipt(graph.nodes[name]):  # DVC has the outputs: no checkpoint is needed
             shutil.rmtree(checkpoints_of(graph.nodes[name], receipt.identity), ignore_errors=True)
     return graph.nodes.keys() - proven
+
+
+def _hash_for_dvc(evidence: Evidence, repo: "Repo") -> None:
+    """Hash the outputs that DVC does not keep, the stores, where they are not known: DVC would, too."""
+    stores = [out.path for node in evidence.graph.nodes.values() for out in node.outs if not out.cached]
+    for path in stores:
+        evidence.digests.of(path)
+    dvc_record.share_digests(repo, stores)
 
 
 def _known(digests: dict[str, str | None]) -> dict[str, str]:
@@ -108,5 +118,5 @@ def _state(graph: Graph) -> dict[str, str | None]:
     """All that decides what the drivers hold as current, but for the stages' own files, which receipts list."""
     digests = Evidence(graph).digests
     receipts = {node.name: digests.of(receipt_path(node)) for node in graph.nodes.values()}
-    files = (PARAMS_FILE, GRAPH_FILE, LOCK_FILE)
+    files = (PARAMS_FILE, GRAPH_FILE, DVC_LOCK)
     return {"receipts": hash_of(receipts), **{str(path): digests.of(path) for path in files}}

@@ -21,7 +21,7 @@ LOOK_AFTER = 10
 
 
 @dataclass(frozen=True)
-class Round:
+class RoundTimes:
     """Two passes of every network.
 
     Attributes:
@@ -66,13 +66,13 @@ def _stable(times: Sequence[float]) -> bool:
 
 def take_turns(
     networks: Sequence[Pass], baseline: int, seconds: float, narrow: float, sensor: Sensor = no_sensor
-) -> list[Round]:
+) -> list[RoundTimes]:
     """Rounds, each in a random order and back again, between ``FEWEST_ROUNDS`` and ``MOST_ROUNDS`` of them.
 
     They end when the interval of every network's ratio to the one at ``baseline`` is at most ``narrow`` wide, as a part
     of the ratio, or ``seconds`` are spent. A drift that is linear over a round cancels.
     """
-    rounds: list[Round] = []
+    rounds: list[RoundTimes] = []
     orders = random.Random(0)  # a fixed order would always put the same network behind the slowest one
     start, looks = time.perf_counter(), FEWEST_ROUNDS
     while len(rounds) < FEWEST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.perf_counter() - start < seconds):
@@ -83,19 +83,19 @@ def take_turns(
         order = orders.sample(range(len(networks)), len(networks))
         there = {place: networks[place]() for place in order}
         back = {place: networks[place]() for place in reversed(order)}
-        rounds.append(Round(tuple((there[place], back[place]) for place in range(len(networks))), *sensor()))
+        rounds.append(RoundTimes(tuple((there[place], back[place]) for place in range(len(networks))), *sensor()))
     return rounds
 
 
-def ratio(rounds: Sequence[Round], place: int, other: int) -> Interval:
+def ratio(rounds: Sequence[RoundTimes], place: int, other: int) -> Interval:
     """The time of one network over another's: the median of the rounds' ratios, with its interval."""
     return median_interval([sum(each.passes[place]) / sum(each.passes[other]) for each in rounds])
 
 
-def median_ms(rounds: Sequence[Round], place: int) -> float:
+def median_ms(rounds: Sequence[RoundTimes], place: int) -> float:
     """The median over a network's passes, milliseconds."""
     return statistics.median(ms for each in rounds for ms in each.passes[place])
 
 
-def _widest(rounds: Sequence[Round], baseline: int) -> float:
+def _widest(rounds: Sequence[RoundTimes], baseline: int) -> float:
     return max(ratio(rounds, place, baseline).width for place in range(len(rounds[0].passes)) if place != baseline)

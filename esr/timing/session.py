@@ -11,7 +11,7 @@ from esr.timing.clock import on_every_core, random_image, timed, usable_cores
 from esr.timing.conditions import Conditions, load, read_conditions
 from esr.timing.gpu_sensor import gpu_sensor
 from esr.timing.interval import Interval, Verdict, verdict
-from esr.timing.rounds import WARMUP_SECONDS, Round, median_ms, no_sensor, ratio, take_turns, warm_up
+from esr.timing.rounds import WARMUP_SECONDS, RoundTimes, median_ms, no_sensor, ratio, take_turns, warm_up
 
 CONTROL = "baseline again"
 NOISY = 0.1
@@ -41,7 +41,7 @@ class Session:
     """
 
     names: tuple[str, ...]
-    rounds: tuple[Round, ...]
+    rounds: tuple[RoundTimes, ...]
     height: int
     width: int
     threads: int

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError, is_out_of_memory, on_one_line
-from esr.recipes.engine import EngineSettings, OnCuda, Precision
+from esr.recipes.engine_settings import EngineSettings, OnCuda, Precision
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
@@ -20,7 +20,7 @@ WARM_UP = 3  # steps that run as they stand before one is recorded: kernels are 
 
 
 class Engine:
-    """The table `engine` of params.yaml on one device. It computes as told after ``set_up_process``."""
+    """The table `engine` of params.yaml on one device. It computes so after ``set_up_process``."""
 
     def __init__(self, settings: EngineSettings, device: torch.device, ranks: int = 1) -> None:
         self.device = device
@@ -33,7 +33,7 @@ class Engine:
             _refuse_without_compilers(device)
 
     def set_up_process(self) -> None:
-        """Choose the kernels, and on a CPU the habits of memory and of numbers, of the whole process.
+        """For the whole process: choose the kernels and, on a CPU, keep freed memory and make denormal numbers 0.
 
         It comes before anything is computed: threads start with the settings of the one that starts them.
         """

@@ -1,7 +1,7 @@
 """What a stage draws by: a seed of its own, and what torch's generators give in a step of it.
 
-Phases of an entry have the same seed in their rows. Did they draw by it alone, each would see the very crops of the
-phase before, in the same order; so the stage's name goes into what it draws by.
+Phases of an entry have the same seed in their rows. With that seed alone each would see the crops of the phase
+before, in the same order. So the stage's name goes into the seed that it draws by.
 
 A network may draw numbers itself, as dropout does. The generators are seeded anew before each step, so there is no
 generator's state to save, and a training that was killed draws what one that was not draws.

@@ -1,4 +1,4 @@
-"""What stands in a helper process for the parts of a training that rank 0 alone has: it says and keeps nothing."""
+"""What stands in a helper process for the parts of a training that rank 0 alone has: nothing is shown or saved."""
 
 from dataclasses import replace
 
@@ -20,27 +20,27 @@ class Silence:
     terminated = 0
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def progress(self, name: str, done: int, total: int, samples: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def point(self, name: str, point: Point) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class OnlyRead(Checkpoints):
     """Checkpoints to go on from, which rank 0 writes."""
 
     def due(self) -> bool:
-        """Never."""
+        """False."""
         return False
 
     def save(self, state: State) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def plan_of_helper(plan: Plan) -> Plan:

@@ -13,10 +13,10 @@ from esr.training.average import Average
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Curve, Point
 from esr.training.generators import seed_generators, seed_of_step
-from esr.training.plan import Plan, Watch
+from esr.training.plan import Observer, Plan
 
 
-def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Watch) -> tuple[nn.Module, list[Point]]:
+def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Observer) -> tuple[nn.Module, list[Point]]:
     """Train a network, going on from the newest checkpoint where there is one.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Distances between two batches of images, as numbers in [0, 1] see them."""
+"""Distances between two batches of images whose values are in [0, 1]."""
 
 from collections.abc import Callable
 

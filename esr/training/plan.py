@@ -20,8 +20,8 @@ Goal = Callable[[Forward, Tensor, Tensor], Tensor]
 its compiled form."""
 
 
-class Watch(Protocol):
-    """Who is told what a training does, and may ask it to stop; a stage's is esr.stages.watch.Watch."""
+class Observer(Protocol):
+    """Receives what a training does and may ask it to stop. In a stage it is an esr.stages.watch.Watch."""
 
     terminated: int  # 0, or the signal that asked to stop
 

@@ -1,8 +1,8 @@
 """One training on several devices: a process each, with an equal share of every batch; torch's DDP adds up.
 
-Rank 0 is the stage itself: it alone saves, validates and speaks. The others only compute; each lives on a pipe from
-rank 0 and ends with it, however that ends, so that none is left holding a GPU. They meet through a file and talk over
-the loopback interface: nothing listens on a network.
+Rank 0 is the stage itself: it alone saves, validates and prints. The others only compute; each reads a pipe from
+rank 0 and ends when rank 0 has ended in any way, so that none is left holding a GPU. They meet through a file and talk
+over the loopback interface: nothing listens on a network.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from torch.nn.parallel import DistributedDataParallel
 from esr.common.errors import EsrError
 
 GRACE = 1.0  # seconds in which a helper's end is seen
-LONGEST_WAIT = timedelta(hours=6)  # of a helper for rank 0, which validates alone
+LONGEST_VALIDATION = timedelta(hours=6)  # of a helper for rank 0, which validates alone
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ ALONE = Ranks()
 
 @contextmanager
 def together(count: int, helper: Sequence[str], task: object) -> Iterator[Ranks]:
-    """Rank 0 of ``count``; the others run the command ``helper``, which calls ``join`` first, then ``handed_over``.
+    """Rank 0 of ``count``; the others run the command ``helper``, which calls ``join_ranks``, then ``handed_over``.
 
     The helpers get ``task`` as it is, so that they cannot read other parameters than rank 0 has.
 
@@ -96,7 +96,7 @@ def together(count: int, helper: Sequence[str], task: object) -> Iterator[Ranks]
                 torch.distributed.destroy_process_group()
 
 
-def join() -> Ranks:
+def join_ranks() -> Ranks:
     """In a helper: meet the others. From now on this process ends with rank 0, and not by a signal to the group."""
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, signal.SIG_IGN)
@@ -142,7 +142,11 @@ def _meet(rank: int, count: int, meeting: Path) -> Ranks:
         torch.cuda.set_device(rank)
     os.environ.update(GLOO_SOCKET_IFNAME="lo", NCCL_SOCKET_IFNAME="lo")
     torch.distributed.init_process_group(
-        "nccl" if cuda else "gloo", init_method=meeting.as_uri(), rank=rank, world_size=count, timeout=LONGEST_WAIT
+        "nccl" if cuda else "gloo",
+        init_method=meeting.as_uri(),
+        rank=rank,
+        world_size=count,
+        timeout=LONGEST_VALIDATION,
     )
     return Ranks(rank, count)
 

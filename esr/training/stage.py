@@ -16,7 +16,7 @@ from esr.batches.sampling import fitting
 from esr.common.errors import EsrError
 from esr.common.files import md5_of
 from esr.packed.store import PackedSet, open_set
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.rows import Distill, Finetune, FreshPhase, Optimisation, Phase, TeacherPhase
 from esr.recipes.scale import Role, Schedule, TrainingRule, shrink_phase, thin_teacher
 from esr.training.checkpoints import Checkpoints
@@ -27,7 +27,7 @@ from esr.training.helper_parts import OnlyRead, Silence, plan_of_helper
 from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective, Teacher
-from esr.training.plan import Data, Goal, Plan, Watch
+from esr.training.plan import Data, Goal, Observer, Plan
 from esr.training.ranks import ALONE, Ranks, together
 from esr.training.schedules import learning_rate
 from esr.training.validation import Validation
@@ -58,7 +58,7 @@ class Task:
     checkpoints: Path
 
 
-def run_phase(task: Task, watch: Watch) -> None:
+def run_phase(task: Task, watch: Observer) -> None:
     """Train one phase, with a helper for every GPU but the first, and write its weights and its curve."""
     helper = [sys.executable, "-m", "esr.training.helper"]
     with together(ranks_of(task.row), helper, task) as ranks:
@@ -75,7 +75,7 @@ def help_phase(task: Task, ranks: Ranks) -> None:
     train(network, plan_of_helper(plan), OnlyRead(task.checkpoints), Silence())
 
 
-def _prepared(task: Task, watch: Watch, ranks: Ranks) -> tuple[nn.Module, WeightsInfo, Plan]:
+def _prepared(task: Task, watch: Observer, ranks: Ranks) -> tuple[nn.Module, WeightsInfo, Plan]:
     row, node = task.row, task.node
     engine = start_engine(task.settings, ranks)
     network, info = first_network(row, task.rule, node)
@@ -158,12 +158,12 @@ def batches_of(
     schedule: Schedule,
     training_set: PackedSet,
     engine: Engine,
-    watch: Watch,
+    watch: Observer,
     ranks: Ranks = ALONE,
 ) -> Callable[[int, int], Batches]:
     """The stage's own stream of batches, of each the rank's share: (first iteration, end) -> batches.
 
-    ``watch`` is told how many images are left out because the patch does not fit into them.
+    ``watch`` shows how many images are left out because the patch does not fit into them.
     """
     left_out = len(training_set) - len(fitting(training_set.sizes, schedule.patch))
     if left_out:

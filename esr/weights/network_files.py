@@ -18,7 +18,7 @@ from torch import nn
 from esr.common.errors import EsrError, on_one_line
 
 PACKAGE = Path(__file__).resolve().parents[1]
-NETWORKS = "esr/networks"  # esr's own, found from any folder
+OWN_NETWORKS = "esr/networks"  # esr's own, found from any folder
 PROJECT_FILES = ("params.yaml", "dvc.yaml")  # a folder that has both is a project's
 NEVER_SOURCES = frozenset({"data", "runs", "reports", "logs"})  # what was downloaded or made, not written
 
@@ -34,7 +34,7 @@ def find_network(name: str) -> Path:
     folder = Path.cwd()
     is_project = all((folder / file).is_file() for file in PROJECT_FILES)
     found = _own_file(folder, name) if is_project else None
-    if found is None and PurePath(name).is_relative_to(NETWORKS):
+    if found is None and PurePath(name).is_relative_to(OWN_NETWORKS):
         found = _own_file(PACKAGE.parent, name)
     if found is None:
         raise EsrError(

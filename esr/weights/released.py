@@ -28,7 +28,7 @@ from esr.weights.weights_file import WeightsInfo, build_network, check_finite, c
 # Where a checkpoint may keep its tensors, the averaged ones first; most keep them at the root.
 SUB_KEYS = ("params_ema", "params", "state_dict")
 
-State = dict[str, Tensor]
+StateDict = dict[str, Tensor]
 Arguments = dict[str, Any]
 
 
@@ -44,10 +44,10 @@ class Release:
 
     network: str
     names: Names
-    arguments: Callable[[State], Arguments] = lambda state: {}
+    arguments: Callable[[StateDict], Arguments] = lambda state: {}
 
 
-def _pruned_widths(state: State) -> Arguments:
+def _pruned_widths(state: StateDict) -> Arguments:
     """SlimRLFN's widths by the shapes of its tensors; none when it is not pruned or not SlimRLFN's."""
     names = [f"block_list.{index}.{conv}.weight" for index in range(6) for conv in ("c1_r", "c2_r")]
     widths = [len(state[name]) for name in names if name in state and state[name].dim() == 4]
@@ -104,7 +104,7 @@ def _their_name(name: str, names: Names) -> str:
     return f"{names[module]}.{tensor}"
 
 
-def read_checkpoint(path: Path) -> State:
+def read_checkpoint(path: Path) -> StateDict:
     """The tensors of a .pth, under whichever usual key they are; nothing in the file is run.
 
     Raises:
@@ -115,7 +115,7 @@ def read_checkpoint(path: Path) -> State:
     if not path.is_file():
         raise EsrError(f"checkpoint {path} is a folder or a device, no file; name the released .pth file")
     try:
-        with warnings.catch_warnings():  # of old pickles: the refusal says all that there is to say
+        with warnings.catch_warnings():  # of old pickles: the refusal says it
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load fails in a dozen ways on a file that is no checkpoint

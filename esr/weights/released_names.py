@@ -22,9 +22,9 @@ ESA_F: Names = {
     "attention.context.4": "esa.conv3_",
     "attention.expand": "esa.conv4",
 }
-RLFB: Names = {"conv1": "c1_r", "conv2": "c2_r", "conv3": "c3_r", "mix": "c5"}
+RLFB_NAMES: Names = {"conv1": "c1_r", "conv2": "c2_r", "conv3": "c3_r", "mix": "c5"}
 R2_BLOCK: Names = {"conv1": "c1_r", "conv2": "c3_r"}
-BFEB: Names = {
+BFEB_NAMES: Names = {
     "conv1.pointwise": "c1_r.rbr_reparam.pw",
     "conv1.depthwise": "c1_r.rbr_reparam.dw",
     "conv2.pointwise": "c2_r.rbr_reparam.pw",
@@ -32,8 +32,8 @@ BFEB: Names = {
     "conv3.pointwise": "c4.rbr_reparam.pw",
     "conv3.depthwise": "c4.rbr_reparam.dw",
 }
-RFMB: Names = {"conv1": "c1_r.rbr_reparam", "conv2": "c2_r.rbr_reparam", "conv3": "c4.rbr_reparam"}
-RFDB: Names = {
+RFMB_NAMES: Names = {"conv1": "c1_r.rbr_reparam", "conv2": "c2_r.rbr_reparam", "conv3": "c4.rbr_reparam"}
+RFDB_NAMES: Names = {
     "distil1": "c1_d",
     "refine1": "c1_r",
     "distil2": "c2_d",
@@ -43,7 +43,7 @@ RFDB: Names = {
     "distil4": "c4",
     "gather": "c5",
 }
-RIPFDB: Names = {
+RIPFDB_NAMES: Names = {
     "distil1": "c1_d",
     "refine1.conv": "c1_dw",
     "refine1.mix": "c1_r",
@@ -70,8 +70,8 @@ SAFMN_BLOCK: Names = {
     "mix.widen": "ccm.ccm.0",
     "mix.narrow": "ccm.ccm.2",
 }
-ERB: Names = {"conv1": "conv1.rep_conv", "conv2": "conv2.rep_conv"}
-HFAB: Names = {"squeeze": "squeeze", "excite": "excitate"}
+ERB_NAMES: Names = {"conv1": "conv1.rep_conv", "conv2": "conv2.rep_conv"}
+HFAB_NAMES: Names = {"squeeze": "squeeze", "excite": "excitate"}
 
 
 def _within(ours: str, theirs: str, names: Names) -> Names:
@@ -82,7 +82,7 @@ def rlfn_names() -> Names:
     """RLFN, the organisers' team00_rlfn.pth."""
     names = {"head": "conv_1", "last": "conv_2", "tail": "upsampler.0"}
     for index in range(4):
-        names |= _within(f"blocks.{index}", f"block_{index + 1}", RLFB | ESA_R)
+        names |= _within(f"blocks.{index}", f"block_{index + 1}", RLFB_NAMES | ESA_R)
     return names
 
 
@@ -90,7 +90,7 @@ def slimrlfn_names() -> Names:
     """SlimRLFN, team21_slimrlfn.pth and team21_slimrlfn_prune.pth."""
     names = {"head": "conv_1", "last": "conv_2", "tail": "upsampler.upsample_conv"}
     for index in range(6):
-        names |= _within(f"blocks.{index}", f"block_list.{index}", RLFB | ESA_S)
+        names |= _within(f"blocks.{index}", f"block_list.{index}", RLFB_NAMES | ESA_S)
     return names
 
 
@@ -106,8 +106,8 @@ def ifadnet_names() -> Names:
     """IFADNet, team33_IFADNet.pth."""
     names = {"head": "fea_conv", "aggregate": "c1", "tail": "upsampler.upsampleOneStep.0"}
     for index in range(0, 6, 2):
-        names |= _within(f"blocks.{index}", f"B{index + 1}", BFEB)
-        names |= _within(f"blocks.{index + 1}", f"B{index + 2}", RFMB | ESA_R)
+        names |= _within(f"blocks.{index}", f"B{index + 1}", BFEB_NAMES)
+        names |= _within(f"blocks.{index + 1}", f"B{index + 2}", RFMB_NAMES | ESA_R)
     return names
 
 
@@ -115,7 +115,7 @@ def ripfdn_names() -> Names:
     """RIPFDN, team23_RIPFDN.pth of 2023."""
     names = {"head": "fea_conv", "aggregate": "c.0", "last": "LR_conv", "tail": "upsampler.0"}
     for index in range(4):
-        names |= _within(f"blocks.{index}", f"B{index + 1}", RIPFDB | ESA_F)
+        names |= _within(f"blocks.{index}", f"B{index + 1}", RIPFDB_NAMES | ESA_F)
     return names
 
 
@@ -123,7 +123,7 @@ def rfdn_names() -> Names:
     """RFDN, the organisers' team00_rfdn.pth of 2023."""
     names = {"head": "fea_conv", "aggregate": "c.0", "last": "LR_conv", "tail": "upsampler.0"}
     for index in range(4):
-        names |= _within(f"blocks.{index}", f"B{index + 1}", RFDB | ESA_F)
+        names |= _within(f"blocks.{index}", f"B{index + 1}", RFDB_NAMES | ESA_F)
     return names
 
 
@@ -138,11 +138,11 @@ def safmn_names() -> Names:
 def fmen_names() -> Names:
     """FMEN, test_weights.pt."""
     names = {"head": "head", "warmup.0": "warmup.0", "last": "lr_conv", "tail": "tail.0"}
-    names |= _within("warmup.1", "warmup.1", HFAB)
+    names |= _within("warmup.1", "warmup.1", HFAB_NAMES)
     for index in range(2):
-        names |= _within(f"warmup.1.blocks.{index}", f"warmup.1.convs.{index}", ERB)
+        names |= _within(f"warmup.1.blocks.{index}", f"warmup.1.convs.{index}", ERB_NAMES)
     for index in range(4):
-        names |= _within(f"blocks.{2 * index}", f"ERBs.{index}", ERB)
-        names |= _within(f"blocks.{2 * index + 1}", f"HFABs.{index}", HFAB)
-        names |= _within(f"blocks.{2 * index + 1}.blocks.0", f"HFABs.{index}.convs.0", ERB)
+        names |= _within(f"blocks.{2 * index}", f"ERBs.{index}", ERB_NAMES)
+        names |= _within(f"blocks.{2 * index + 1}", f"HFABs.{index}", HFAB_NAMES)
+        names |= _within(f"blocks.{2 * index + 1}.blocks.0", f"HFABs.{index}.convs.0", ERB_NAMES)
     return names

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from esr.compression.channels import remove_channels
-from esr.recipes.rows import Comparison
+from esr.recipes.rows import NormComparison
 
 UNEVEN = (1.0, 1.0, 1.0, 1.0, 6.0)  # norms, of mean 2 and mean square 8
 EVEN = (2.0, 5.0, 5.0, 5.0, 5.0)  # of mean 4.4 and mean square 20.8
@@ -33,7 +33,7 @@ class Chain(nn.Module):
         return output
 
 
-def gone(network: Chain, comparison: Comparison, count: int = 1) -> set[str]:
+def gone(network: Chain, comparison: NormComparison, count: int = 1) -> set[str]:
     """What is removed: ``first 0`` is the first channel of the first convolution."""
     assert remove_channels(network, ["first", "second"], count, comparison) == count
     left = {name: set(network.get_parameter(f"{name}.bias").tolist()) for name in ("first", "second")}
@@ -59,7 +59,7 @@ def test_raw_norms_compare_as_they_are() -> None:
     ],
 )
 def test_a_layer_s_size_matters_to_raw_norms_alone(
-    comparison: Comparison, first: float, second: float, went: str
+    comparison: NormComparison, first: float, second: float, went: str
 ) -> None:
     network = Chain([first * norm for norm in UNEVEN], [second * norm for norm in EVEN])
     assert gone(network, comparison) == {went}
@@ -74,7 +74,7 @@ def test_the_norm_is_the_root_of_squares() -> None:
 
 
 @pytest.mark.parametrize("comparison", ["layer_mean", "raw"])
-def test_neither_a_bias_nor_what_reads_a_channel_makes_it_important(comparison: Comparison) -> None:
+def test_neither_a_bias_nor_what_reads_a_channel_makes_it_important(comparison: NormComparison) -> None:
     network = Chain((9.0, 9.0, 8.0, 9.0, 9.0), (9.0,) * 5)
     with torch.no_grad():
         assert network.first.bias is not None

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_project import Project
 
 from esr.common.errors import EsrError
 from esr.compression import limits
 from esr.stages.running import run_stage
 from esr.training.validation import Validated, Validation
 from esr.weights.weights_file import load_network
+from tests.tiny_project import Project
 
 PRUNED = Path("runs/demo/prune/slimrlfn-pruned")
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import safetensors
 import torch
-from tiny_project import Project, wait_for
 from torch import nn
 
 from esr.compression.channels import remove_channels, widths_of
 from esr.networks.slimrlfn import SlimRLFN
 from esr.weights.weights_file import load_network
+from tests.tiny_project import Project, wait_for
 
 
 @pytest.fixture

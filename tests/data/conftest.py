@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from file_server import FileServer
+
+from tests.data.file_server import FileServer
 
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 

@@ -51,6 +51,8 @@ class FileServer:
         path = urlsplit(request.path).path
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append((request.path, headers))
+        fault: str
+        value: Any
         fault, value = self.faults[path].pop(0) if self.faults.get(path) else ("", None)
         if path not in self.files and fault not in ("redirect", "status", "promise", "header"):
             fault, value = "status", (404, {})

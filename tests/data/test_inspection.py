@@ -1,22 +1,23 @@
 """`esr inspect` tells what a store holds, and finds what has changed in it."""
 
 import json
+from pathlib import Path
 
 import pytest
-from packed_sets import REAL, coded_set, source_of
-from small_images import coded_image, coded_pairs, write_image
 
 from esr.common.errors import EsrError
 from esr.packed.join import join
 from esr.recipes.rows import Download
 from esr.sources.download import download
 from esr.sources.inspection import inspect
+from tests.packed_sets import REAL, coded_set, source_of
+from tests.small_images import coded_image, coded_pairs, write_image
 
 SIZES = [(40, 48), (64, 40), (400, 500)]
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "images.store", ""])
-def test_a_set_is_described_by_its_manifest_its_store_or_its_folder(tmp_path, name):
+def test_a_set_is_described_by_its_manifest_its_store_or_its_folder(tmp_path: Path, name: str) -> None:
     text = inspect(coded_set(tmp_path, SIZES, "div2k").manifest.parent / name)
     assert "set of 3 images in 1 part" in text
     assert "div2k" in text
@@ -24,7 +25,7 @@ def test_a_set_is_described_by_its_manifest_its_store_or_its_folder(tmp_path, na
     assert "patches up to 40 px" in text
 
 
-def test_a_join_is_described_part_by_part(tmp_path):
+def test_a_join_is_described_part_by_part(tmp_path: Path) -> None:
     first, second = coded_set(tmp_path / "a", SIZES, "div2k"), coded_set(tmp_path / "b", SIZES[:1], "lsdir")
     join(first.manifest, second.manifest, tmp_path / "both/manifest.json")
     text = inspect(tmp_path / "both")
@@ -32,18 +33,18 @@ def test_a_join_is_described_part_by_part(tmp_path):
     assert text.index("div2k: ") < text.index("lsdir: ")
 
 
-def test_a_source_is_described(tmp_path):
+def test_a_source_is_described(tmp_path: Path) -> None:
     coded_set(tmp_path, SIZES)
     text = inspect(source_of(tmp_path))
     assert "source photos" in text
     assert "3 images, 0.2 MP of HR" in text
 
 
-def test_every_image_whose_samples_have_changed_is_named(tmp_path):
+def test_every_image_whose_samples_have_changed_is_named(tmp_path: Path) -> None:
     store = coded_set(tmp_path, SIZES).manifest.parent / "images.store"
     assert "every sample of 3 HR and LR images" in inspect(store, verify=True)
     with store.open("rb+") as file:
-        file.seek(-1, 2)  # the last byte of the last LR image
+        file.seek(-33, 2)  # the last byte of the last LR image, before the index's hash
         file.write(b"\xff")
         file.seek(4096)  # the first byte of the first HR image
         file.write(b"\xff")
@@ -52,7 +53,7 @@ def test_every_image_whose_samples_have_changed_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("part", "kind"), [("a", "hr"), ("a", "lr"), ("b", "hr"), ("b", "lr")])
-def test_one_flipped_bit_of_hr_or_lr_is_found_in_any_part_of_a_join(tmp_path, part, kind):
+def test_one_flipped_bit_of_hr_or_lr_is_found_in_any_part_of_a_join(tmp_path: Path, part: str, kind: str) -> None:
     sets = {name: coded_set(tmp_path / name, SIZES, f"photos-{name}").manifest for name in ("a", "b")}
     join(sets["a"], sets["b"], tmp_path / "both/manifest.json")
     image = json.loads(sets[part].read_text())["images"][1]
@@ -65,7 +66,7 @@ def test_one_flipped_bit_of_hr_or_lr_is_found_in_any_part_of_a_join(tmp_path, pa
         inspect(tmp_path / "both", verify=True)
 
 
-def test_every_file_of_a_source_that_is_gone_has_changed_or_was_added_is_named(tmp_path):
+def test_every_file_of_a_source_that_is_gone_has_changed_or_was_added_is_named(tmp_path: Path) -> None:
     coded_pairs(tmp_path, SIZES)
     source = source_of(tmp_path)
     assert "every file of 3 images has the hash" in inspect(source, verify=True)
@@ -88,12 +89,12 @@ def test_every_file_of_a_source_that_is_gone_has_changed_or_was_added_is_named(t
     assert "\n" not in str(refusal.value)
 
 
-def test_a_source_of_no_images_verifies(tmp_path):
+def test_a_source_of_no_images_verifies(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.json"
     download(Download(use="training", optional=True), REAL, "lsdir", manifest)
     assert "every file of 0 images" in inspect(manifest, verify=True)
 
 
-def test_what_is_nothing_of_ours_is_told(tmp_path):
+def test_what_is_nothing_of_ours_is_told(tmp_path: Path) -> None:
     with pytest.raises(EsrError, match=r"has no manifest\.json in it or beside it"):
         inspect(tmp_path)

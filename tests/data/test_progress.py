@@ -14,13 +14,13 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
-def run(clock, stream, monkeypatch, seconds: int) -> str:
+def run(clock: list[float], stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, seconds: int) -> str:
     monkeypatch.setattr("sys.stderr", stream)
     with Progress("set.zip", 1000e6, "MB", done=200e6, divide=1e6) as progress:
         for _ in range(seconds):
@@ -29,14 +29,16 @@ def run(clock, stream, monkeypatch, seconds: int) -> str:
     return stream.getvalue()
 
 
-def test_a_terminal_shows_rate_and_time_left_in_one_line(clock, monkeypatch):
+def test_a_terminal_shows_rate_and_time_left_in_one_line(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ESR_UNDER_SNAKEMAKE", raising=False)
     shown = run(clock, Terminal(), monkeypatch, 4).split("\r\033[K")
     assert shown[-2] == "set.zip: 240 of 1,000 MB, 10.0 a second, 1 min 16 s left"
     assert shown[-1] == ""  # the line is gone when the work is done
 
 
-def test_without_a_terminal_there_is_a_line_per_half_minute(clock, monkeypatch):
+def test_without_a_terminal_there_is_a_line_per_half_minute(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = run(clock, io.StringIO(), monkeypatch, 70).splitlines()
     assert lines == [
         "set.zip: 500 of 1,000 MB, 10.0 a second, 50 s left",
@@ -44,5 +46,5 @@ def test_without_a_terminal_there_is_a_line_per_half_minute(clock, monkeypatch):
     ]
 
 
-def test_short_work_says_nothing_to_a_log(clock, monkeypatch):
+def test_short_work_says_nothing_to_a_log(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(clock, io.StringIO(), monkeypatch, 10) == ""

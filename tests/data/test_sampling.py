@@ -11,7 +11,7 @@ from esr.batches.sampling import Sampler
 SIZES = np.array([(64, 72), (100, 64), (80, 80), (64, 64), (96, 68)])
 
 
-def test_the_generator_is_philox_4x64_10():
+def test_the_generator_is_philox_4x64_10() -> None:
     # Known-answer tests of the authors' own implementation (Random123, kat_vectors): all zero, and all one.
     ones = 2**64 - 1
     zero = sampling._raw(0, 0, [ones] * 4, 4)  # NumPy adds one to the counter before it is used
@@ -31,7 +31,7 @@ def test_the_generator_is_philox_4x64_10():
 
 
 @pytest.mark.parametrize("first", [0, 3, 1_000_003, 2**40])
-def test_a_sample_does_not_depend_on_where_the_drawing_began(first):
+def test_a_sample_does_not_depend_on_where_the_drawing_began(first: int) -> None:
     sampler = Sampler(SIZES, 64, seed=5)
     together = sampler.draw(first, 12)
     for i in range(12):
@@ -41,13 +41,13 @@ def test_a_sample_does_not_depend_on_where_the_drawing_began(first):
         assert (alone.coins[0] == together.coins[i]).all()
 
 
-def test_an_epoch_uses_each_image_once_and_each_epoch_has_its_own_order():
+def test_an_epoch_uses_each_image_once_and_each_epoch_has_its_own_order() -> None:
     images = Sampler(SIZES, 64, seed=0).draw(0, 5 * 40).image.reshape(40, 5)
     assert (np.sort(images, axis=1) == np.arange(5)).all()
     assert len({tuple(order) for order in images}) > 20
 
 
-def test_crops_stay_inside_and_reach_every_position():
+def test_crops_stay_inside_and_reach_every_position() -> None:
     sampler = Sampler(SIZES, 64, seed=0)
     samples = sampler.draw(0, 5 * 400)
     for image, (height, width) in enumerate(SIZES):
@@ -57,21 +57,21 @@ def test_crops_stay_inside_and_reach_every_position():
         assert positions == {(top, left) for top in range(rows) for left in range(columns)}
 
 
-def test_positions_are_equally_likely():
+def test_positions_are_equally_likely() -> None:
     samples = Sampler(np.array([(76, 64)]), 64, seed=1).draw(0, 8000)  # 4 positions, 2000 each expected
     counts = Counter(samples.top.tolist())
     assert sorted(counts) == [0, 1, 2, 3]
     assert all(abs(count - 2000) < 5 * np.sqrt(8000 * 0.25 * 0.75) for count in counts.values())
 
 
-def test_coins_are_fair_and_independent():
+def test_coins_are_fair_and_independent() -> None:
     coins = Sampler(SIZES, 64, seed=2).draw(0, 8000).coins
     counts = Counter(map(tuple, coins.tolist()))
     assert len(counts) == 8
     assert all(abs(count - 1000) < 5 * np.sqrt(8000 / 8 * 7 / 8) for count in counts.values())
 
 
-def test_what_is_switched_off_is_never_drawn_and_changes_nothing_else():
+def test_what_is_switched_off_is_never_drawn_and_changes_nothing_else() -> None:
     everything = Sampler(SIZES, 64, seed=2).draw(0, 100)
     flips = Sampler(SIZES, 64, seed=2, augment=(True, False, False)).draw(0, 100)
     assert (flips.coins[:, 0] == everything.coins[:, 0]).all()
@@ -80,7 +80,7 @@ def test_what_is_switched_off_is_never_drawn_and_changes_nothing_else():
     assert (flips.image == everything.image).all()
 
 
-def test_another_seed_draws_otherwise():
+def test_another_seed_draws_otherwise() -> None:
     one, other = (Sampler(SIZES, 64, seed).draw(0, 200) for seed in (0, 1))
     assert (one.image != other.image).any()
     assert (one.coins != other.coins).any()

@@ -4,18 +4,20 @@ import io
 import stat
 import tarfile
 import zipfile
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
-from small_images import coded_image, png_bytes, zip_bytes
 
 from esr.common.errors import EsrError
 from esr.sources.unpack import unpack
+from tests.small_images import coded_image, png_bytes, zip_bytes
 
 PNG = png_bytes(coded_image(1, 8, 8, 1))
 
 
-def tar_bytes(*members: tarfile.TarInfo, mode: str = "w", content: bytes = PNG) -> bytes:
+def tar_bytes(*members: tarfile.TarInfo, mode: Literal["w", "w:gz", "w:xz"] = "w", content: bytes = PNG) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode) as file:
         for member in members:
@@ -48,7 +50,7 @@ def zip_link(name: str, target: str) -> bytes:
         ("set.tar.xz", tar_bytes(tar_member("train/a.png"), mode="w:xz")),
     ],
 )
-def test_the_images_of_an_archive_are_written_and_nothing_else(tmp_path, name, content):
+def test_the_images_of_an_archive_are_written_and_nothing_else(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     unpack(tmp_path / name, tmp_path / "out")
     written = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*")]
@@ -63,14 +65,14 @@ def test_the_images_of_an_archive_are_written_and_nothing_else(tmp_path, name, c
         ("set.tar", tar_bytes(*map(tar_member, ("set/HR/1.png", "set/LR/X2/1.png", "set/LR/X4/1.png")))),
     ],
 )
-def test_a_pattern_chooses_among_the_images(tmp_path, name, content):
+def test_a_pattern_chooses_among_the_images(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     unpack(tmp_path / name, tmp_path / "out", only="*/LR/X4/*")
     files = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png")]
     assert files == ["set/LR/X4/1.png"]
 
 
-def test_an_image_by_itself_needs_no_archive(tmp_path):
+def test_an_image_by_itself_needs_no_archive(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     unpack(tmp_path / "a.png", tmp_path / "out")
     assert (tmp_path / "out/a.png").read_bytes() == PNG
@@ -93,7 +95,9 @@ def test_an_image_by_itself_needs_no_archive(tmp_path):
         (tar_bytes(tar_member("evil.png", tarfile.CHRTYPE)), "evil.png"),
     ],
 )
-def test_a_member_that_would_leave_the_folder_or_is_no_file_is_refused_by_name(tmp_path, content, member):
+def test_a_member_that_would_leave_the_folder_or_is_no_file_is_refused_by_name(
+    tmp_path: Path, content: bytes, member: str
+) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/set").write_bytes(content)
     with pytest.raises(EsrError, match="is refused: its member") as refusal:
@@ -120,14 +124,14 @@ TAR_GZ = tar_bytes(tar_member("a.png"), mode="w:gz", content=NOISE)
     ],
     ids=["zip, a bit flipped", "zip, cut", "tar.gz, cut", "tar.gz, a bit flipped", "tar, cut", "a web page", "empty"],
 )
-def test_a_damaged_archive_is_named_and_leaves_nothing(tmp_path, content):
+def test_a_damaged_archive_is_named_and_leaves_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "set").write_bytes(content)
     with pytest.raises(EsrError, match=r"set cannot be unpacked .* delete it"):
         unpack(tmp_path / "set", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
-def test_what_an_interrupted_run_left_is_thrown_away(tmp_path):
+def test_what_an_interrupted_run_left_is_thrown_away(tmp_path: Path) -> None:
     (tmp_path / ".out.part").mkdir()
     (tmp_path / ".out.part/half.png").write_bytes(PNG[:10])
     (tmp_path / "set.zip").write_bytes(zip_bytes({"a.png": PNG}))

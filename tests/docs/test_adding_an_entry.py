@@ -2,14 +2,22 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from tiny_project import Project
+
+from tests.tiny_project import Project
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "adding-an-entry.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.M | re.S)
+
+
+def add_rows(params: dict[str, Any], rows: dict[str, Any]) -> None:
+    for table in rows:
+        params[table].update(rows[table])
 
 
 def follow(project: Project) -> list[str]:
@@ -21,8 +29,7 @@ def follow(project: Project) -> list[str]:
             continue
         path = project.folder / text.splitlines()[0].removeprefix("# ")
         if language == "yaml":
-            rows = yaml.safe_load(text)
-            project.edit(lambda params, rows=rows: [params[table].update(rows[table]) for table in rows])
+            project.edit(partial(add_rows, rows=yaml.safe_load(text)))
         else:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
@@ -39,6 +46,7 @@ def followed(untouched: Project) -> tuple[Project, list[str]]:
     return untouched, follow(untouched)
 
 
+@pytest.mark.slow
 def test_the_page_s_commands_run_it_through_the_graph(followed: tuple[Project, list[str]]) -> None:
     project, commands = followed
     assert commands[-1] == "snakemake --cores all tinynet"

@@ -1,15 +1,19 @@
 """The pictures of the documentation show what params.yaml, the records and the code say today."""
 
 import re
+from pathlib import Path
 
 import draw_graph
 import figures
+import numpy as np
 import pytest
+from draw_photographs import draw_photographs
 from draw_rooms import floors, uses
-from test_rooms import ROOMS
-from tiny_project import ROOT
+from PIL import Image
 
 from esr.recipes.graph import read_graph
+from tests.test_rooms import ROOMS
+from tests.tiny_project import ROOT
 
 
 def words(svg: str) -> list[str]:
@@ -22,6 +26,15 @@ def test_the_picture_says_what_one_drawn_anew_says(name: str) -> None:
     anew = words(figures.svg(figures.PICTURES[name]))
     assert anew
     assert words((figures.IMAGES / name).read_text()) == anew, "run python docs/tools/figures.py"
+
+
+def test_the_contact_sheet_shows_what_one_drawn_anew_shows(tmp_path: Path) -> None:
+    """Pixels may differ a little: another libjpeg decodes by other last bits."""
+    draw_photographs(tmp_path / "anew.png")
+    shown, anew = (np.asarray(Image.open(path), int) for path in (figures.PHOTOGRAPHS, tmp_path / "anew.png"))
+    assert shown.shape == anew.shape
+    assert abs(shown - anew).mean() < 2, "run python docs/tools/figures.py"
+    assert figures.PHOTOGRAPHS.stat().st_size < 200_000
 
 
 def test_every_room_is_drawn_once_and_lies_above_those_that_it_uses() -> None:

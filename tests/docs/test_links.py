@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tiny_project import ROOT
+
+from tests.tiny_project import ROOT
 
 OUTSIDE = ["README.md", "CONTRIBUTING.md", "config/README.md", "networks/README.md"]
 

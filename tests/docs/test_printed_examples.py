@@ -1,11 +1,13 @@
 """What README.md and the pages show of commands is what these print; a page that shows something else is found out."""
 
+from pathlib import Path
+
 import printed
 import pytest
 
 
 @pytest.mark.parametrize("page", printed.pages(), ids=lambda page: page.stem)
-def test_examples_show_what_commands_print(page: printed.Path) -> None:
+def test_examples_show_what_commands_print(page: Path) -> None:
     assert printed.renewed(page.read_text()) == page.read_text()
 
 

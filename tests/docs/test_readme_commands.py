@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_project import ROOT, Project
+
+from tests.tiny_project import ROOT, Project
 
 SCRIPT = ROOT / ".ci" / "readme_commands.py"
 
@@ -26,7 +27,7 @@ def run_pages(project: Project, script: Path) -> "subprocess.CompletedProcess[st
 
 def bring_what_a_reader_has(folder: Path) -> None:
     """Released checkpoints, a set, a photo, an environment: what the pages take for granted."""
-    from made_checkpoints import made_checkpoint
+    from tests.release.made_checkpoints import made_checkpoint
 
     for name in ("team21_slimrlfn.pth", "team29_R2Net.pth"):
         torch.save(made_checkpoint(name), folder / name)

@@ -28,5 +28,5 @@ def grow(params: dict[str, Any], at_least: int) -> dict[str, Any]:
 
 def _renamed(row: dict[str, Any], copies: int) -> dict[str, Any]:
     own = {"entry": f"{row['entry']}-{copies}"}
-    references = {column: f"{row[column]}-{copies}" for column in ("from", "teacher") if column in row}
+    references: dict[str, str] = {column: f"{row[column]}-{copies}" for column in ("from", "teacher") if column in row}
     return {**copy.deepcopy(row), **own, **references}

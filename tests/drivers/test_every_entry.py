@@ -4,7 +4,8 @@ import csv
 from pathlib import Path
 
 import pytest
-from tiny_project import Project, keep_only
+
+from tests.tiny_project import Project, keep_only
 
 PUBLISHED = {"r2net": "26.9042", "slimrlfn": "26.914", "ifadnet": "26.9", "edrn": "28.98", "rlfn": "26.96"}
 

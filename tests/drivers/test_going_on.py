@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_project import Project, keep_only
 
 from esr.planning.phases import at_scale
 from esr.recipes.read import check
 from esr.stages.lacking import Lacking
+from tests.tiny_project import Project, keep_only
 
 NEED_LSDIR = {"slimrlfn", "slimrlfn-pruned", "ifadnet"}
 LSDIR = "slimrlfn, slimrlfn-pruned, ifadnet and the report cannot be made: download.lsdir: nothing says where"
@@ -83,17 +83,19 @@ class TestWhatIsLacking:
                 params["scales"]["pilot"]["data"] = {"stand_in": False, "only_source": "div2k"}
 
         lacking = self.lacking(scale, only_div2k)
-        assert lacking.told() == [] and lacking.left_out == set()
+        assert lacking.messages() == [] and lacking.left_out == set()
 
     def test_a_source_whose_folder_is_given_is_there(self, tmp_path: Path) -> None:
         (tmp_path / "1.png").touch()
-        assert self.lacking("paper", lambda rows: rows["download"]["lsdir"].update(folder=str(tmp_path))).told() == []
+        assert (
+            self.lacking("paper", lambda rows: rows["download"]["lsdir"].update(folder=str(tmp_path))).messages() == []
+        )
 
     @pytest.mark.parametrize(("place", "told"), [("nowhere", "is not a folder"), ("unmounted", "holds no images")])
     def test_a_folder_that_is_not_there_is_a_missing_source(self, tmp_path: Path, place: str, told: str) -> None:
         (tmp_path / "unmounted").mkdir()
         folder = str(tmp_path / place)
-        (line,) = self.lacking("paper", lambda rows: rows["download"]["lsdir"].update(folder=folder)).told()
+        (line,) = self.lacking("paper", lambda rows: rows["download"]["lsdir"].update(folder=folder)).messages()
         assert f"download.lsdir.folder: {folder} {told}" in line
 
     def test_the_optional_validation_sets_stop_nothing(self) -> None:
@@ -110,7 +112,7 @@ class TestWhatIsLacking:
             params["benchmark"] = {key: row for key, row in params["benchmark"].items() if key not in NEED_LSDIR}
 
         lacking = self.lacking("paper", unmeasured)
-        (line,) = lacking.told()
+        (line,) = lacking.messages()
         assert line.startswith("esr: download@lsdir and what follows it cannot be made: download.lsdir: nothing")
         assert "report" not in lacking.left_out
 
@@ -121,7 +123,7 @@ class TestWhatIsLacking:
             params["benchmark"]["rfdn"]["from"] = "import/rfdn"
 
         lacking = self.lacking("demo", imported)
-        (line,) = lacking.told()
+        (line,) = lacking.messages()
         assert line.startswith("esr: rfdn and the report cannot be made: import.rfdn.checkpoint: released/rfdn.pth is")
 
 

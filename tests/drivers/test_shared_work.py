@@ -3,7 +3,9 @@
 import csv
 from typing import Any
 
-from tiny_project import Project
+import pytest
+
+from tests.tiny_project import Project
 
 CURVE = "runs/demo/train/rlfn-1/curve.csv"
 
@@ -19,6 +21,7 @@ def iterations(project: Project) -> int:
         return max(int(row["iteration"]) for row in csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_stage_trains_as_long_as_its_share(untouched: Project) -> None:
     untouched.edit(share_out)
     untouched.well("snakemake", "--cores", "all", CURVE)

@@ -2,14 +2,17 @@
 
 import json
 import re
+from pathlib import Path
 
-from grown import grow, stages
-from tiny_project import Project
+import pytest
 
 from esr.common.yaml_file import read_yaml
+from tests.drivers.grown import grow, stages
+from tests.tiny_project import Project
 
 
-def test_a_thousand_stages(everything: Project, tmp_path) -> None:
+@pytest.mark.slow
+def test_a_thousand_stages(everything: Project, tmp_path: Path) -> None:
     project = everything.copy(tmp_path / "esr")
     project.edit(lambda params: params.update(grow(params, 1000)))
     count = stages(read_yaml(project.folder / "params.yaml"))

@@ -2,7 +2,7 @@
 
 import re
 
-from tiny_project import Project
+from tests.tiny_project import Project
 
 
 def test_it_shows_the_leaderboard_and_crops_with_their_captions(working: Project) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tiny_project import ROOT, Project
+from tests.tiny_project import ROOT, Project
 
 
 def lint(folder: Path) -> "subprocess.CompletedProcess[str]":

@@ -1,6 +1,7 @@
 """Networks whose output is known by hand, and one with every trait that tiles must cope with."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,7 +31,7 @@ NETWORK = Nearest
 """
 
 
-def info(network: str, data_range: float, arguments: dict | None = None) -> WeightsInfo:
+def info(network: str, data_range: float, arguments: dict[str, Any] | None = None) -> WeightsInfo:
     return WeightsInfo(network, arguments or {}, deploy=True, data_range=data_range, origin="made", inputs={})
 
 
@@ -52,9 +53,9 @@ def attentive_network() -> nn.Module:
         network = RLFN(channels=12, inner=12, blocks=2)
     with torch.no_grad():
         for block in network.blocks:
-            block.attention.context.weight *= 8
-        network.tail.weight *= 1.5
-        network.tail.bias += 128
+            block.get_submodule("attention.context").get_parameter("weight").mul_(8)
+        network.get_parameter("tail.weight").mul_(1.5)
+        network.get_parameter("tail.bias").add_(128)
     return network.eval()
 
 

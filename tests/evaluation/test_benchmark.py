@@ -16,6 +16,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from esr.common.errors import EsrError
 from esr.evaluation import benchmark as benchmark_module
 from esr.evaluation.benchmark import Outputs, benchmark, hardest_region
+from esr.evaluation.evaluate import evaluate_network
 from esr.images.bicubic import upscale
 from esr.packed.crop import crop
 from esr.packed.join import join
@@ -23,7 +24,7 @@ from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Benchmark, Crop, Download
 from esr.recipes.scale import DataRule, Measuring
 from esr.sources.download import download
-from esr.timing.rounds import FEWEST_ROUNDS, Round
+from esr.timing.rounds import FEWEST_ROUNDS
 from esr.timing.session import Candidate, Session
 from esr.timing.session import compare as really_compare
 from esr.weights.network_files import PROJECT_FILES
@@ -136,7 +137,7 @@ def run(
         year_baseline=year_baseline or network,
     )
     outputs = Outputs(folder / "metrics.json", folder / "crops.png", folder / "rounds.csv")
-    benchmark(row, rule, weights, manifest, outputs, journal)  # type: ignore[arg-type]
+    benchmark(row, rule, weights, manifest, outputs, journal)
     with Image.open(outputs.crops) as strip:
         return json.loads(outputs.metrics.read_text()), np.asarray(strip)
 
@@ -170,6 +171,56 @@ def test_quality_is_the_mean_over_the_images_beside_bicubics(tmp_path: Path, nea
     assert metrics["stand_in"] is False
     assert journal.values["psnr"] == metrics["psnr"]
     assert journal.pictures == {"crops": tmp_path / "crops.png"}
+
+
+def luma(image: Array) -> NDArray[np.float64]:
+    """BT.601 with 16 for black and 235 for white, from the weights of red and blue alone, within the border of 4."""
+    red, green, blue = np.moveaxis(image[4:-4, 4:-4].astype(np.float64) / 255, 2, 0)
+    kr, kb = 0.299, 0.114
+    weighted: NDArray[np.float64] = 16 + 219 * (kr * red + (1 - kr - kb) * green + kb * blue)
+    return weighted
+
+
+def luma_scores(restored: Array, hr: Array) -> tuple[float, float]:
+    a, b = luma(restored), luma(hr)
+    psnr = 10 * np.log10(255**2 / np.mean((a - b) ** 2))
+    ssim = structural_similarity(
+        a, b, data_range=255, win_size=11, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    return float(psnr), float(ssim)
+
+
+def test_luma_is_scored_as_the_literature_does(tmp_path: Path, nearest: str) -> None:
+    manifest = made_set(tmp_path, {"a": noise(140, 160, 90), "b": noise(160, 200, 20, seed=1)}, "set5")
+    images, journal = open_set(manifest), Journal()
+    metrics, _ = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, journal)
+    own = [luma_scores(squares(images, index), images.hr(index)) for index in range(2)]
+    bicubic = [luma_scores(upscale(images.lr(index), 4), images.hr(index)) for index in range(2)]
+    mean = metrics["sets"][0]["mean"]
+    for name, values in (("psnr_y", own), ("bicubic_y", bicubic)):
+        assert mean[name] == pytest.approx((values[0][0] + values[1][0]) / 2, abs=1e-9)
+    for name, values in (("ssim_y", own), ("bicubic_ssim_y", bicubic)):
+        assert mean[name] == pytest.approx((values[0][1] + values[1][1]) / 2, abs=1e-9)
+    assert journal.values["psnr_y"] == metrics["psnr_y"] == mean["psnr_y"]
+
+
+def test_a_grey_file_is_scored_as_evaluate_scores_it_and_one_with_equal_channels_as_colour(
+    tmp_path: Path, nearest: str
+) -> None:
+    """The literature converts to luma only what has three channels: 219 / 255 of the error, which is 1.32 dB."""
+    grey = noise(140, 160, 90)[..., 0]
+    manifest = made_set(tmp_path, {"equal": np.stack([grey] * 3, axis=2), "grey": grey}, "set14")
+    weights = made_weights(tmp_path / "w.safetensors", nearest)
+    metrics, strip = run(tmp_path, nearest, weights, manifest, Journal())
+    equal, one_channel = metrics["sets"][0]["images"]
+    assert one_channel["psnr"] == pytest.approx(equal["psnr"])
+    assert one_channel["psnr_y"] == one_channel["psnr"]
+    assert equal["psnr_y"] == pytest.approx(equal["psnr"] + 20 * np.log10(255 / 219))
+    by_hand = evaluate_network(weights, tmp_path / "photographs")
+    assert [(i["psnr"], i["ssim"], i["psnr_y"], i["ssim_y"]) for i in metrics["sets"][0]["images"]] == [
+        pytest.approx((s.psnr_rgb, s.ssim_rgb, s.psnr_y, s.ssim_y)) for s in by_hand.images
+    ]
+    np.testing.assert_array_equal(strip[:SIDE], strip[SIDE:])  # the same squares, in RGB
 
 
 def test_each_part_of_a_joined_set_is_scored_by_itself(tmp_path: Path, nearest: str) -> None:
@@ -253,7 +304,7 @@ def test_a_baseline_of_the_year_is_timed_as_well_but_only_once(
     def compare(networks: list[Candidate], *others: Any) -> Session:
         session = really_compare(networks, *others)
         compared.append([each.name for each in networks])
-        rounds = [Round(tuple((made_ms[name], made_ms[name]) for name in session.names))] * 7
+        rounds = [RoundTimes(tuple((made_ms[name], made_ms[name]) for name in session.names))] * 7
         return replace(session, rounds=tuple(rounds))
 
     monkeypatch.setattr(benchmark_module, "compare", compare)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_networks import nearest_weights
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -17,7 +16,8 @@ from esr.evaluation.benchmark_file import Measured
 from esr.evaluation.benchmark_text import print_measured
 from esr.timing.official import OfficialTime
 from esr.timing.rounds import FEWEST_ROUNDS
-from esr.weights.weights_file import WeightsInfo, build_network, save_weights
+from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, save_weights
+from tests.evaluation.made_networks import nearest_weights
 
 SHORT = ("--size", "16x16", "--seconds", "0.1", "--device", "cpu")
 
@@ -41,7 +41,7 @@ def answer(*arguments: str) -> str:
 
 def weights_of(network_file: str, path: Path, deploy: bool = True) -> str:
     network = build_network(network_file, {}, deploy)
-    save_weights(path, network.state_dict(), WeightsInfo(network_file, {}, deploy, network.data_range, "made", {}))
+    save_weights(path, network.state_dict(), WeightsInfo(network_file, {}, deploy, data_range_of(network), "made", {}))
     return str(path)
 
 

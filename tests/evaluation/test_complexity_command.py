@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from esr.cli import app
 from esr.common.errors import EsrError
-from esr.weights.weights_file import WeightsInfo, build_network, save_weights
+from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, save_weights
 
 
 def answer(*arguments: str) -> str:
@@ -39,6 +39,16 @@ def test_json_is_all_that_is_printed() -> None:
 def test_the_table_has_the_units_that_teams_print() -> None:
     row = next(line for line in answer("rfdn").splitlines() if "rfdn" in line)
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["rfdn", "0.433", "27.05", "27.10", "112.03", "64"]
+
+
+def test_a_name_is_shown_whole_in_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    name = "fmen-fine-tuned-on-640-px.safetensors"
+    network = build_network("esr/networks/fmen.py", {}, deploy=True)
+    info = WeightsInfo("esr/networks/fmen.py", {}, True, data_range_of(network), "made", {})
+    save_weights(Path(name), network.state_dict(), info)
+    assert "".join(line.split("│")[1].strip() for line in answer(name).splitlines() if "│" in line) == name
 
 
 def test_the_output_size_is_four_times_the_input() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from esr.inference.super_resolve import super_resolve
 
@@ -11,12 +11,12 @@ from esr.inference.super_resolve import super_resolve
 class Recorder(nn.Module):
     """Keeps its input and gives a fixed output."""
 
-    def __init__(self, output):
+    def __init__(self, output: float | list[list[list[list[float]]]]) -> None:
         super().__init__()
         self.output = nn.Parameter(torch.tensor(output))
         self.seen = torch.empty(0)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         self.seen = x
         return self.output.expand(1, 3, 4 * x.shape[2], 4 * x.shape[3])
 
@@ -25,7 +25,7 @@ IMAGE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 15
 
 
 @pytest.mark.parametrize("data_range", [1.0, 255.0])
-def test_the_input_fills_the_range_channels_first(data_range):
+def test_the_input_fills_the_range_channels_first(data_range: float) -> None:
     network = Recorder(0.0)
     super_resolve(network, IMAGE, data_range)
     assert network.seen.dtype == torch.float32
@@ -37,7 +37,7 @@ def test_the_input_fills_the_range_channels_first(data_range):
 @pytest.mark.parametrize(
     ("output", "level"), [(-3.0, 0), (0.4, 0), (0.6, 1), (99.4, 99), (99.6, 100), (254.6, 255), (300.0, 255)]
 )
-def test_the_output_is_clamped_and_rounded(output, level):
+def test_the_output_is_clamped_and_rounded(output: float, level: int) -> None:
     for data_range in (1.0, 255.0):
         out = super_resolve(Recorder(output * data_range / 255), IMAGE, data_range)
         assert out.dtype == np.uint8
@@ -45,7 +45,7 @@ def test_the_output_is_clamped_and_rounded(output, level):
         assert (out == level).all()
 
 
-def test_16_bits():
+def test_16_bits() -> None:
     deep = IMAGE.astype(np.uint16) * 257 + 3
     network = Recorder(0.25)
     out = super_resolve(network, deep, 1.0)
@@ -54,7 +54,7 @@ def test_16_bits():
     torch.testing.assert_close(network.seen[0, :, 0, 1], torch.tensor(deep[0, 1] / 65535, dtype=torch.float32))
 
 
-def test_grey_goes_in_three_times_and_comes_out_as_the_mean():
+def test_grey_goes_in_three_times_and_comes_out_as_the_mean() -> None:
     network = Recorder([[[[10.0]], [[20.0]], [[60.0]]]])
     out = super_resolve(network, IMAGE[..., :1], 255.0)
     assert out.shape == (8, 12, 1)
@@ -62,7 +62,7 @@ def test_grey_goes_in_three_times_and_comes_out_as_the_mean():
     assert (network.seen == torch.tensor(IMAGE[..., 0])).all()
 
 
-def test_a_view_that_cannot_be_written_is_fine():
+def test_a_view_that_cannot_be_written_is_fine() -> None:
     frozen = IMAGE[::-1]
     frozen.flags.writeable = False
     assert super_resolve(Recorder(7.0), frozen, 255.0).max() == 7

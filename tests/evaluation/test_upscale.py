@@ -1,8 +1,10 @@
 """`esr upscale`, as a user calls it."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
-from made_networks import attentive_network, attentive_weights, nearest_weights
 from PIL import Image, ImageCms
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -10,31 +12,34 @@ from skimage import data
 
 from esr.cli import main
 from esr.images.bicubic import upscale
-from esr.images.image_files import read_picture, write_png
+from esr.images.image_files import Picture, read_picture, write_png
 from esr.inference.super_resolve import super_resolve
+from tests.evaluation.made_networks import attentive_network, attentive_weights, nearest_weights
 
 PHOTO = data.coffee()[100:140, 200:252]
 
+Call = Callable[..., tuple[int, str, str]]
+
 
 @pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
     """Run the command line in a folder of its own; gives exit code, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments):
+    def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["esr", "upscale", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
-        return ended.value.code or 0, *capsys.readouterr()
+        return int(ended.value.code or 0), *capsys.readouterr()
 
     return run
 
 
-def repeated(image):
+def repeated(image: np.ndarray) -> np.ndarray:
     return image.repeat(4, axis=0).repeat(4, axis=1)
 
 
-def enlarged(call, tmp_path, image, weights=None):
+def enlarged(call: Call, tmp_path: Path, image: Path, weights: Path | None = None) -> Picture:
     """What becomes of one image file."""
     code, _, err = call(weights or nearest_weights(tmp_path), image, tmp_path / "out.png")
     assert (code, err) == (0, "")
@@ -44,7 +49,9 @@ def enlarged(call, tmp_path, image, weights=None):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("data_range", [1.0, 255.0])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_grey_and_colour_in_8_and_16_bits(call, tmp_path, channels, data_range, dtype):
+def test_grey_and_colour_in_8_and_16_bits(
+    call: Call, tmp_path: Path, channels: int, data_range: float, dtype: type[np.uint8 | np.uint16]
+) -> None:
     pixels = PHOTO[..., :channels].astype(dtype) * (dtype(257) if dtype is np.uint16 else dtype(1))
     pixels[0, 0] = pixels[0, 0] // 2 + 1
     write_png(tmp_path / "a.png", pixels)
@@ -56,7 +63,9 @@ def test_grey_and_colour_in_8_and_16_bits(call, tmp_path, channels, data_range, 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_alpha_is_enlarged_by_bicubic(call, tmp_path, channels, dtype):
+def test_alpha_is_enlarged_by_bicubic(
+    call: Call, tmp_path: Path, channels: int, dtype: type[np.uint8 | np.uint16]
+) -> None:
     alpha = np.zeros((40, 52, 1), dtype)
     alpha[10:, 20:] = np.iinfo(dtype).max
     pixels = np.concatenate([PHOTO[..., :channels].astype(dtype), alpha], axis=2)
@@ -67,7 +76,7 @@ def test_alpha_is_enlarged_by_bicubic(call, tmp_path, channels, dtype):
     assert abs(out[..., :-1].astype(int) - repeated(pixels[..., :-1]).astype(int)).max() <= 1
 
 
-def test_exif_orientation_is_applied_and_the_profile_kept(call, tmp_path):
+def test_exif_orientation_is_applied_and_the_profile_kept(call: Call, tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: the top of the scene is at the right of the file
@@ -80,13 +89,13 @@ def test_exif_orientation_is_applied_and_the_profile_kept(call, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (14, 3), (17, 23)])
-def test_any_size(call, tmp_path, shape):
+def test_any_size(call: Call, tmp_path: Path, shape: tuple[int, int]) -> None:
     write_png(tmp_path / "a.png", PHOTO[: shape[0], : shape[1]])
     out = enlarged(call, tmp_path, tmp_path / "a.png", attentive_weights(tmp_path)).pixels
     assert out.shape == (4 * shape[0], 4 * shape[1], 3)
 
 
-def test_tiles_equal_the_whole_within_a_level(call, tmp_path):
+def test_tiles_equal_the_whole_within_a_level(call: Call, tmp_path: Path) -> None:
     image = data.coffee()[:170, :250]
     write_png(tmp_path / "a.png", image)
     code, _, _ = call(attentive_weights(tmp_path), tmp_path / "a.png", tmp_path / "tiled.png", "--tile", 96)
@@ -95,7 +104,7 @@ def test_tiles_equal_the_whole_within_a_level(call, tmp_path):
     assert abs(whole - read_picture(tmp_path / "tiled.png").pixels).max() <= 1
 
 
-def test_a_folder(call, tmp_path):
+def test_a_folder(call: Call, tmp_path: Path) -> None:
     write_png(tmp_path / "in/a.png", PHOTO)
     Image.fromarray(PHOTO).save(tmp_path / "in/b.bmp")
     (tmp_path / "in/notes.txt").touch()
@@ -105,7 +114,7 @@ def test_a_folder(call, tmp_path):
     assert (read_picture(tmp_path / "out/b.png").pixels == repeated(PHOTO)).all()
 
 
-def test_a_larger_limit_lets_a_wide_image_pass(call, tmp_path):
+def test_a_larger_limit_lets_a_wide_image_pass(call: Call, tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", np.zeros((1, 20_000, 1), np.uint8))
     code, _, _ = call(nearest_weights(tmp_path), tmp_path / "a.png", tmp_path / "out.png", "--largest-side", 20_000)
     assert code == 0
@@ -116,8 +125,10 @@ class TestRefused:
     """One line on standard error that names the culprit, exit code 2."""
 
     @pytest.fixture
-    def refused(self, call, tmp_path):
-        def run(source, *arguments, reason, weights=None, out=None):
+    def refused(self, call: Call, tmp_path: Path) -> Callable[..., None]:
+        def run(
+            source: Path, *arguments: object, reason: list[str], weights: Path | None = None, out: Path | None = None
+        ) -> None:
             code, output, err = call(weights or nearest_weights(tmp_path), source, out or tmp_path / "out", *arguments)
             assert (code, output) == (2, "")
             assert err.startswith("esr: ")
@@ -127,7 +138,7 @@ class TestRefused:
 
         return run
 
-    def test_nothing_is_overwritten_untold(self, call, refused, tmp_path):
+    def test_nothing_is_overwritten_untold(self, call: Call, refused: Callable[..., None], tmp_path: Path) -> None:
         write_png(tmp_path / "in/a.png", PHOTO)
         write_png(tmp_path / "in/b.png", PHOTO)
         write_png(tmp_path / "out/b.png", 255 - PHOTO)
@@ -137,12 +148,16 @@ class TestRefused:
         assert call(nearest_weights(tmp_path), tmp_path / "in", tmp_path / "out", "--overwrite")[0] == 0
         assert (read_picture(tmp_path / "out/b.png").pixels == repeated(PHOTO)).all()
 
-    def test_an_image_is_never_replaced_by_its_own_enlargement(self, refused, tmp_path):
+    def test_an_image_is_never_replaced_by_its_own_enlargement(
+        self, refused: Callable[..., None], tmp_path: Path
+    ) -> None:
         write_png(tmp_path / "in/a.png", PHOTO)
         refused(tmp_path / "in", "--overwrite", out=tmp_path / "in", reason=["a.png would be replaced"])
         assert (read_picture(tmp_path / "in/a.png").pixels == PHOTO).all()
 
-    def test_the_good_images_of_a_folder_are_made_and_the_others_named(self, refused, tmp_path):
+    def test_the_good_images_of_a_folder_are_made_and_the_others_named(
+        self, refused: Callable[..., None], tmp_path: Path
+    ) -> None:
         write_png(tmp_path / "in/good.png", PHOTO)
         (tmp_path / "in/text.png").write_text("not an image")
         content = (tmp_path / "in/good.png").read_bytes()
@@ -155,7 +170,7 @@ class TestRefused:
         refused(tmp_path / "in", reason=[*named, "wide.png is 20000x4 px", "print.tif is of a kind (TIFF, CMYK)"])
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
 
-    def test_weights_that_are_not_numbers(self, refused, tmp_path):
+    def test_weights_that_are_not_numbers(self, refused: Callable[..., None], tmp_path: Path) -> None:
         good, bad = attentive_weights(tmp_path), tmp_path / "nan.safetensors"
         state = load_file(good)
         state["tail.bias"][3] = float("nan")
@@ -164,13 +179,13 @@ class TestRefused:
         write_png(tmp_path / "a.png", PHOTO)
         refused(tmp_path / "a.png", weights=bad, reason=["nan.safetensors", "NaN", "tail.bias"])
 
-    def test_a_source_that_is_missing(self, refused, tmp_path):
+    def test_a_source_that_is_missing(self, refused: Callable[..., None], tmp_path: Path) -> None:
         refused(tmp_path / "none.png", reason=["none.png is missing"])
 
-    def test_an_output_that_is_not_png(self, refused, tmp_path):
+    def test_an_output_that_is_not_png(self, refused: Callable[..., None], tmp_path: Path) -> None:
         write_png(tmp_path / "a.png", PHOTO)
         refused(tmp_path / "a.png", out=tmp_path / "out.jpg", reason=["out.jpg is not a .png"])
 
-    def test_a_tile_off_the_grid(self, refused, tmp_path):
+    def test_a_tile_off_the_grid(self, refused: Callable[..., None], tmp_path: Path) -> None:
         write_png(tmp_path / "a.png", data.coffee())
         refused(tmp_path / "a.png", "--tile", "100", reason=["100 is not a multiple of 24"])

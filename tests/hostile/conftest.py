@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from refusals import Outcome
 
 from esr import cli
+from tests.hostile.refusals import Outcome
 
 
 @pytest.fixture

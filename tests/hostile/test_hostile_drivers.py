@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from tiny_project import Project, wait_for
+
+from tests.tiny_project import Project, wait_for
 
 RLFN_3 = "runs/demo/finetune/rlfn-3/weights.safetensors"
 RLFN_2 = "runs/demo/finetune/rlfn-2/weights.safetensors"
@@ -94,14 +96,15 @@ def is_training(project: Project, kind: str, row: str) -> bool:
 def longer(project: Project, kind: str, row: str) -> None:
     """Edit the row and make its phases so long that a kill finds them at work."""
 
-    def change(params: dict) -> None:
+    def change(params: dict[str, Any]) -> None:
         params["scales"]["demo"]["training"]["length"]["later"] = 2000
         params[kind][row]["learning_rate"] /= 2
 
     project.edit(change)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_phase_is_run_again_and_so_is_what_follows(
     working: Project, start: Start, number: signal.Signals
 ) -> None:
@@ -154,6 +157,7 @@ def test_one_flipped_byte_is_refused_by_name_and_brought_back(working: Project, 
     assert "brought back" in output or "made again" in output
 
 
+@pytest.mark.slow
 def test_what_no_cache_has_is_made_again_by_make_run(working: Project) -> None:
     before = flip_a_byte(working.folder / RLFN_2)
     shutil.rmtree(working.folder / ".dvc/cache")
@@ -176,6 +180,7 @@ def test_equal_size_and_time_do_not_hide_damage(working: Project) -> None:
     assert "finetune@rlfn-2: brought back" in working.well("esr", "sync")
 
 
+@pytest.mark.slow
 def test_a_second_clone_uses_what_was_pulled(working: Project, tmp_path: Path) -> None:
     def git(folder: Path, *command: str) -> None:
         subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True)
@@ -246,7 +251,7 @@ def test_a_network_file_that_ends_the_process_is_a_failure(working: Project) -> 
     file = working.folder / "networks/leaves.py"
     file.write_text((working.folder / "esr/networks/rlfn.py").read_text() + "\n\nraise SystemExit(0)\n")
 
-    def use(params: dict) -> None:
+    def use(params: dict[str, Any]) -> None:
         for table, key in (("train", "rlfn-1"), ("finetune", "rlfn-2"), ("finetune", "rlfn-3"), ("fuse", "rlfn")):
             params[table][key]["network"] = "networks/leaves.py"
         params["benchmark"]["rlfn"]["network"] = "networks/leaves.py"

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from refusals import Outcome, refused
 
 from esr.cli import main
 from esr.common.errors import EsrError, printable
@@ -18,6 +17,7 @@ from esr.common.progress import Progress
 from esr.images import image_files as images
 from esr.images.image_files import image_size, list_images, read_picture
 from esr.weights.weights_file import WeightsInfo, build_network, save_weights
+from tests.hostile.refusals import Outcome, refused
 
 Call = Callable[..., Outcome]
 TOOLS = ["upscale", "downscale", "evaluate"]
@@ -35,12 +35,12 @@ def call(call: Call, tmp_path: Path) -> Call:
     )
 
     def run(tool: str, folder: Path, *more: object) -> Outcome:
-        line = {
+        lines: dict[str, list[object]] = {
             "upscale": [weights, folder, tmp_path / "out"],
             "downscale": [folder, tmp_path / "out"],
             "evaluate": [weights, "--hr", folder],
-        }[tool]
-        return call(tool, *line, *more)
+        }
+        return call(tool, *lines[tool], *more)
 
     return run
 

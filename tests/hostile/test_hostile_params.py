@@ -79,10 +79,10 @@ def accepted(change: Change) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "told"),
     [
-        ("threads", "2", "valid integer, not '2'"),
-        ("threads", 2.0, "valid integer, not 2.0"),
-        ("threads", True, "valid integer, not true"),
-        ("threads", None, "valid integer, not null"),
+        ("scales.demo.threads", "2", "valid integer, not '2'"),
+        ("scales.demo.threads", 2.0, "valid integer, not 2.0"),
+        ("scales.demo.threads", True, "valid integer, not true"),
+        ("scales.demo.threads", None, "valid integer, not null"),
         ("scale", 1, "valid string, not 1"),
         ("scale", None, "valid string, not null"),
         ("engine.deterministic", 1, "valid boolean, not 1"),
@@ -124,7 +124,7 @@ def test_betas_that_are_no_pair_of_numbers(betas: Any) -> None:
 @pytest.mark.parametrize(
     ("place", "values"),
     [
-        ("threads", [0, -1, 100_000]),
+        ("scales.demo.threads", [0, -1, 100_000]),
         ("teacher.slimrlfn-teacher.gpus", [0, 10**6]),
         ("train.rlfn-1.patch", [0, -4, 10**9]),
         ("train.rlfn-1.batch", [0, 10**12]),
@@ -483,7 +483,7 @@ def test_a_path_that_no_file_system_has(place: str, path: str) -> None:
 # ---------------------------------------------------------------- a sweep
 
 NUMBERS = (-1, 0, float("inf"), float("nan"), 2**70, 2**5000, True)
-OTHERS = (None, "", "x", "../x", "x" * 10**5, [], [None], {}, {"x": {}})
+OTHERS: tuple[Any, ...] = (None, "", "x", "../x", "x" * 10**5, [], [None], {}, {"x": {}})
 DROPPED = object()
 
 
@@ -498,8 +498,8 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def changed(place: tuple[Any, ...], to: Any) -> dict[str, Any]:
     """params.yaml with one value replaced or dropped."""
-    params: Any = dict(PARAMS)
-    inside = params
+    params: dict[str, Any] = dict(PARAMS)
+    inside: Any = params
     for part in place[:-1]:
         inside[part] = copy.copy(inside[part])
         inside = inside[part]

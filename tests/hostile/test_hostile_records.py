@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_hostile_drivers import NOTHING_TO_DO, RLFN_2, RLFN_3, flip_a_byte, planned, refusal
-from tiny_project import Project
+
+from tests.hostile.test_hostile_drivers import NOTHING_TO_DO, RLFN_2, RLFN_3, flip_a_byte, planned, refusal
+from tests.tiny_project import Project
 
 LRS = (3.0e-6, 7.0e-6)
 
@@ -75,6 +76,7 @@ def test_without_any_record_nothing_is_believed(working: Project) -> None:
     assert working.well("esr", "sync").startswith("Not up to date: ")
 
 
+@pytest.mark.slow
 def test_without_snakemake_s_records_sync_comes_first(working: Project) -> None:
     shutil.rmtree(working.folder / ".snakemake")
     assert "`esr sync` first" in refusal(working)

@@ -7,16 +7,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from refusals import Outcome, refused
 
 from esr import cli
 from esr.networks.rlfn import RLFN
 from esr.weights.weights_file import WeightsInfo, save_weights
+from tests.hostile.refusals import Outcome, refused
 
 Call = Callable[..., Outcome]
 
@@ -31,7 +32,7 @@ def call(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     torch.manual_seed(0)
-    arguments = {"channels": 8, "inner": 8, "blocks": 1, "esa_channels": 4}
+    arguments: dict[str, Any] = {"channels": 8, "inner": 8, "blocks": 1, "esa_channels": 4}
     path = tmp_path / "w.safetensors"
     info = WeightsInfo("esr/networks/rlfn.py", arguments, True, 255.0, "made", {})
     save_weights(path, RLFN(**arguments).state_dict(), info)

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from refusals import Outcome, refused
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -17,6 +17,7 @@ from esr.common.errors import EsrError
 from esr.training.validation import Validation
 from esr.weights.released import import_checkpoint
 from esr.weights.weights_file import WeightsInfo, build_network, load_network, save_weights, try_network
+from tests.hostile.refusals import Outcome, refused
 
 NETWORK = """
 import sys
@@ -179,7 +180,8 @@ class TestAnEndInBetween:
     def test_it_is_one_line(
         self, call: Call, project: Path, tmp_path: Path, photo: Path, where: str, code: str
     ) -> None:
-        network_file(project / "mine.py", **{where: code})
+        change: dict[str, Any] = {where: code}
+        network_file(project / "mine.py", **change)
         path = weights_of(tmp_path / "w.safetensors", "mine.py")
         refused(call("upscale", path, photo, tmp_path / "out.png"), path, "SystemExit")
         refused(call("complexity", path), path, "SystemExit")
@@ -344,7 +346,7 @@ class TestNetworksThatDoNotFit:
             ({"in_constructor": "{}['channels']"}, "KeyError"),
         ],
     )
-    def test_in_one_line(self, project: Path, tmp_path: Path, change: dict[str, str], told: str) -> None:
+    def test_in_one_line(self, project: Path, tmp_path: Path, change: dict[str, Any], told: str) -> None:
         network_file(project / "mine.py", **change)
         with pytest.raises(EsrError, match=told) as caught:
             try_network(build_network("mine.py", {}), "network mine.py")

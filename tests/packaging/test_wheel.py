@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from made_checkpoints import made_checkpoint
 from PIL import Image
-from tiny_project import ROOT
+
+from tests.release.made_checkpoints import made_checkpoint
+from tests.tiny_project import ROOT
 
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 

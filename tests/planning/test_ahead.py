@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from tiny_project import ROOT
 
 from esr.common.yaml_file import read_yaml
 from esr.planning.ahead import work_ahead
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
+from tests.tiny_project import ROOT
 
 
 @pytest.fixture(autouse=True)

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_project import Project
 
 from esr.common.errors import EsrError
 from esr.recipes.graph import read_graph
 from esr.recipes.read import check
 from esr.stages.evidence import Evidence
 from esr.stages.patches import refuse_patches
+from tests.tiny_project import Project
 
 LARGEST = 1408  # px: scikit-image's retina is 1411x1411, and sets are cut to multiples of 4
 

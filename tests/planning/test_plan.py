@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_project import Project
 
 from esr.common.yaml_file import read_yaml
 from esr.planning import pace
@@ -17,6 +16,7 @@ from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.training.engine import Engine
 from esr.weights.network_files import PROJECT_FILES
+from tests.tiny_project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = read_yaml(ROOT / "params.yaml")
@@ -37,7 +37,7 @@ NETWORK = OneConv
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStage:
     """A phase of demo's size (batch 8, patch 64) of a network that is one convolution."""
-    monkeypatch.setattr(pace, "PATIENCE", 0.0)
+    monkeypatch.setattr(pace, "SECONDS_ENOUGH", 0.0)
     for name in PROJECT_FILES:
         (tmp_path / name).touch()
     (tmp_path / "one_conv.py").write_text(ONE_CONV)

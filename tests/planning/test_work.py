@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_project import ROOT
 from typer.testing import CliRunner
 
 from esr.cli import app
@@ -15,6 +14,7 @@ from esr.planning.phases import entry_stages, training_stage
 from esr.planning.work import stage_work, training_work
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
+from tests.tiny_project import ROOT
 
 PARAMS = read_yaml(ROOT / "params.yaml")
 STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from factsheets import PRINTED
 
 from esr.common.yaml_file import read_yaml
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
+from tests.recipes.factsheets import PRINTED
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")

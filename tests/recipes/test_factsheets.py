@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factsheets import PRINTED
 from typer.testing import CliRunner
 
 from esr.cli import app
@@ -14,6 +13,7 @@ from esr.recipes.kinds import PHASES as ROLES
 from esr.recipes.read import check
 from esr.recipes.rows import Optimisation, Phase, Prune
 from esr.recipes.scale import shrink_phase
+from tests.recipes.factsheets import PRINTED
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = check(read_yaml(ROOT / "params.yaml"))

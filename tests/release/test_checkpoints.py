@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from made_checkpoints import RELEASED, made_checkpoint, made_image
 from torch import Tensor
 
 from esr.common.errors import EsrError
 from esr.common.files import md5_of
 from esr.weights.released import RELEASES, import_checkpoint
 from esr.weights.weights_file import load_network, read_info
+from tests.release.made_checkpoints import RELEASED, made_checkpoint, made_image
 
 
 @pytest.fixture(params=list(RELEASED))

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import torch
-from made_checkpoints import made_checkpoint
 from typer.testing import CliRunner
 
 from esr.cli import app
 from esr.weights.weights_file import read_info
+from tests.release.made_checkpoints import made_checkpoint
 
 
 def test_a_checkpoint_becomes_weights_that_every_command_takes(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from made_checkpoints import made_checkpoint
-from tiny_project import Project
 
 from esr.common.errors import EsrError
 from esr.recipes.rows import Import
 from esr.weights.import_stage import import_row
 from esr.weights.weights_file import load_network, read_info
+from tests.release.made_checkpoints import made_checkpoint
+from tests.tiny_project import Project
 
 CHECKPOINT = "team21_slimrlfn.pth"
 FUSED = "runs/demo/fuse/slimrlfn/weights.safetensors"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from made_checkpoints import made_checkpoint
-from tiny_project import ROOT, Project
 
 from esr.common.yaml_file import read_yaml
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.weights.weights_file import load_network
+from tests.release.made_checkpoints import made_checkpoint
+from tests.tiny_project import ROOT, Project
 
 ROW = "# safmn-large: "
 TRAINED, RELEASED = "teacher: teacher/ifadnet-teacher\n", "teacher: import/safmn-large\n"

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from made_board import Board, made_board
+
+from tests.report.made_board import Board, made_board
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@ import io
 from pathlib import Path
 
 import pytest
-from made_board import MINUS, UNKNOWN, Board, made_metrics
 
 from esr.common.errors import EsrError
 from esr.recipes.rows import Entry, Published
 from esr.report.columns import milliseconds
 from esr.report.leaderboard import print_leaderboard
+from tests.report.made_board import MINUS, UNKNOWN, Board, made_metrics
 
 HEAD = (
     "entry,scale,rank,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,ratio_to_baseline_low,"
@@ -18,20 +18,22 @@ HEAD = (
     "published_runtime_on,published_baseline,published_baseline_ms,published_baseline_valid_ms,"
     "published_baseline_test_ms,published_parameters_m,published_flops_g,published_activations_m,published_memory_mb,"
     "published_convs,published_ratio_to_baseline,published_ratio_to_baseline_valid,published_ratio_to_baseline_test,"
-    "published_on,ratio_to_published_baseline"
+    "published_on,ratio_to_published_baseline,"
+    "psnr_div2k-valid,ssim_div2k-valid,psnr_y_div2k-valid,ssim_y_div2k-valid"
 )
 PRUNED = (
-    "slimrlfn-pruned,demo,1,27.625,27.5,0.125,0.78125,140.125,0.46875,0.46142578125,0.47607421875,faster,0.46875,RLFN,197134,11991174144,74061504,51,"
-    "not measured,,,,,,,,,,,,,,,,,,,,,,,,"
+    "slimrlfn-pruned,demo,1,27.625,27.5,0.125,0.78125,140.125,0.46875,0.46142578125,0.47607421875,faster,0.46875,RLFN,"
+    "197134,11991174144,74061504,51,not measured,,,,,,,,,,,,,,,,,,,,,,,,,27.625,0.78125,30.125,0.875"
 )
 SLIM = (
     "slimrlfn,demo,2,27.75,27.5,0.25,0.78125,150.25,0.5,0.4921875,0.5078125,faster,0.5,RLFN,"
     "207774,11991174144,74061504,51,not measured,"
-    ",26.914,,27.026,,,,,,,,,,,,,,,,,,,DIV2K_LSDIR_valid,"
+    ",26.914,,27.026,,,,,,,,,,,,,,,,,,,DIV2K_LSDIR_valid,,27.75,0.78125,30.125,0.875"
 )
 BASE = (
-    "rlfn,demo,,27.25,27.5,-0.25,0.78125,300.5,0.25,0.24609375,0.25390625,faster,0.25,RLFN,317218,11991174144,74061504,51,,"
-    ",26.96,,27.07,,,13.54,,,RTX 3090,,,,,0.317,19.67,,,39,,,,DIV2K_LSDIR_valid,"
+    "rlfn,demo,,27.25,27.5,-0.25,0.78125,300.5,0.25,0.24609375,0.25390625,faster,0.25,RLFN,"
+    "317218,11991174144,74061504,51,,"
+    ",26.96,,27.07,,,13.54,,,RTX 3090,,,,,0.317,19.67,,,39,,,,DIV2K_LSDIR_valid,,27.25,0.78125,30.125,0.875"
 )
 
 

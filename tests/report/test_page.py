@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_board import COLOURS, UNKNOWN, Board, made_metrics
 from PIL import Image
 
 from esr.recipes.rows import Entry
 from esr.report.figure import PlottedEntry, psnr_against_ratio
 from esr.timing.interval import Interval
+from tests.report.made_board import COLOURS, UNKNOWN, Board, made_metrics
 
 
 class Page(HTMLParser):

@@ -8,14 +8,14 @@ import io
 from pathlib import Path
 
 import pytest
-from made_board import RFDN, UNKNOWN, Board, made_metrics
-from test_leaderboard import rows
-from test_page import Page
 
 from esr.common.errors import EsrError
 from esr.common.yaml_file import read_yaml
 from esr.recipes.read import check
 from esr.recipes.rows import Entry, Published
+from tests.report.made_board import RFDN, UNKNOWN, Board, made_metrics
+from tests.report.test_leaderboard import rows
+from tests.report.test_page import Page
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 TIMED = Published(

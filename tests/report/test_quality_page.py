@@ -4,10 +4,10 @@ import csv
 import io
 
 import pytest
-from made_board import ASKED, UNKNOWN, Board, made_metrics, made_scores
-from test_page import Page
 
 from esr.recipes.rows import Entry
+from tests.report.made_board import ASKED, UNKNOWN, Board, made_metrics, made_scores
+from tests.report.test_page import Page
 
 
 def board_with(board: Board, stand_in: bool, **sets: float | None) -> Board:
@@ -48,6 +48,31 @@ def test_each_set_is_shown_with_what_was_asked_there(board: Board) -> None:
     assert f"| rlfn | 27.500 | 31.000 | {UNKNOWN} |" in markdown
     assert ["SlimRLFN", *expected] in Page(html).rows
     assert ["RLFN (baseline)", "27.500", "31.000", UNKNOWN] in Page(html).rows
+
+
+def test_each_set_has_psnr_and_ssim_in_rgb_and_on_luma_beside_bicubic(board: Board) -> None:
+    text, markdown, html = board_with(board, False, div2k_valid=27.5, set5=31.0).write()
+    for row in (
+        ["bicubic", "27.50 / 0.7500", "27.50 / 0.7500"],
+        ["slimrlfn", "27.50 / 0.7812", "31.00 / 0.7812"],
+        ["bicubic", "29.00 / 0.8125", "29.00 / 0.8125"],
+        ["slimrlfn", "30.12 / 0.8750", "30.12 / 0.8750"],
+    ):
+        assert f"| {' | '.join(row)} |" in markdown
+        assert [row[0].replace("slimrlfn", "SlimRLFN"), *row[1:]] in Page(html).rows
+    line = next(line for line in csv.DictReader(io.StringIO(text)) if line["entry"] == "slimrlfn")
+    assert [line[f"{name}_set5"] for name in ("psnr", "ssim", "psnr_y", "ssim_y")] == [
+        "31.0",
+        "0.78125",
+        "30.125",
+        "0.875",
+    ]
+
+
+def test_a_set_without_images_has_a_column_only_where_something_was_asked(board: Board) -> None:
+    text, markdown, html = board_with(board, False, div2k_valid=27.5, set5=None, valid_2024=None).write()
+    assert "set5" not in text + markdown + html
+    assert "not measured; 26.90 asked" in markdown
 
 
 def test_stand_ins_are_named_where_their_score_stands(board: Board) -> None:

@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from made_board import Board, made_strip
 
 from esr.common.errors import EsrError
+from tests.report.made_board import Board, made_strip
 
 
 def test_missing_metrics_name_the_row_and_what_to_run(board: Board) -> None:

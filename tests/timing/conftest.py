@@ -1,7 +1,8 @@
 import time
 
 import pytest
-from turning_clock import Clock
+
+from tests.timing.turning_clock import Clock
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from torch import Tensor
-from turning_clock import Clock, Network
 
 from esr.timing.official import OfficialTime, images_of, official_times
+from tests.timing.turning_clock import Clock, Network
 
 
 def test_the_cold_start_counts_and_its_share_is_told() -> None:

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor
-from turning_clock import Clock, Network, session, taking
 
 from esr.common.errors import EsrError
 from esr.timing.interval import median_interval
 from esr.timing.rounds_file import write_rounds
+from tests.timing.turning_clock import Clock, Network, session, taking
 
 
 def test_a_network_twice_as_slow_has_ratio_two(clock: Clock) -> None:

@@ -3,10 +3,10 @@
 from itertools import permutations
 
 import pytest
-from turning_clock import Clock
 
 from esr.timing.clock import Pass
 from esr.timing.rounds import FEWEST_ROUNDS, MOST_ROUNDS, take_turns, warm_up
+from tests.timing.turning_clock import Clock
 
 
 def taking(clock: Clock, *milliseconds: float) -> Pass:

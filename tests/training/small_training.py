@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training.curve import Point
 from esr.training.engine import Engine
 from esr.training.plan import Data, Forward, Plan

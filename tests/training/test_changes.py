@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from small_rows import small_row
-from small_training import CPU, PLAN, Quiet, content, network, objective
 from torch import Tensor
 
 from esr.common.errors import EsrError, Terminated
@@ -20,6 +18,8 @@ from esr.training.curve import Curve
 from esr.training.loop import train
 from esr.training.plan import Forward
 from esr.training.schedules import learning_rate
+from tests.training.small_rows import small_row
+from tests.training.small_training import CPU, PLAN, Quiet, content, network, objective
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = check(read_yaml(ROOT / "params.yaml"))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_training import CPU
 
 from esr.training.curve import Curve, Point, write_curve
+from tests.training.small_training import CPU
 
 
 def test_the_file_has_a_line_for_each_point_and_nothing_where_none_was_validated(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_training import PLAN, Quiet, content, random_batches
 from torch import nn
 
 from esr.common.errors import Terminated
@@ -14,6 +13,7 @@ from esr.training.checkpoints import Checkpoints
 from esr.training.generators import seed_of_step
 from esr.training.loop import train
 from esr.training.plan import Plan
+from tests.training.small_training import PLAN, Quiet, content, random_batches
 
 SHORT = replace(PLAN, iterations=23)
 SAME = replace(PLAN.data, batches=lambda first, end: random_batches()(0, end - first))  # whatever the iteration

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_training import CPU, PLAN, Quiet, content, network, objective, random_batches
 from torch import nn
 
 from esr.common.errors import EsrError
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training.checkpoints import Checkpoints
 from esr.training.engine import Engine
 from esr.training.loop import train
 from esr.training.losses import l1
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Plan
+from tests.training.small_training import CPU, PLAN, Quiet, content, network, objective, random_batches
 
 
 def trained(plan: Plan, folder: Path) -> bytes:
@@ -46,7 +46,7 @@ def test_every_choice_is_told() -> None:
 def test_making_an_engine_leaves_the_process_as_it_is() -> None:
     program = """
 import torch
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training.engine import Engine
 Engine(EngineSettings(), torch.device("cpu"))
 print(int((torch.full((10,), 2e-38) * 0.1).count_nonzero()))
@@ -59,7 +59,7 @@ def test_a_cpu_takes_denormals_for_zeros() -> None:
     """In every thread: half of a large tensor is the work of the second."""
     program = """
 import torch
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training.engine import Engine
 Engine(EngineSettings(), torch.device("cpu")).set_up_process()
 print(torch.get_num_threads(), int((torch.full((1_000_000,), 2e-38) * 0.1).count_nonzero()))
@@ -76,7 +76,7 @@ def test_a_cpu_keeps_the_memory_of_large_tensors() -> None:
     program = """
 import resource
 import torch
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training.engine import Engine
 Engine(EngineSettings(), torch.device("cpu")).set_up_process()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

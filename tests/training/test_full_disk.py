@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_project import Project
 
 from esr.training.checkpoints import Checkpoints
+from tests.tiny_project import Project
 
 WEIGHTS = "runs/demo/train/rlfn-1/weights.safetensors"
 ONE_CHECKPOINT = 7  # MiB: RLFN's takes 5, so a second one does not fit beside the first

@@ -6,9 +6,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import interrupted_stage
 import pytest
-from tiny_project import Project
+
+from tests.tiny_project import Project
+from tests.training import interrupted_stage
 
 STAGES = [
     "finetune/slimrlfn-640",

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from small_training import CPU, PLAN, Quiet, content
-from tiny_project import Project
 from torch import Tensor, nn
 
 from esr.batches.batches import Batches
@@ -24,6 +22,8 @@ from esr.training.losses import l1
 from esr.training.objective import Objective
 from esr.training.plan import Data, Plan
 from esr.training.validation import Validation
+from tests.tiny_project import Project
+from tests.training.small_training import CPU, PLAN, Quiet, content
 
 ITERATIONS = 500
 SEED = 0

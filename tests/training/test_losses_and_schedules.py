@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from small_rows import small_row
 from torch import nn
 
 from esr.recipes.scale import Schedule
 from esr.training.average import Average
 from esr.training.losses import Loss, charbonnier, fourier_l1, l1, l2, loss_of
 from esr.training.schedules import learning_rate
+from tests.training.small_rows import small_row
 
 A = torch.tensor([0.0, 0.5, 1.0, 0.25])
 B = torch.tensor([0.0, 0.1, 0.7, 0.25])

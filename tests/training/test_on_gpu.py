@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from small_training import PLAN, Quiet, content, random_batches
 from torch import Tensor
 
 from esr.common.errors import EsrError, Terminated
 from esr.networks.slimrlfn import SlimRLFN
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Point
 from esr.training.engine import Engine
@@ -19,6 +18,7 @@ from esr.training.loop import train
 from esr.training.losses import charbonnier, l2
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Forward, Plan
+from tests.training.small_training import PLAN, Quiet, content, random_batches
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 

@@ -7,8 +7,9 @@ import sys
 import psutil
 import pytest
 from safetensors.torch import load_file
-from tiny_project import Project, wait_for
 from torch import Tensor
+
+from tests.tiny_project import Project, wait_for
 
 WEIGHTS = "runs/demo/teacher/slimrlfn-teacher/weights.safetensors"
 CURVE = "runs/demo/teacher/slimrlfn-teacher/curve.csv"

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_training import PLAN, Quiet, content, network, random_batches
 from torch import Tensor
 
 from esr.common.errors import EsrError, Terminated
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import Point
 from esr.training.loop import train
+from tests.training.small_training import PLAN, Quiet, content, network, random_batches
 
 
 @pytest.fixture(scope="module")

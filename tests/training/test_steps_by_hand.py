@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_rows import small_row
-from small_training import PLAN, Quiet
 from torch import Tensor, nn
 
 from esr.common.errors import Terminated
@@ -26,6 +24,8 @@ from esr.training.loop import train
 from esr.training.losses import loss_of
 from esr.training.objective import Objective
 from esr.training.schedules import learning_rate
+from tests.training.small_rows import small_row
+from tests.training.small_training import PLAN, Quiet
 
 FIRST = (0.5, -0.25)  # a and b
 PIXELS = ((0.75, 0.25), (0.5, 1.0), (1.0, 0.125), (0.25, 0.875), (0.625, 0.5))  # x and y of each iteration

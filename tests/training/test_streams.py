@@ -7,9 +7,6 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from laid_project import GRAPH, RAW, lay_sets, lay_weights
-from packed_sets import coded_set
-from small_training import Quiet
 
 from esr.compression import prune
 from esr.packed.store import open_set
@@ -24,6 +21,9 @@ from esr.training.generators import seed_of_stage, seed_of_step
 from esr.training.plan import Plan
 from esr.training.ranks import Ranks
 from esr.training.stage import batches_of, start_engine
+from tests.laid_project import GRAPH, RAW, lay_sets, lay_weights
+from tests.packed_sets import coded_set
+from tests.training.small_training import Quiet
 
 KINDS = ("teacher", "distill", "train", "finetune", "prune")
 IMAGES, SIDE, PATCH, BATCH = 6, 128, 64, 8

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny_project import Project
 from torch import Tensor, nn
 
 from esr.images.quality import psnr
 from esr.inference.super_resolve import super_resolve
 from esr.packed.store import PackedSet, open_set
 from esr.training.validation import CELL, Validation
+from tests.tiny_project import Project
 
 
 class Enlarge(nn.Module):

@@ -52,7 +52,7 @@ def make_plan(graph: Graph, params: Params, entries: Sequence[str]) -> ScalePlan
     """
     nodes = _wanted(graph, params, entries)
     begun = time.perf_counter()
-    torch.set_num_threads(params.threads)
+    torch.set_num_threads(params.rule.threads)
     engine = Engine(params.engine, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     engine.set_up_process()
     stages = [stage for node in nodes if node.key and (stage := training_stage(params, node, params.rule))]

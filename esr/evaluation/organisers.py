@@ -1,0 +1,166 @@
+"""Scores held image by image against those that the challenge's organisers publish: ``evaluate --against``.
+
+Their repositories of 2024 and 2026 hold a ``results.json``: for each team the PSNR of every image, in RGB, of the lists
+``valid`` (LSDIR's 0000001 to 0000100, then DIV2K's 0801 to 0900) and ``test`` (the same of the test sets, DIV2K's 0901
+to 1000), in the order of the files' names. The logs beside it name the images.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from esr.common.errors import EsrError, printable
+from esr.evaluation.scores import Evaluation
+
+_LSDIR = [f"{number:07}" for number in range(1, 101)]
+LISTS = {
+    "valid": [*_LSDIR, *(f"{number:04}" for number in range(801, 901))],
+    "test": [*_LSDIR, *(f"{number:04}" for number in range(901, 1001))],
+}
+"""The names of the images whose PSNRs a list holds, in its order."""
+
+_MOST_NAMED = 20
+
+
+class TeamResults(BaseModel):
+    """What is used of a team's results: its name, which is their key, and the PSNR in dB of each image."""
+
+    model_config = ConfigDict(strict=True)
+
+    team: str = ""
+    valid_psnr: list[FiniteFloat] = []
+    test_psnr: list[FiniteFloat] = []
+
+
+@dataclass(frozen=True)
+class Held:
+    """An image's PSNR in RGB, dB, here and at the organisers'."""
+
+    name: str
+    here: float
+    theirs: float
+
+    @property
+    def difference(self) -> float:
+        """Here minus theirs."""
+        return self.here - self.theirs
+
+
+@dataclass(frozen=True)
+class Against:
+    """A team's network, measured here, held against the organisers' values of it."""
+
+    team: str
+    images: Sequence[Held]
+
+    @property
+    def furthest(self) -> Held:
+        """The image that differs most."""
+        return max(self.images, key=lambda image: abs(image.difference))
+
+    @property
+    def means(self) -> Held:
+        """Over the images that were compared."""
+        return Held("mean", fmean(image.here for image in self.images), fmean(image.theirs for image in self.images))
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"team", "images": [{"name", "here", "theirs", "difference"}], "mean": {...}, "furthest": {...}}``."""
+        return {
+            "team": self.team,
+            "images": [_as_json(image) for image in self.images],
+            "mean": _as_json(self.means),
+            "furthest": _as_json(self.furthest),
+        }
+
+
+def read_results(results: Path, team: str | None = None) -> TeamResults:
+    """A team's values.
+
+    Args:
+        results: a ``results.json`` of the organisers'.
+        team: its name there; may be left out where the file has but one team.
+
+    Raises:
+        EsrError: the file is missing or something else, or has no such team.
+    """
+    try:
+        teams = TypeAdapter(dict[str, TeamResults]).validate_json(results.read_bytes())
+    except OSError as error:
+        raise EsrError(f"{results} cannot be read ({error.strerror}); name the organisers' results.json") from error
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"]) or "the file"
+        raise EsrError(
+            f"{results} is no results.json of the organisers' (see {printable(place)}); fetch it again"
+        ) from error
+    if team is None and len(teams) == 1:
+        (team,) = teams
+    if team is None or team not in teams:
+        problem = "name a team by --team" if team is None else f"it has no team {printable(team)}"
+        raise EsrError(f"{results}: {problem}; there are: {', '.join(map(printable, teams))}")
+    return teams[team].model_copy(update={"team": team})
+
+
+def hold_against(evaluation: Evaluation, results: TeamResults) -> Against:
+    """Hold the PSNRs in RGB of ``evaluation``, of images under the challenge's names, against the published ones.
+
+    Raises:
+        EsrError: no list of the team's has all the images.
+    """
+    published = _published(evaluation.names, results)
+    scored = zip(evaluation.names, evaluation.images, strict=True)
+    return Against(results.team, [Held(name, scores.psnr_rgb, published[name]) for name, scores in scored])
+
+
+def print_against(evaluation: Evaluation, against: Against, as_json: bool) -> None:
+    """Print the comparison on standard output: as JSON with the scores and nothing else, or as a table for people."""
+    if as_json:
+        print(json.dumps({**evaluation.to_json(), "against": against.to_json()}, indent=2))
+        return
+    shown = Table("image", "PSNR here", "organisers'", "difference")
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for image in against.images:
+        shown.add_row(*_row(image))
+    shown.add_section()
+    shown.add_row(*_row(against.means))
+    console = Console()
+    console.print(shown)
+    furthest = against.furthest
+    console.print(
+        f"{escape(printable(against.team))}: {len(against.images)} images; the furthest apart is "
+        f"{furthest.name}, by {furthest.difference:+.6f} dB",
+        soft_wrap=True,
+    )
+
+
+def _published(names: Sequence[str], results: TeamResults) -> dict[str, float]:
+    """The published PSNR of every image of the first list that has them all."""
+    team = printable(results.team)
+    for kind, images in LISTS.items():
+        if set(names) <= set(images):
+            values = results.valid_psnr if kind == "valid" else results.test_psnr
+            if len(values) != len(images):
+                raise EsrError(f"{team}: {kind}_psnr has {len(values)} values instead of {len(images)}; fetch it again")
+            return dict(zip(images, values, strict=True))
+    unknown = [name for name in names if name not in LISTS["valid"]]
+    more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+    raise EsrError(
+        f"{team}: no list holds {', '.join(map(printable, unknown[:_MOST_NAMED]))}{more}; name a folder of images "
+        "that are called as the challenge's are, such as 0801.png to 0900.png of DIV2K"
+    )
+
+
+def _as_json(held: Held) -> dict[str, Any]:
+    return {"name": held.name, "here": held.here, "theirs": held.theirs, "difference": held.difference}
+
+
+def _row(held: Held) -> list[str]:
+    return [held.name, f"{held.here:.4f}", f"{held.theirs:.4f}", f"{held.difference:+.4f}"]
