@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Protocol
@@ -25,6 +26,7 @@ from esr.inference.super_resolve import restoring, super_resolve
 from esr.packed.store import Part, open_set
 from esr.recipes.rows import Benchmark
 from esr.recipes.scale import Measuring
+from esr.timing.memory import peak_memory
 from esr.timing.rounds_file import write_rounds
 from esr.timing.session import Candidate, Session, compare
 from esr.weights.weights_file import build_network, load_network, try_network
@@ -90,7 +92,8 @@ def benchmark(
     summaries = [_summary(part, images) for part, images in zip(sets, scored, strict=True)]
     sessions = _time(network, row, device, rule)
     write_rounds(outputs.rounds, sessions)
-    measured = _metrics(network, row, sessions, summaries, shown)
+    memory = peak_memory(partial(_loaded, weights), rule.sizes[0], device)
+    measured = _metrics(network, row, sessions, memory, summaries, shown)
     write_json(outputs.metrics, measured.model_dump())
     journal.metrics(0, **{name: value for name, value in measured if isinstance(value, int | float)})
     journal.metrics(0, **{f"psnr_{each.name}": each.mean.psnr for each in summaries[1:] if each.mean})
@@ -201,6 +204,11 @@ def _time(network: nn.Module, row: Benchmark, device: torch.device, rule: Measur
     return [compare([Candidate(ENTRY, network), *beside], baseline, size, device, rule) for size in rule.sizes]
 
 
+def _loaded(weights: Path) -> nn.Module:
+    """The network of a weights file, by a function that another process can be told to call."""
+    return load_network(weights)[0]
+
+
 def _run_time(session: Session, row: Benchmark) -> RunTime:
     to_baseline, to_years = session.ratio(ENTRY), session.ratio(ENTRY, row.year_baseline)
     return RunTime(
@@ -228,6 +236,7 @@ def _metrics(
     network: nn.Module,
     row: Benchmark,
     sessions: Sequence[Session],
+    memory: float | None,
     sets: Sequence[SetScores],
     shown: Sequence[Scored],
 ) -> Metrics:
@@ -241,6 +250,7 @@ def _metrics(
         more_sizes=more,
         threads=sessions[0].threads,
         device=sessions[0].device,
+        memory_mb=memory,
         conditions=dataclasses.asdict(sessions[0].conditions),
         **dataclasses.asdict(measure_complexity(network)),
         stand_in=any(each.stand_in for each in sets),

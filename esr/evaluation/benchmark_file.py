@@ -16,6 +16,7 @@ from esr.evaluation.evaluate import evaluate_network
 from esr.evaluation.scores import Evaluation
 from esr.recipes.scale import Measuring
 from esr.timing.clock import on_every_core
+from esr.timing.memory import peak_memory
 from esr.timing.official import OfficialTime, images_of, official_times
 from esr.timing.session import Candidate, Session, compare
 from esr.weights.weights_file import load_network
@@ -59,6 +60,7 @@ class Measured:
         names: of the files, in the order in which they were given.
         baseline: the baseline's name.
         complexities: a network each, at 256x256 LR pixels.
+        memories: MiB at the peak of a pass on the first size, a number each; None where it cannot be read.
         qualities: scores on the folder; empty where none was given.
         sessions: run times by esr's protocol, a session per size; empty where the official one was asked for.
         official: run times by the challenge's protocol, the baseline's last; empty where esr's was asked for.
@@ -67,6 +69,7 @@ class Measured:
     names: tuple[str, ...]
     baseline: str
     complexities: tuple[Complexity, ...]
+    memories: tuple[float | None, ...]
     qualities: tuple[Evaluation, ...]
     sessions: tuple[Session, ...]
     official: tuple[OfficialTime, ...]
@@ -105,12 +108,14 @@ def measure_files(
         names=names[:-1],
         baseline=names[-1],
         complexities=tuple(measure_complexity(network) for network in networks[:-1]),
+        memories=tuple(peak_memory(subject.load, rule.sizes[0], device) for subject in subjects),
         qualities=tuple(qualities),
         sessions=()
         if official
         else tuple(compare(candidates[:-1], candidates[-1], size, device, rule) for size in rule.sizes),
         official=tuple(
-            _by_itself(name, each, rule, device) for name, each in zip(names, [*subjects, baseline], strict=True)
+            official_time(name, each, rule.sizes, device)
+            for name, each in zip(names, [*subjects, baseline], strict=True)
         )
         if official
         else (),
@@ -127,13 +132,15 @@ def _names(subjects: Sequence[Subject]) -> tuple[str, ...]:
     return tuple(f"{name} ({count + 1})" if count else name for name, count in zip(names, before, strict=True))
 
 
-def _by_itself(name: str, subject: Subject, rule: Measuring, device: torch.device) -> OfficialTime:
-    """In a new process, whose start is as cold as the challenge's."""
+def official_time(
+    name: str, subject: Subject, sizes: Sequence[tuple[int, int]], device: torch.device, images: int = OFFICIAL_IMAGES
+) -> OfficialTime:
+    """The challenge's protocol on so many images of ``sizes``, in a new process, whose start is as cold as there."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return OfficialTime(name, tuple(process.submit(_official, subject, rule, device).result()))
+        return OfficialTime(name, tuple(process.submit(_official, subject, sizes, device, images).result()))
 
 
-def _official(subject: Subject, rule: Measuring, device: torch.device) -> list[float]:
+def _official(subject: Subject, sizes: Sequence[tuple[int, int]], device: torch.device, images: int) -> list[float]:
     network = subject.load().to(device)
     with on_every_core():
-        return official_times(network, images_of(rule.sizes, OFFICIAL_IMAGES, device))
+        return official_times(network, images_of(sizes, images, device))

@@ -19,12 +19,19 @@ from esr.timing.session import CONTROL, Session
 
 
 def print_json(measured: Measured) -> None:
-    """Print ``{"networks": [{"name", "complexity", "quality"}], "baseline", "run_time": [...], "official": [...]}``."""
+    """Print ``{"networks": [{"name", "complexity", "memory_mb", "quality"}], "baseline", "run_time": [...], "official": [...]}``."""
     qualities: Sequence[Any] = measured.qualities or [None] * len(measured.names)
     content = {
         "networks": [
-            {"name": name, "complexity": asdict(complexity), "quality": quality.to_json() if quality else None}
-            for name, complexity, quality in zip(measured.names, measured.complexities, qualities, strict=True)
+            {
+                "name": name,
+                "complexity": asdict(complexity),
+                "memory_mb": memory,
+                "quality": quality.to_json() if quality else None,
+            }
+            for name, complexity, memory, quality in zip(
+                measured.names, measured.complexities, measured.memories, qualities, strict=True
+            )
         ],
         "baseline": measured.baseline,
         "run_time": [_session(session) for session in measured.sessions],
@@ -36,6 +43,9 @@ def print_json(measured: Measured) -> None:
 def print_measured(measured: Measured) -> None:
     """Print tables, and after them why a session is not to be believed, if it is not."""
     print_complexities(dict(zip(measured.names, measured.complexities, strict=True)), as_json=False)
+    for name, memory in zip(measured.names, measured.memories, strict=True):
+        if memory is not None:
+            print(f"{printable(name)}: {memory:,.0f} MiB at the peak of a pass over the first size")
     for session in measured.sessions:
         _print_session(session)
     if measured.official:

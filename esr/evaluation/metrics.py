@@ -87,6 +87,7 @@ class Metrics(ComparedScores, RunTime):
     more_sizes: list[RunTime] = Field(description="run time on the other sizes")
     threads: int = Field(description="CPU threads while the time was measured")
     device: str = Field(description="the GPU's name, or CPU")
+    memory_mb: float | None = Field(description="MiB at the peak of a pass on the first size: esr/timing/memory.py")
     conditions: dict[str, Any] = Field(description="the machine meanwhile: esr/timing/conditions.py")
     parameters: int
     flops: int = Field(description="multiply-accumulates at 256x256 LR pixels, by the counter of 2024 and 2025")

@@ -106,6 +106,14 @@ MEASURED = (
         "activations", "activ.", "M", "10⁶ values put out by the convolutions, for the same image.", decimals(2, 1e6)
     ),
     Column("convs", "convs", "", "Convolutions that are run.", whole),
+    Column(
+        "memory_mb",
+        "memory",
+        "MiB",
+        "Peak of a pass over the image that was timed: on a GPU as the challenge's script prints it, on a CPU what the pass "
+        "adds to the process, and the weights.",
+        decimals(1),
+    ),
 )
 
 PUBLISHED = (

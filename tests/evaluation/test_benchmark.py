@@ -24,7 +24,7 @@ from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Benchmark, Crop, Download
 from esr.recipes.scale import DataRule, Measuring
 from esr.sources.download import download
-from esr.timing.rounds import FEWEST_ROUNDS
+from esr.timing.rounds import FEWEST_ROUNDS, RoundTimes
 from esr.timing.session import Candidate, Session
 from esr.timing.session import compare as really_compare
 from esr.weights.network_files import PROJECT_FILES
@@ -32,7 +32,7 @@ from esr.weights.weights_file import WeightsInfo, build_network, save_weights
 
 SLIMRLFN, RLFN = "esr/networks/slimrlfn.py", "esr/networks/rlfn.py"
 TIMED = ("time_ms", "baseline_ms", "ratio_to_baseline", "year_baseline_ms", "ratio_to_year_baseline")
-BELONGS_TO_TIME = {*TIMED, "verdict", "doubt", "rounds", "conditions", "control_low", "control_high"} | {
+BELONGS_TO_TIME = {*TIMED, "verdict", "doubt", "rounds", "conditions", "control_low", "control_high", "memory_mb"} | {
     f"ratio_to_{which}_{end}" for which in ("baseline", "year_baseline") for end in ("low", "high")
 }
 SHORT = Measuring(sizes=[(16, 16)], seconds=0.01, narrow=1)

@@ -57,6 +57,7 @@ def test_complexity_is_the_published_one_and_needs_no_images(tmp_path: Path) -> 
     assert network["complexity"]["parameters"] == 214_800
     assert network["complexity"]["flops"] == 13_050_087_424
     assert network["quality"] is None
+    assert network["memory_mb"] > 0.8  # its weights alone, 214,800 of four bytes
 
 
 def test_run_time_is_that_beside_rlfn_with_every_pass(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_people_get_tables(tmp_path: Path) -> None:
 
 def test_people_are_told_the_cold_start_s_share(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     times = (OfficialTime("mine", (55.0, 5.0, 5.0, 5.0)), OfficialTime("rlfn", (70.0, 10.0, 10.0, 10.0)))
-    print_measured(Measured((), "rlfn", (), (), (), times))
+    print_measured(Measured((), "rlfn", (), (), (), (), times))
     said = capsys.readouterr().out
     (mine,) = [line.split("│")[1:-1] for line in said.splitlines() if "mine" in line]
     assert [cell.strip() for cell in mine] == ["mine", "17.50", "0.700", "5.00", "55.00", "71%"]

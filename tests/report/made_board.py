@@ -52,6 +52,7 @@ def made_metrics(
         "verdict": "faster" if ratio < 1 else "slower",
         "doubt": doubt,
         "throttled": 0,
+        "memory_mb": 64.25,
         "more_sizes": [],
         "conditions": {},
         "psnr": psnr,
