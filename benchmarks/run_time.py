@@ -1,12 +1,13 @@
 """How far a run time can be believed: the same measurement over and over, by esr's protocol and by the challenge's.
 
-A repeat times SlimRLFN beside RLFN in a process of its own, with the copy of RLFN that every session holds against RLFN,
-and then both by the challenge's protocol, each in a process of its own. Weights are random: time does not depend on them.
+A repeat times SlimRLFN beside RLFN in a process of its own, with the copy of RLFN that every session holds against
+RLFN, and then both by the challenge's protocol, each in a process of its own. Weights are random: time does not depend
+on them.
 
     python benchmarks/run_time.py --repeats 20 --record
 
-Three answers: how much narrower esr's ratios lie over the repeats than the challenge's (the middle 95 % of each), how often
-RLFN against itself held 1, and how often the interval told SlimRLFN from RLFN. End other programs first.
+Three answers: how much narrower esr's ratios lie over the repeats than the challenge's (the middle 95 % of each), how
+often RLFN against itself held 1, and how often the interval told SlimRLFN from RLFN. End other programs first.
 """
 
 import argparse
@@ -31,8 +32,8 @@ from esr.timing.session import Candidate, Session, compare
 
 WHAT = (
     "SlimRLFN beside RLFN, again and again: milliseconds of every pass of a session (esr's protocol, RLFN against itself"
-    " included) and of the challenge's protocol, and over the repeats how narrow the ratios of either lie, how often RLFN"
-    " against itself held 1, and how often the interval told the two networks apart."
+    " included) and of the challenge's protocol, and over the repeats how narrow the ratios of either lie, how often"
+    " RLFN against itself held 1, and how often the interval told the two networks apart."
 )
 SLIMRLFN, RLFN = (Subject(Path(f"esr/networks/{name}.py")) for name in ("slimrlfn", "rlfn"))
 

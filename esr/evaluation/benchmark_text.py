@@ -19,7 +19,7 @@ from esr.timing.session import CONTROL, Session
 
 
 def print_json(measured: Measured) -> None:
-    """Print ``{"networks": [{"name", "complexity", "memory_mb", "quality"}], "baseline", "run_time": [...], "official": [...]}``."""
+    """Print ``{"networks": [...], "baseline": NAME, "run_time": [...], "official": [...]}``."""
     qualities: Sequence[Any] = measured.qualities or [None] * len(measured.names)
     content = {
         "networks": [

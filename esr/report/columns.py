@@ -110,8 +110,8 @@ MEASURED = (
         "memory_mb",
         "memory",
         "MiB",
-        "Peak of a pass over the image that was timed: on a GPU as the challenge's script prints it, on a CPU what the pass "
-        "adds to the process, and the weights.",
+        "Peak of a pass over the image that was timed: on a GPU as the challenge's script prints it, on a CPU what the "
+        "pass adds to the process, and the weights.",
         decimals(1),
     ),
 )

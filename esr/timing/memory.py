@@ -1,7 +1,7 @@
 """The memory that a forward pass takes at its peak.
 
-On a GPU: what PyTorch's allocator hands out at most, as the challenge's script prints it (max_memory_allocated / 1024^2 in
-test_demo.py of NTIRE2024_ESR): weights, image, features and the convolutions' workspace.
+On a GPU: what PyTorch's allocator hands out at most, as the challenge's script prints it (max_memory_allocated / 1024^2
+in test_demo.py of NTIRE2024_ESR): weights, image, features and the convolutions' workspace.
 
 On a CPU nothing counts what is handed out. There a process of its own reads by how much the pass raises the largest
 resident set, and the weights come on top, as they lay in memory before.
@@ -58,8 +58,8 @@ def _on_cpu(load: Callable[[], nn.Module], size: tuple[int, int]) -> float | Non
     after = _status("VmHWM")
     if before is None or after is None:
         return None
-    weights = sum(tensor.nbytes for tensor in network.state_dict().values())
-    return (max(0, after - before) + weights) / MEBIBYTE
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+    return float(max(0, after - before) + weights) / MEBIBYTE
 
 
 def _forget_the_peak() -> int | None:
