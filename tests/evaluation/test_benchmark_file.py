@@ -14,6 +14,7 @@ from esr.common.errors import EsrError
 from esr.evaluation import benchmark_file
 from esr.evaluation.benchmark_file import Measured
 from esr.evaluation.benchmark_text import print_measured
+from esr.timing.memory import peak_memory
 from esr.timing.official import OfficialTime
 from esr.timing.rounds import FEWEST_ROUNDS
 from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, save_weights
@@ -24,7 +25,9 @@ SHORT = ("--size", "16x16", "--seconds", "0.1", "--device", "cpu")
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nor is memory measured, which takes a process of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(benchmark_file, "peak_memory", lambda load, size, device: 1.5)
 
 
 @pytest.fixture
@@ -50,7 +53,8 @@ def image(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
-def test_complexity_is_the_published_one_and_needs_no_images(tmp_path: Path) -> None:
+def test_complexity_is_the_published_one_and_needs_no_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark_file, "peak_memory", peak_memory)
     weights = weights_of("esr/networks/r2net.py", tmp_path / "w.safetensors")
     measured = json.loads(answer(weights, *SHORT, "--json"))
     (network,) = measured["networks"]
