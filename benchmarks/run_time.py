@@ -32,8 +32,8 @@ from esr.timing.session import Candidate, Session, compare
 
 WHAT = (
     "SlimRLFN beside RLFN, again and again: milliseconds of every pass of a session (esr's protocol, RLFN against"
-    " itself included) and of the challenge's protocol, and over the repeats how narrow the ratios of either lie, how often"
-    " RLFN against itself held 1, and how often the interval told the two networks apart."
+    " itself included) and of the challenge's protocol; over the repeats, how narrow the ratios of either lie, how"
+    " often RLFN against itself held 1, and how often the interval told the two networks apart."
 )
 SLIMRLFN, RLFN = (Subject(Path(f"esr/networks/{name}.py")) for name in ("slimrlfn", "rlfn"))
 
