@@ -140,18 +140,13 @@ def sync(
 
     stale = sync_records(only_dvc=dvc)
     if not dvc:
-        from esr.tracking.mirror import drain
-
-        if unsent := drain():
-            print(printable(unsent), file=sys.stderr)
         print(f"Not up to date: {', '.join(sorted(stale))}" if stale else "Every stage is up to date for both drivers.")
 
 
 @app.command(rich_help_panel=TOOLS)
 def track() -> None:
     """Send to MLflow what it has missed, such as while its server was down."""
-    from esr.tracking.address import shown, tracking_uri
-    from esr.tracking.mirror import send_all
+    from esr.tracking.mirror import send_all, shown, tracking_uri
 
     unsent = send_all()
     if unsent:

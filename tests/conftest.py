@@ -35,7 +35,11 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Project:
         check=True,
     ).stdout.splitlines()
     for name in tracked:
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/")) and name != "dvc.lock":
+        if (
+            (ROOT / name).is_file()
+            and not name.startswith(("tests/", "docs/", "benchmarks/", "released/"))
+            and name != "dvc.lock"
+        ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     project = Project(folder)
@@ -58,8 +62,8 @@ def commit_all(project: Project) -> None:
 def fresh(everything: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The same with one entry and the baseline, which have every kind of stage between them, and few phases."""
     project = everything.copy(tmp_path_factory.mktemp("fresh") / "esr")
-    project.edit(lambda params: keep_only(params, {"slimrlfn", "rlfn"}))
     project.edit(shorten)
+    project.edit(lambda params: keep_only(params, {"slimrlfn", "rlfn"}))
     commit_all(project)
     return project
 

@@ -41,3 +41,25 @@ def test_a_network_s_own_parts_count_and_what_is_gone_is_forgotten(graph: Graph)
     Path("networks/mine.py").unlink()
     write_premises(graph)
     assert not Path(file).exists()
+
+
+def test_a_released_file_that_is_here_counts_by_its_bytes(graph: Graph) -> None:
+    place = Path("checkpoints/theirs.pth")
+    graph.params["import"] = {"theirs": {"checkpoint": str(place)}, "fetched": {"url": "https://example.org/a.pth"}}
+    said = []
+    for content in (None, b"one", b"two"):
+        place.parent.mkdir(exist_ok=True)
+        if content is not None:
+            place.write_bytes(content)
+        write_premises(graph)
+        said.append(Path("runs/.checkpoints/theirs.json").read_text())
+    assert len(set(said)) == 3
+    assert Path("runs/.checkpoints/fetched.json").read_text() == "null\n"
+
+
+def test_without_a_row_of_import_its_folder_is_there_all_the_same(graph: Graph) -> None:
+    graph.params["import"] = {}
+    write_premises(graph)
+    assert any(
+        Path("runs/.checkpoints").iterdir()
+    )  # an output of DVC's stage `code`, which it warns of where it is empty

@@ -87,12 +87,13 @@ def shrink(params: dict[str, Any]) -> None:
 
 
 def shorten(params: dict[str, Any]) -> None:
-    """Leave out those phases of SlimRLFN that only repeat the one before."""
+    """Leave out those phases of SlimRLFN that only repeat the one before, and sets that have no images here."""
     phases = params["finetune"]
     for key in [key for key in phases if re.fullmatch(r"slimrlfn-(repeat-2|384-[23]|512-\d)", key)]:
         del phases[key]
     phases["slimrlfn-384-1"]["from"] = "finetune/slimrlfn-repeat-1"
     phases["slimrlfn-640"]["from"] = "finetune/slimrlfn-384-1"
+    params["join"]["scored"]["second"] = "challenge-2024"  # without the literature's test sets
 
 
 def keep_only(params: dict[str, Any], entries: set[str]) -> None:

@@ -13,6 +13,7 @@ from esr.planning.sets import images_of_source, pixels_of
 from esr.recipes.graph import Node
 from esr.recipes.read import Params
 from esr.recipes.rows import Benchmark, Crop, Download, StageRow
+from esr.sources.origin import row_in_use
 from esr.timing.rounds import FEWEST_ROUNDS, WINDOW
 
 STORE = 3 * (1 + 1 / 16)  # bytes of an HR pixel and its share of LR in a packed store
@@ -75,7 +76,7 @@ def _plain(node: Node, seconds: float, disk: float = 0.0, download: float = 0.0,
 
 
 def _download(params: Params, node: Node, row: Download, machine: Machine) -> Estimate:
-    images = images_of_source(params, node.key, params.rule)
+    images, row = images_of_source(params, node.key, params.rule), row_in_use(row, params.rule.data, node.key)
     if params.rule.data.stand_in or images == 0 or row.folder:
         return _plain(node, machine.stage_cost)
     pixels = (images or 0) * (row.megapixels or 0.0) * 1e6

@@ -174,8 +174,8 @@ def _rounded_targets(stages: Sequence[TrainingStage], params: Params) -> list[st
 
 
 def _imports(params: Params, entry: str) -> list[str]:
-    imports = [f"import/{key}: {row.checkpoint}" for key, row in params.import_.items() if row.entry == entry]
-    return [f"Released checkpoints: {', '.join(imports)}"] if imports else []
+    imports = [f"  import/{key}: {row.place}" for key, row in params.import_.items() if row.entry == entry]
+    return ["Released checkpoints, imported and not trained:", *imports] if imports else []
 
 
 def _data(params: Params) -> str:

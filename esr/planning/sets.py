@@ -2,7 +2,7 @@
 
 from esr.recipes.read import Params
 from esr.recipes.scale import Scale
-from esr.sources.origin import why_empty
+from esr.sources.origin import row_in_use, why_empty
 from esr.sources.standin import FOR_TRAINING, HELD_OUT
 
 STAND_IN_MEGAPIXELS = {"training": 0.57, "validation": 0.19}  # of a photograph, on the average
@@ -24,6 +24,7 @@ def images_of_source(params: Params, key: str, scale: Scale | None = None) -> in
     source = params.download[key]
     if scale is None:
         return source.images
+    source = row_in_use(source, scale.data, key)
     if why_empty(source, scale.data, key) is not None:
         return 0
     if scale.data.stand_in:
@@ -36,6 +37,7 @@ def pixels_of(params: Params, name: str, scale: Scale) -> float:
     if name in params.join:
         join = params.join[name]
         return pixels_of(params, join.first, scale) + pixels_of(params, join.second, scale)
-    source = params.download[params.crop[name].source]
+    key = params.crop[name].source
+    source = row_in_use(params.download[key], scale.data, key)
     megapixels = STAND_IN_MEGAPIXELS[source.use] if scale.data.stand_in else source.megapixels
     return (images_of(params, name, scale) or 0) * (megapixels or 0.0) * 1e6

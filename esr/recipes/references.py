@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from esr.recipes.kinds import DEPLOYED, HAND_ON_WEIGHTS, KINDS, OF_ENTRIES
 from esr.recipes.rows import Benchmark, Distill, Optimisation, Prune, StageRow
-from esr.recipes.telling import missing
+from esr.recipes.telling import missing, short
 
 if TYPE_CHECKING:
     from esr.recipes.read import Params
 
 TARGETS = ("all", *KINDS)
 """Of `snakemake`, beside the entries and the rows of `benchmark`."""
+CHECKPOINTS = "checkpoints"
+"""The project's folder of released files; dvc.yaml names it."""
 
 
 def wrong_references(params: Params) -> Iterator[str]:
@@ -24,15 +27,28 @@ def wrong_references(params: Params) -> Iterator[str]:
         source = scale.data.only_source
         if source is not None and source not in params.download:
             yield missing(f"scales.{name}.data.only_source", source, params.download)
+        for key in scale.data.in_place_of:
+            if key not in params.download:
+                yield missing(f"scales.{name}.data.in_place_of", key, params.download)
     for table in ("entries", "benchmark"):
         for key in getattr(params, table):
             if key in TARGETS:
                 yield f"{table}.{key}: `snakemake {key}` means something else already; rename the row"
+    yield from _misplaced_checkpoints(params)
     yield from _wrong_sets(params)
     yield from _unknown_work(params)
     stages = {f"{kind}/{key}": row for kind in OF_ENTRIES for key, row in params.table(kind).items()}
     for reference, row in stages.items():
         yield from _wrong_in_stage(reference.replace("/", "."), row, params, stages)
+
+
+def _misplaced_checkpoints(params: Params) -> Iterator[str]:
+    """Released files whose edits no driver would see."""
+    for key, row in params.import_.items():
+        path = PurePosixPath(row.checkpoint or CHECKPOINTS)
+        if ".." in path.parts or not path.is_relative_to(CHECKPOINTS):
+            told = f"the drivers watch {CHECKPOINTS} for edits; put the file, or a link to it, there"
+            yield f"import.{key}.checkpoint: {short(str(path))}: {told}"
 
 
 def _wrong_sets(params: Params) -> Iterator[str]:

@@ -61,10 +61,9 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, allow_inf_nan=False)
 
 
-class Archive(Row):
-    """One file to download and unpack."""
+class Delivery(Row):
+    """How a file's bytes are had from elsewhere, and by what they are known."""
 
-    url: Text = Field(description="where the file lies; further copies go into `mirrors`")
     mirrors: list[Text] = Field(default=[], description="other addresses of the same bytes, tried in order")
     sha256: str | None = Field(
         None, pattern="^[0-9a-f]{64}$", description="published checksum; recorded on first download if absent"
@@ -79,6 +78,17 @@ class Archive(Row):
         "what sha256sum makes of its own list of the unpacked images (docs/own-data.md)",
     )
     token: Text | None = Field(None, description="environment variable that holds the token the address asks for")
+
+
+class RemoteFile(Delivery):
+    """One file to download."""
+
+    url: Text = Field(description="where the file lies; further copies go into `mirrors`")
+
+
+class Archive(RemoteFile):
+    """One file to download and unpack."""
+
     only: Text | None = Field(None, description="pattern of the members to unpack, as */HR/*.png; all images if absent")
     holds: Literal["hr", "lr"] = Field("hr", description="whether the archive holds HR images or their bicubic x4 LR")
 
@@ -93,6 +103,7 @@ class Download(Row):
     """A source of images (a row of `download`)."""
 
     use: Literal["training", "validation"] = Field(description="at demo: which photographs stand in for it")
+    title: Text | None = Field(None, description="what the images are, for people")
     archives: list[Archive] = Field(default=[], description="files to download")
     archives_in: Name | None = Field(
         None, description="the folder below data/archives for its archives, if it shares them with other sources"
@@ -148,10 +159,31 @@ class StageRow(Row):
     network: NetworkFile = Field(description="the file that defines the network; at once import and dependency")
 
 
-class Import(StageRow):
+class Import(StageRow, Delivery):
     """A released checkpoint as weights of ours: a row of `import`. Any `from:` or `teacher:` may name it."""
 
-    checkpoint: FilePath = Field(description="the team's released .pth file")
+    checkpoint: FilePath | None = Field(None, description="the team's released .pth file, if you have it")
+    url: Text | None = Field(None, description="where it is released, if it is to be downloaded")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Import":
+        if (self.checkpoint is None) == (self.url is None):
+            raise ValueError("say where the released file is: give either url or checkpoint")
+        if self.url is None and (belonging := self.model_fields_set & Delivery.model_fields.keys()):
+            raise ValueError(f"{', '.join(sorted(belonging))}: belongs to a url")
+        return self
+
+    @property
+    def remote(self) -> RemoteFile | None:
+        """What is to be downloaded; None for a file that is here."""
+        if self.url is None:
+            return None
+        return RemoteFile(url=self.url, **{name: getattr(self, name) for name in Delivery.model_fields})
+
+    @property
+    def place(self) -> str:
+        """Where the released file is: its address, or its path."""
+        return self.url or self.checkpoint or ""
 
 
 class Optimisation(StageRow):

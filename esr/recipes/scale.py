@@ -13,6 +13,7 @@ from esr.recipes.rows import (
     MOST_ITERATIONS,
     Argument,
     Change,
+    Download,
     Iterations,
     LossName,
     Name,
@@ -111,6 +112,15 @@ class DataRule(Row):
         description="photographs that come with scikit-image and scikit-learn stand in for every source"
     )
     only_source: Name | None = Field(description="the one training source in use; the others give no images")
+    in_place_of: dict[Name, Download] = Field(
+        default={}, description="other images for a source, by its key: a row as of `download`; they count as stand-ins"
+    )
+
+    @model_validator(mode="after")
+    def _one_stand_in(self) -> "DataRule":
+        if self.stand_in and self.in_place_of:
+            raise ValueError("stand_in is for every source already; remove it, or in_place_of")
+        return self
 
 
 class TrainingRule(Row):

@@ -39,9 +39,10 @@ NEEDS = (
     "or run a larger scale."
 )
 NOT_PUBLISHED = "not published"
+ORIGINS = "Released, and trained here"
 STAND_IN = (
-    "Stand-in data: these networks were trained and scored on photographs that come with scikit-image and "
-    "scikit-learn. Compare a PSNR with bicubic's on the same images, beside it, never with a published one."
+    "Stand-in data: photographs that come with scikit-image and scikit-learn, for all that was trained here and for "
+    "every score. Compare a PSNR with bicubic's on the same images, beside it, never with a published one."
 )
 
 
@@ -91,7 +92,11 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 
 def markdown(
-    frame: pd.DataFrame, quality: Mapping[str, Sequence[Standing]], metrics: Mapping[str, Metrics], stand_in: bool
+    frame: pd.DataFrame,
+    quality: Mapping[str, Sequence[Standing]],
+    metrics: Mapping[str, Metrics],
+    stand_in: bool,
+    origins: Mapping[str, str],
 ) -> str:
     """The leaderboard for reading, with what is measured and what was published in tables of their own.
 
@@ -100,6 +105,7 @@ def markdown(
         quality: how each row stands on each set, by the row's key.
         metrics: what was measured, by key.
         stand_in: whether to say that the data are stand-ins.
+        origins: where each row's weights come from, by its key; empty where that goes without saying.
     """
     names = [
         f"{line['entry']} ({BELOW})" if line["above_bicubic"] < 0 else line["entry"] for _, line in frame.iterrows()
@@ -114,6 +120,7 @@ def markdown(
         *([NEEDS.format(scale=scale)] if (frame["above_bicubic"] < 0).any() else []),
         *(f"Do not believe the run times of {key}: {values.doubt}." for key, values in metrics.items() if values.doubt),
         "\n".join(f"* {column.head}: {column.about}" for column in MEASURED),
+        *_origins(frame["entry"].tolist(), origins),
         "## Quality, set by set",
         about(quality[key] for key in frame["entry"]),
         _quality_table(frame["entry"].tolist(), quality),
@@ -187,6 +194,12 @@ def _on_each_set(metrics: Metrics) -> dict[str, float]:
 def _network_name(file: str) -> str:
     """A network's name by its file, as people write it: RFDN of esr/networks/rfdn.py."""
     return PurePosixPath(file).stem.upper()
+
+
+def _origins(keys: Sequence[str], origins: Mapping[str, str]) -> list[str]:
+    if not origins:
+        return []
+    return [f"## {ORIGINS}", "\n".join(f"* {key}: {origins[key]}" for key in keys)]
 
 
 def _published_times(frame: pd.DataFrame) -> list[str]:

@@ -14,7 +14,7 @@ from esr.recipes.rows import Benchmark, Entry
 from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, Column
 from esr.report.crops import CropRow
 from esr.report.figure import PlottedEntry, psnr_against_ratio
-from esr.report.leaderboard import BELOW, NEEDS, NOT_PUBLISHED, STAND_IN
+from esr.report.leaderboard import BELOW, NEEDS, NOT_PUBLISHED, ORIGINS, STAND_IN
 from esr.report.quality_table import Standing, about, all_sets
 from esr.report.scores_table import scores_tables
 
@@ -55,8 +55,9 @@ def render_page(
     metrics: Mapping[str, Metrics],
     quality: Mapping[str, Sequence[Standing]],
     crops: Mapping[str, Sequence[CropRow]],
+    origins: Mapping[str, str],
 ) -> str:
-    """The page's HTML, in the order of ``frame``; metrics, quality and crops by the key of the row."""
+    """The page's HTML, in the order of ``frame``; metrics, quality, crops and origins by the key of the row."""
     lines = [
         _line(line, rows[key], entries, metrics[key], quality[key], crops[key])
         for key, (_, line) in zip(frame["entry"].tolist(), frame.iterrows(), strict=True)
@@ -86,6 +87,8 @@ def render_page(
         doubts=[f"{line.name}: {line.metrics.doubt}" for line in lines if line.metrics.doubt],
         below=BELOW,
         not_published=NOT_PUBLISHED,
+        origins=origins,
+        about_origins=ORIGINS,
     )
 
 

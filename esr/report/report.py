@@ -19,11 +19,14 @@ def report(
     scale: str,
     metrics: Mapping[str, Path],
     crops: Mapping[str, Path],
+    origins: Mapping[str, str],
     leaderboard_csv: Path,
     leaderboard_md: Path,
     page: Path,
 ) -> None:
     """Write the leaderboard of ``scale`` from the metrics and the crops of each row of ``benchmark``, by its key.
+
+    ``origins`` says where each row's weights come from; it is empty where that is the same for all.
 
     Raises:
         EsrError: the metrics or the crops of a row are missing or cannot be used; it names the row.
@@ -33,8 +36,9 @@ def report(
     frame = leaderboard(entries, benchmark, scale, measured)
     quality = {key: standings(entries[row.entry], measured[key]) for key, row in benchmark.items()}
     write_csv(leaderboard_csv, frame)
-    write_text(leaderboard_md, markdown(frame, quality, measured, any(values.stand_in for values in measured.values())))
-    write_text(page, render_page(entries, benchmark, frame, measured, quality, cut))
+    stand_in = any(values.stand_in for values in measured.values())
+    write_text(leaderboard_md, markdown(frame, quality, measured, stand_in, origins))
+    write_text(page, render_page(entries, benchmark, frame, measured, quality, cut, origins))
 
 
 def _metrics(key: str, paths: Mapping[str, Path]) -> Metrics:

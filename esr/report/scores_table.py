@@ -9,7 +9,7 @@ BICUBIC = "bicubic"
 
 
 @dataclass(frozen=True)
-class Pair:
+class Quality:
     """PSNR in dB and SSIM."""
 
     psnr: float
@@ -35,7 +35,7 @@ class ScoresTable:
     title: str
     about: str
     sets: Sequence[str]
-    rows: Mapping[str, Sequence[Pair | None]]
+    rows: Mapping[str, Sequence[Quality | None]]
 
 
 def scores_tables(names: Mapping[str, str], metrics: Mapping[str, Metrics]) -> list[ScoresTable]:
@@ -53,7 +53,7 @@ def scores_tables(names: Mapping[str, str], metrics: Mapping[str, Metrics]) -> l
     bicubic = [next(iter(scored.values())) for scored in by_set.values()]  # which is every row's
 
     def table(title: str, about: str, luma: bool) -> ScoresTable:
-        rows: dict[str, Sequence[Pair | None]] = {BICUBIC: [_bicubic(mean, luma) for mean in bicubic]}
+        rows: dict[str, Sequence[Quality | None]] = {BICUBIC: [_bicubic(mean, luma) for mean in bicubic]}
         for key, name in names.items():
             rows[name] = [_own(scored[key], luma) if key in scored else None for scored in by_set.values()]
         return ScoresTable(title, about, list(by_set), rows)
@@ -64,9 +64,9 @@ def scores_tables(names: Mapping[str, str], metrics: Mapping[str, Metrics]) -> l
     ]
 
 
-def _own(mean: ComparedScores, luma: bool) -> Pair:
-    return Pair(mean.psnr_y, mean.ssim_y) if luma else Pair(mean.psnr, mean.ssim)
+def _own(mean: ComparedScores, luma: bool) -> Quality:
+    return Quality(mean.psnr_y, mean.ssim_y) if luma else Quality(mean.psnr, mean.ssim)
 
 
-def _bicubic(mean: ComparedScores, luma: bool) -> Pair:
-    return Pair(mean.bicubic_y, mean.bicubic_ssim_y) if luma else Pair(mean.bicubic, mean.bicubic_ssim)
+def _bicubic(mean: ComparedScores, luma: bool) -> Quality:
+    return Quality(mean.bicubic_y, mean.bicubic_ssim_y) if luma else Quality(mean.bicubic, mean.bicubic_ssim)

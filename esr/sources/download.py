@@ -6,7 +6,6 @@ share them and that a driver, which deletes a job's outputs before it starts the
 """
 
 import hashlib
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -21,14 +20,11 @@ from esr.recipes.rows import Archive, Download
 from esr.recipes.scale import DataRule
 from esr.sources.checksums import CHECKSUM_FILE, record_checksum, recorded
 from esr.sources.collect import collect
-from esr.sources.fetch import fetch, file_name
-from esr.sources.origin import folder_at, refuse_missing, why_empty
+from esr.sources.fetch import downloads, fetch, file_name
+from esr.sources.origin import column_of, folder_at, refuse_missing, row_in_use, why_empty
 from esr.sources.standin import copy_stand_ins
 from esr.sources.unpack import unpack
 from esr.sources.verify import all_there, differences
-
-ARCHIVES = "ESR_ARCHIVES"
-"""Environment variable: the folder of downloaded archives, if it is not data/archives."""
 
 
 def download(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
@@ -45,7 +41,7 @@ def download(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
     """
     stand_in, about = _lay_out(row, rule, key, manifest.parent)
     hr, lr = manifest.parent / "hr", manifest.parent / "lr"
-    expected = None if stand_in else row.images
+    expected = None if rule.stand_in else row_in_use(row, rule, key).images
     pairs = collect(key, hr, lr if lr.exists() else None, expected) if hr.exists() else []
     pixels = sum(pair.hr.height * pair.hr.width for pair in pairs)
     totals = Totals(images=len(pairs), pixels=pixels, bytes=pixels * 3)
@@ -86,8 +82,9 @@ def bring_back(row: Download, rule: DataRule, key: str, manifest: Path) -> None:
 def _lay_out(row: Download, rule: DataRule, key: str, folder: Path) -> tuple[bool, str]:
     """Have the source's images lie in ``folder``/hr and /lr; give whether they stand in, and what there is to say."""
     hr, lr = folder / "hr", folder / "lr"
+    row, column = row_in_use(row, rule, key), column_of(rule, key)
     if row.lr_folder is not None and row.folder is None:
-        raise EsrError(f"download.{key}.lr_folder belongs to a folder of HR images; name that in folder, or remove it")
+        raise EsrError(f"{column}.lr_folder belongs to a folder of HR images; name that in folder, or remove it")
     with writing(folder):
         _clear(hr)
         _clear(lr)
@@ -97,21 +94,24 @@ def _lay_out(row: Download, rule: DataRule, key: str, folder: Path) -> tuple[boo
         copy_stand_ins(row.use, hr)
         return True, f"stand-in for {key}: photographs that come with scikit-image and scikit-learn"
     refuse_missing(row, rule, key)
-    _link(hr, lr, *_real(row, key))
+    if key in rule.in_place_of:
+        _link(hr, lr, *_real(row, column, f"{key}-stand-in"))
+        return True, f"stand-in for {key}: {row.title or 'other photographs'}"
+    _link(hr, lr, *_real(row, column, key))
     return False, f"the images of {key}"
 
 
-def _real(row: Download, key: str) -> tuple[Path, Path | None]:
-    """The folders of the source's own HR images and, where it ships them, LR images."""
+def _real(row: Download, column: str, key: str) -> tuple[Path, Path | None]:
+    """The folders of the row's HR images and, where it ships them, LR images; archives are unpacked under ``key``."""
     if row.folder is not None:
-        hr = _folder(f"download.{key}.folder", row.folder, row.how)
-        return hr, None if row.lr_folder is None else _folder(f"download.{key}.lr_folder", row.lr_folder, None)
+        hr = _folder(f"{column}.folder", row.folder, row.how)
+        return hr, None if row.lr_folder is None else _folder(f"{column}.lr_folder", row.lr_folder, None)
     named: dict[str, str] = {}
     for archive in row.archives:
         if named.setdefault(file_name(archive), archive.url) != archive.url:
             both = f"{named[file_name(archive)]} and {archive.url}"
-            raise EsrError(f"download.{key}: {both} have one file name; put one of them into a source of its own")
-    archives = Path(os.environ.get(ARCHIVES) or "data/archives")
+            raise EsrError(f"{column}: {both} have one file name; put one of them into a source of its own")
+    archives = downloads()
     folder, shared = archives / key, archives / (row.archives_in or key)
     with only_one(shared / ".lock", f"downloads {key}"):
         for archive in row.archives:

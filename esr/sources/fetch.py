@@ -1,4 +1,4 @@
-"""An archive from where its bytes are: on this disk, in part on this disk, at its address or at a mirror."""
+"""A file from where its bytes are: on this disk, in part on this disk, at its address or at a mirror."""
 
 import os
 import time
@@ -10,40 +10,48 @@ from urllib.parse import unquote, urlsplit
 from esr.common.complaints import writing
 from esr.common.errors import EsrError
 from esr.common.files import sha256_of
-from esr.recipes.rows import Archive
+from esr.recipes.rows import RemoteFile
 from esr.sources.checksums import Checksum
 from esr.sources.transfer import BrokenOffError, NotThereError, PartialFile, TooSlowError, transfer
 
 OFFLINE = "ESR_OFFLINE"
 """Environment variable: if it is set to anything but 0, nothing is downloaded."""
 
+ARCHIVES = "ESR_ARCHIVES"
+"""Environment variable: the folder of what was downloaded, if it is not data/archives."""
+
 TRIES = 5  # at each address, without a byte gained
 LONGEST_RETRY_AFTER = 300.0  # seconds; a server that asks for a longer pause is given up
 
 
-def file_name(archive: Archive) -> str:
-    """What the archive is called on disk: the last part of its address."""
+def downloads() -> Path:
+    """The folder of what was downloaded: apart from any scale's outputs, which drivers delete before a stage runs."""
+    return Path(os.environ.get(ARCHIVES) or "data/archives")
+
+
+def file_name(remote: RemoteFile) -> str:
+    """What the file is called on disk: the last part of its address."""
     try:
-        name = PurePosixPath(unquote(urlsplit(archive.url).path)).name
+        name = PurePosixPath(unquote(urlsplit(remote.url).path)).name
     except ValueError as error:
-        raise EsrError(f"{archive.url} is no address ({error}); give that of the archive itself") from error
+        raise EsrError(f"{remote.url} is no address ({error}); give that of the file itself") from error
     if name in ("", "..") or not name.isprintable():
-        raise EsrError(f"{archive.url} names no file; give the address of the archive itself")
+        raise EsrError(f"{remote.url} names no file; give the address of the file itself")
     return name
 
 
 def fetch(
-    archive: Archive, folder: Path, known: Checksum | None = None, wait: Callable[[float], None] = time.sleep
+    remote: RemoteFile, folder: Path, known: Checksum | None = None, wait: Callable[[float], None] = time.sleep
 ) -> Checksum:
-    """Have an archive lie verified in ``folder``, under the last part of its address.
+    """Have a file lie verified in ``folder``, under the last part of its address.
 
     A file that is already there is used. A download goes on where it stopped, at the same address or at a
     mirror, and is renamed to its name once its size and checksum are right.
 
     Args:
-        archive: its row: addresses, published size and checksum.
+        remote: its row: addresses, published size and checksum.
         folder: where it is to lie.
-        known: what an earlier download recorded, for an archive without published checksum.
+        known: what an earlier download recorded, for a file without published checksum.
         wait: called with the seconds to wait between two tries.
 
     Returns:
@@ -52,34 +60,34 @@ def fetch(
     Raises:
         EsrError: no address gives it, it is not what it should be, or the disk is full.
     """
-    path = folder / file_name(archive)
-    sha256 = archive.sha256 or (known.sha256 if known else None)
-    size = archive.bytes or (known.bytes if known else None)
+    path = folder / file_name(remote)
+    sha256 = remote.sha256 or (known.sha256 if known else None)
+    size = remote.bytes or (known.bytes if known else None)
     if path.exists():
         return _verify_at_hand(path, size, sha256)
     if os.environ.get(OFFLINE, "0") not in ("", "0"):
-        raise EsrError(f"{path} is missing and {OFFLINE} is set; put the file of {archive.url} there, or unset it")
+        raise EsrError(f"{path} is missing and {OFFLINE} is set; put the file of {remote.url} there, or unset it")
     with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
         part = PartialFile(folder / f"{path.name}.part")
-        checksum = _download(archive, part, size, sha256, wait)
+        checksum = _download(remote, part, size, sha256, wait)
         os.replace(part.file, path)
         part.discard()
     return checksum
 
 
 def _download(
-    archive: Archive, part: PartialFile, size: int | None, sha256: str | None, wait: Callable[[float], None]
+    remote: RemoteFile, part: PartialFile, size: int | None, sha256: str | None, wait: Callable[[float], None]
 ) -> Checksum:
-    token = _token(archive)
-    addresses = deque([archive.url, *archive.mirrors])
+    token = _token(remote)
+    addresses = deque([remote.url, *remote.mirrors])
     reasons: dict[str, str] = {}
     fruitless, pause = 0, 0.0
     while addresses and fruitless < TRIES * len(addresses):
         address, had = addresses[0], part.size
         try:
             if size is None or had != size:
-                transfer(address, part, size, token if address == archive.url else None, sha256 is not None)
+                transfer(address, part, size, token if address == remote.url else None, sha256 is not None)
             return _verify(part, address, size, sha256)
         except NotThereError as error:
             reasons[address] = str(error)
@@ -102,12 +110,12 @@ def _download(
     raise EsrError(f"{by_hand.name} could not be downloaded: {said}; try again later, or put it at {by_hand} by hand")
 
 
-def _token(archive: Archive) -> str | None:
-    if archive.token is None:
+def _token(remote: RemoteFile) -> str | None:
+    if remote.token is None:
         return None
-    token = os.environ.get(archive.token)
+    token = os.environ.get(remote.token)
     if not token:
-        raise EsrError(f"{archive.url} asks for a token; accept its licence and set {archive.token} to your token")
+        raise EsrError(f"{remote.url} asks for a token; accept its licence and set {remote.token} to your token")
     return token
 
 

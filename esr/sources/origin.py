@@ -8,8 +8,19 @@ from esr.recipes.rows import Download
 from esr.recipes.scale import DataRule
 
 
+def row_in_use(row: Download, rule: DataRule, key: str) -> Download:
+    """The row that tells where a source's images come from at this scale: its own, or the one in its place."""
+    return rule.in_place_of.get(key, row)
+
+
+def column_of(rule: DataRule, key: str) -> str:
+    """Where that row stands in params.yaml."""
+    return f"scales.(its name).data.in_place_of.{key}" if key in rule.in_place_of else f"download.{key}"
+
+
 def why_empty(row: Download, rule: DataRule, key: str) -> str | None:
     """Why the source is meant to have no images at this scale; None where it is meant to have some."""
+    row = row_in_use(row, rule, key)
     if row.optional and rule.stand_in:
         return "nothing stands in for it"
     if row.optional and row.folder is None and not row.archives:
@@ -27,12 +38,13 @@ def refuse_missing(row: Download, rule: DataRule, key: str) -> None:
     """
     if rule.stand_in or why_empty(row, rule, key) is not None:
         return
+    row, column = row_in_use(row, rule, key), column_of(rule, key)
     if row.folder is not None:
-        folder_at(f"download.{key}.folder", row.folder, row.how)
+        folder_at(f"{column}.folder", row.folder, row.how)
         if row.lr_folder is not None:
-            folder_at(f"download.{key}.lr_folder", row.lr_folder, None)
+            folder_at(f"{column}.lr_folder", row.lr_folder, None)
     elif not row.archives:
-        raise EsrError(f"download.{key}: nothing says where its images are; {row.how or 'give archives or a folder'}")
+        raise EsrError(f"{column}: nothing says where its images are; {row.how or 'give archives or a folder'}")
 
 
 def folder_at(column: str, name: str, how: str | None) -> Path:

@@ -154,6 +154,7 @@ def _tell_what_next(params: Params) -> None:
     print_leaderboard(folder / "leaderboard.csv", params.rule.data.stand_in)
     print(f"Open the page:     {folder / 'index.html'}")
     print(f"Compare the runs:  mlflow ui, then {ENTRIES_VIEW}")
-    print("Change the scale:  edit `scale: demo` in params.yaml to pilot or paper, then `make run`")
+    others = " or ".join(name for name in params.scales if name != params.scale)
+    print(f"Change the scale:  edit `scale: {params.scale}` in params.yaml to {others}, then run again")
     if "VIRTUAL_ENV" not in os.environ:
         print("For mlflow, dvc and snakemake by hand: source .venv/bin/activate")

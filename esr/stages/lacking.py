@@ -98,7 +98,7 @@ class Lacking:
                 for node in [self.graph.find("download", key), *(self.graph.find("crop", name) for name in crops)]:
                     yield node, str(error)
         for key, row in self.params.import_.items():
-            if not Path(row.checkpoint).exists():
+            if row.checkpoint is not None and not Path(row.checkpoint).exists():
                 yield (
                     self.graph.find("import", key),
                     f"import.{key}.checkpoint: {row.checkpoint} is missing; put it there",

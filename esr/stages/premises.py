@@ -1,9 +1,11 @@
 """What the drivers see of the code, and of what follows from params.yaml: small files that the stages depend on.
 
 There is one for each kind of stage and for each network, which lists the source files that it depends on, with a
-digest of each that a comment does not change. And one for each entry and scale with the work of the entry's training,
-which at scales that share out no work is null, so that its edit re-runs nothing there. All are written before a driver
-decides, and only where they change: DVC has a stage for it, everything else goes through esr.stages.evidence.Evidence.
+digest of each that a comment does not change. One for each entry and scale with the work of the entry's training,
+which at scales that share out no work is null, so that its edit re-runs nothing there. And one for each row of
+`import`, with the digest of the file that it has here; of one that it downloads, the row says all. They are written
+before a driver decides, and only where they change: DVC has a stage for it, everything else goes through
+esr.stages.evidence.Evidence.
 """
 
 import json
@@ -15,10 +17,12 @@ from esr.common.files import read_json, write_text
 from esr.recipes.graph import Graph
 from esr.recipes.kinds import KINDS
 from esr.recipes.network_syntax import NETWORK_FOLDERS
+from esr.stages.digests import Digests
 from esr.stages.source_code import Sources
 
 CODE = Path("runs/.code")
 WORK = Path("runs/.work")
+CHECKPOINTS = Path("runs/.checkpoints")
 MEMORY = Path(".esr/sources.json")
 
 
@@ -41,6 +45,7 @@ def write_premises(graph: Graph) -> None:
     """Bring all of these files up to date with the sources below the current folder, and with params.yaml."""
     _bring_up_to_date(CODE, _code_digests())
     _bring_up_to_date(WORK, _works(graph.params))
+    _bring_up_to_date(CHECKPOINTS, _checkpoints(graph.params))
 
 
 def _code_digests() -> dict[Path, Any]:
@@ -61,6 +66,16 @@ def _works(params: Mapping[str, Any]) -> dict[Path, Any]:
         WORK / scale / f"{entry}.json": about.get("training_work") if _shares_work(rule) else None
         for scale, rule in params["scales"].items()
         for entry, about in params["entries"].items()
+    }
+
+
+def _checkpoints(params: Mapping[str, Any]) -> dict[Path, Any]:
+    """The digest of each released file that a row of `import` has here; null where it is missing or elsewhere."""
+    digests = Digests()
+    files = {key: row.get("checkpoint") for key, row in params["import"].items()}
+    return {
+        CHECKPOINTS / "_rows.json": sorted(files),  # no row's name begins so; DVC wants the folder there and not empty
+        **{CHECKPOINTS / f"{key}.json": digests.of(file) if file else None for key, file in files.items()},
     }
 
 

@@ -128,7 +128,7 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
         case "import":
             from esr.weights.import_stage import import_row
 
-            import_row(row, node.input(row.checkpoint), node.output("weights.safetensors"), node.name)
+            import_row(row, node.key, node.output("weights.safetensors"))
         case "teacher" | "distill" | "train" | "finetune":
             watch.catch_stops()
             from esr.planning.ahead import work_ahead
@@ -154,6 +154,7 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             weights, manifest = node.weights(row.from_), node.set(row.validation)
             benchmark(row, params.rule.measuring, weights, manifest, outputs, watch.journal)
         case "report":
+            from esr.report.origins import origins
             from esr.report.report import report
 
             place = f"runs/{node.scale}/benchmark"
@@ -163,6 +164,7 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
                 node.scale,
                 {key: Path(place, key, "metrics.json") for key in params.benchmark},
                 {key: Path(place, key, "crops.png") for key in params.benchmark},
+                origins(params),
                 *(node.output(name) for name in ("leaderboard.csv", "leaderboard.md", "index.html")),
             )
         case _:

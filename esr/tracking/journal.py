@@ -1,11 +1,9 @@
 """What a stage tells about itself: lines of JSON in a local file, in microseconds, whatever MLflow does.
 
-A journal belongs to one stage with one set of parameters and inputs (its identity). A stage that is
-resumed goes on in the same file; what it tells a second time is dropped, so nothing is logged twice.
+A journal belongs to one stage with one set of parameters and inputs (its identity). A stage that is resumed goes on in
+the same file; of what it tells a second time, MLflow gets nothing.
 """
 
-import errno
-import filecmp
 import json
 import os
 import shutil
@@ -14,14 +12,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Literal, TypedDict, get_origin, get_type_hints
+from typing import IO, Any, Literal
+
+from pydantic import BaseModel, ValidationError
+from typing_extensions import TypedDict
 
 from esr.common.errors import EsrError
 from esr.common.files import whole_file
-from esr.common.lock import hold
+from esr.common.lock import hold, is_held
 
 JOURNALS = Path(".esr/journal")
-PICTURES = "pictures"
 
 
 class Head(TypedDict):
@@ -39,7 +39,18 @@ class Head(TypedDict):
     tags: Mapping[str, str]  # git_commit, git_dirty, device, ..., and "md5 PATH" of each input
 
 
-HEAD_TYPES = {name: get_origin(kind) or kind for name, kind in get_type_hints(Head).items()}
+class Event(BaseModel):
+    """A line of a journal, with the fields that its kind of event has. Times are Unix times in ms."""
+
+    event: Literal["begin", "metrics", "picture", "end"]
+    time: int
+    head: Head | None = None
+    step: int = 0
+    values: dict[str, float] = {}
+    name: str = ""
+    file: str = ""  # relative to the journal
+    status: Literal["", "finished", "failed", "killed"] = ""
+    tags: dict[str, str] = {}
 
 
 def journal_path(scale: str, kind: str, key: str, identity: str) -> Path:
@@ -47,27 +58,29 @@ def journal_path(scale: str, kind: str, key: str, identity: str) -> Path:
     return JOURNALS / scale / kind / (key or kind) / identity / "events.jsonl"
 
 
-class Steps:
-    """Which steps of each metric are known already: steps of a metric only rise.
+def events_in(path: Path) -> Iterator[Event]:
+    """The events in a journal. A line that holds none, such as after a power cut, is passed over; so is no file."""
+    with suppress(OSError), path.open("rb") as lines:
+        for line in lines:
+            with suppress(ValidationError):
+                yield Event.model_validate_json(line)
 
-    Step 0 is for numbers that have no curve: one that was measured again and differs replaces the former.
-    """
 
-    def __init__(self, last: Mapping[str, int] | None = None, first: Mapping[str, float] | None = None) -> None:
-        self.last = dict(last or {})
-        self.first = dict(first or {})
+def journals() -> dict[Path, tuple[bool, int]]:
+    """Of each journal, by age, whether its stage lives and how many bytes it has, asked in this order."""
+    paths = sorted(JOURNALS.glob("*/*/*/*/events.jsonl"), key=lambda path: path.stat().st_mtime)
+    return {path: (is_held(path), path.stat().st_size) for path in paths}
 
-    def new(self, step: int, values: Mapping[str, float]) -> dict[str, float]:
-        """Those of ``values`` that are not known yet; from now on they are."""
-        fresh = {name: value for name, value in values.items() if self._is_new(step, name, value)}
-        self.last.update(dict.fromkeys(fresh, step))
-        if step == 0:
-            self.first.update(fresh)
-        return fresh
 
-    def _is_new(self, step: int, name: str, value: float) -> bool:
-        last = self.last.get(name, -1)
-        return step > last or (step == last == 0 and repr(value) != repr(self.first.get(name)))
+def living() -> list[Path]:
+    """The journals of the stages that run now."""
+    return [path for path, (lives, _) in journals().items() if lives]
+
+
+def is_measuring() -> bool:
+    """Whether a stage runs now that measures time and wants the machine to itself."""
+    begun = (next(events_in(path), None) for path in living())
+    return any(event and event.head and event.head["exclusive"] for event in begun)
 
 
 class Journal:
@@ -81,33 +94,34 @@ class Journal:
 
     def __init__(self, path: Path, head: Head) -> None:
         self.path = path
-        self._steps = Steps()
         self._complained = False
         self._file: IO[bytes] | None = None
         try:
-            self._file = self._open()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b", buffering=0)
+            hold(self._file)  # if an orphan still holds it, this stage counts as alive through the orphan
+            self._file.seek(0)
+            self._file.truncate(self._file.read().rfind(b"\n") + 1)
         except OSError as error:
             self._complain(error)
-        self._append({"event": "begin", "host": os.uname().nodename, "pid": os.getpid(), "head": head})
+        self._append({"event": "begin", "head": head, "tags": {"host": os.uname().nodename, "pid": str(os.getpid())}})
 
     def metrics(self, step: int, **values: float) -> None:
-        """Tell the values of metrics at a step; what was told before is dropped."""
-        fresh = self._steps.new(step, {name: float(value) for name, value in values.items()})
-        if fresh:
-            self._append({"event": "metrics", "step": step, "values": fresh})
+        """Tell the values of metrics at a step; step 0 is for numbers that have no curve."""
+        self._append({"event": "metrics", "step": step, "values": {name: float(values[name]) for name in values}})
 
     def picture(self, name: str, file: Path, step: int = 0) -> None:
         """Tell of a picture at a step. It is copied: the file may be overwritten. The same again is dropped."""
-        copy = self.path.parent / PICTURES / name / f"{step}{file.suffix}"
+        place = Path("pictures", name, f"{step}{file.suffix}")
+        copy = self.path.parent / place
         try:
-            if copy.exists() and filecmp.cmp(copy, file, shallow=False):
+            if copy.exists() and copy.read_bytes() == file.read_bytes():
                 return
             with whole_file(copy) as temporary:
                 shutil.copyfile(file, temporary)
+            self._append({"event": "picture", "name": name, "step": step, "file": str(place)})
         except (OSError, EsrError) as error:
             self._complain(error)
-            return
-        self._append({"event": "picture", "name": name, "step": step, "file": f"{PICTURES}/{name}/{copy.name}"})
 
     def close(self, status: Literal["finished", "failed", "killed"], tags: Mapping[str, str]) -> None:
         """Tell how the stage ended, with the md5 of its outputs among the tags."""
@@ -116,18 +130,6 @@ class Journal:
             with suppress(OSError):
                 self._file.close()
 
-    def _open(self) -> IO[bytes]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("a+b", buffering=0)
-        hold(file)  # if an orphan still holds it, this stage counts as alive through the orphan
-        file.seek(0)
-        known = file.read()
-        file.truncate(known.rfind(b"\n") + 1)
-        for event in events_in(known):
-            if event["event"] == "metrics":
-                self._steps.new(event["step"], event["values"])
-        return file
-
     def _append(self, event: dict[str, Any]) -> None:
         if self._file is None:
             return
@@ -135,9 +137,8 @@ class Journal:
         try:
             size = self._file.seek(0, os.SEEK_END)
             if self._file.write(line) < len(line):
-                with suppress(OSError):  # else half a line stays, which whoever reads passes over
-                    self._file.truncate(size)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                self._file.truncate(size)
+                raise OSError("no space left on the disk")
         except OSError as error:
             self._complain(error)
 
@@ -145,39 +146,3 @@ class Journal:
         if not self._complained:
             print(f"{self.path} cannot be written ({error}): MLflow will miss a part of this stage", file=sys.stderr)
         self._complained = True
-
-
-def events_in(lines: bytes) -> Iterator[dict[str, Any]]:
-    """The events in some bytes of a journal; a line that is none, such as after a power cut, is passed over."""
-    for line in lines.split(b"\n")[:-1]:
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if _is_sound(event):
-            yield event
-
-
-def _is_sound(event: object) -> bool:
-    """Whether the event has all that a reader takes from it, in its type."""
-    match event:
-        case {"event": "begin", "time": int(), "host": str(), "pid": int(), "head": head}:
-            return _is_head(head)
-        case {"event": "metrics", "time": int(), "step": int(), "values": dict(values)}:
-            return all(isinstance(value, int | float) for value in values.values())
-        case {"event": "picture", "time": int(), "name": str(), "step": int(), "file": str()}:
-            return True
-        case {"event": "end", "time": int(), "status": "finished" | "failed" | "killed", "tags": dict(tags)}:
-            return _are_texts(tags)
-    return False
-
-
-def _is_head(head: object) -> bool:
-    """Whether it has every field of ``Head`` in its type."""
-    if not isinstance(head, dict) or not all(isinstance(head.get(name), kind) for name, kind in HEAD_TYPES.items()):
-        return False
-    return _are_texts(head["tags"])
-
-
-def _are_texts(tags: Mapping[Any, Any]) -> bool:
-    return all(isinstance(value, str) for value in tags.values())

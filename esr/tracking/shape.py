@@ -1,4 +1,4 @@
-"""How stages appear in MLflow: names that sort and tell, parameters, and the note of an entry."""
+"""How stages appear in MLflow: names that sort and tell, parameters, tags."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,20 +6,7 @@ from typing import Any
 
 from esr.tracking.journal import Head
 
-LONGEST_VALUE = 6000  # characters of a parameter that MLflow takes; tags take more
-LONGEST_NAME = 250
-
-COLUMNS = (  # of the note's table: name, title, format, how many of the unit printed make one of the unit measured
-    ("psnr", "PSNR / dB", "{:.3f}", 1),
-    ("bicubic", "bicubic / dB", "{:.3f}", 1),
-    ("ssim", "SSIM", "{:.4f}", 1),
-    ("time_ms", "time / ms", "{:.2f}", 1),
-    ("ratio_to_baseline", "time / baseline's", "{:.3f}", 1),
-    ("parameters", "parameters / M", "{:.3f}", 1e-6),
-    ("flops", "FLOPs / G", "{:.2f}", 1e-9),
-    ("activations", "activations / M", "{:.2f}", 1e-6),
-    ("convs", "convs", "{:.0f}", 1),
-)
+LONGEST_NAME, LONGEST_VALUE = 250, 6000  # characters that MLflow takes of any name, and of a parameter
 
 
 def parent_name(head: Head) -> str:
@@ -56,22 +43,21 @@ def child_parameters(head: Head) -> dict[str, str]:
     return named
 
 
-def parent_parameters(head: Head) -> dict[str, str]:
-    """Every row of the entry, by its name in params.yaml, so that a comparison of two recipes shows what differs."""
-    return dict(flat(head["rows"]))
-
-
 def parent_tags(head: Head) -> dict[str, str]:
     """What an entry's run says of itself: what was run, and on which machine and code the latest stage ran."""
     shared = {name: value for name, value in head["tags"].items() if not name.startswith("md5 ")}
-    return {**shared, **_tags(head, "entry")}
+    note = f"**{head['entry']}** at scale `{head['scale']}`, recipe `{head['recipe'][:6]}`."
+    if head["rows"]["scale"]["data"]["stand_in"]:
+        shared["stand_in"] = "yes"
+        note += " Measured on stand-in photographs, not on the challenge's images: not the paper's PSNR."
+    return {**shared, **_tags(head, "entry"), "mlflow.note.content": note}
 
 
 def child_tags(head: Head) -> dict[str, str]:
-    """What a stage's run says of itself, besides the tags that the stage gave."""
+    """What a stage's run says of itself, with the tags that the stage gave."""
     command = f"python -m esr {head['kind']} {head['key']}".rstrip()
-    source = {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
-    return {**_tags(head, "stage"), "kind": head["kind"], "key": head["key"], **source}
+    own = {"kind": head["kind"], "key": head["key"], "mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
+    return {**head["tags"], **_tags(head, "stage"), **own}
 
 
 def _tags(head: Head, level: str) -> dict[str, str]:
@@ -85,24 +71,3 @@ def of_entry(head: Head, name: str) -> str:
     if head["key"] == head["entry"]:
         return name
     return f"{head['key'].removeprefix(head['entry'] + '-')}/{name}"
-
-
-def note(head: Head, results: Mapping[str, Mapping[str, float]]) -> str:
-    """The entry's run in Markdown; ``results`` holds the final numbers of each row of the leaderboard."""
-    first = f"**{head['entry']}** at scale `{head['scale']}`, recipe `{head['recipe'][:6]}`."
-    if any(values.get("stand_in") for values in results.values()):
-        first += " Measured on stand-in photographs, not on the challenge's images: not the paper's PSNR."
-    lines = [first]
-    if results:
-        lines += ["", _line("row", *(title for _, title, _, _ in COLUMNS)), "|---" * (len(COLUMNS) + 1) + "|"]
-        lines += [_line(key, *_cells(values)) for key, values in results.items()]
-    return "\n".join(lines)
-
-
-def _line(*cells: str) -> str:
-    return f"| {' &emsp;| '.join(cells)} |"  # MLflow sets the columns of a table without a gap
-
-
-def _cells(values: Mapping[str, float]) -> Iterator[str]:
-    for name, _, style, unit in COLUMNS:
-        yield style.format(values[name] * unit) if name in values else "-"

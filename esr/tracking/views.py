@@ -5,6 +5,7 @@ the format shows its usual columns, and nothing is lost.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 EXPERIMENT = "esr"
@@ -14,20 +15,10 @@ Start with `Views` at the top right: **Entries** compares what was measured, **T
 One run per entry and recipe, and below it one per stage; `pruned/...` are the numbers of an entry's pruned network.
 """
 
-WIDTHS = {  # of the columns of metrics, in px
-    "psnr": 80,
-    "bicubic": 80,
-    "ssim": 80,
-    "time_ms": 90,
-    "ratio_to_baseline": 150,
-    "parameters": 100,
-    "flops": 120,
-    "activations": 110,
-    "convs": 80,
-}
+NUMBERS = ("psnr", "bicubic", "ssim", "time_ms", "ratio_to_baseline", "parameters", "flops", "activations", "convs")
 BARS = ("psnr", "time_ms", "parameters", "flops")
+SHOWN = {"display": True, "isReordered": True, "isGenerated": False}
 CURVES = ("psnr", "loss", "learning_rate", "images_per_second")
-NUMBERS, PICTURES = "numbers", "pictures"  # sections of charts
 
 
 def experiment_tags() -> dict[str, str]:
@@ -43,47 +34,42 @@ def experiment_tags() -> dict[str, str]:
 def _entries() -> dict[str, Any]:
     """Entries that were measured, best PSNR first; as charts: PSNR against time, bars, crops."""
     plane = {"xaxis": {"key": "time_ms", "type": "METRIC"}, "yaxis": {"key": "psnr", "type": "METRIC"}}
-    charts = [_chart("SCATTER", NUMBERS, "psnr against time_ms", **plane)]
-    charts += [_chart("BAR", NUMBERS, name, metricKey=name) for name in BARS]
-    charts += [_chart("IMAGE", PICTURES, "crops", imageKeys=["crops"], step=0, showRunParams=False)]
-    return _state("tags.level = 'entry' and metrics.psnr > 0", "metrics.`psnr`", False, WIDTHS, charts)
+    charts = [_chart("SCATTER", "numbers", "psnr against time_ms", **plane)]
+    charts += [_chart("BAR", "numbers", name, metricKey=name) for name in BARS]
+    charts += [_chart("IMAGE", "pictures", "crops", imageKeys=["crops"], step=0, showRunParams=False)]
+    return _state("tags.level = 'entry' and metrics.psnr > 0", "metrics.`psnr`", False, NUMBERS, charts)
 
 
 def _training() -> dict[str, Any]:
     """Stages that train, in the order of the graph; as charts: their curves and samples."""
-    charts = [_chart("LINE", NUMBERS, name, metricKey=name, selectedMetricKeys=[name]) for name in CURVES]
-    charts += [_chart("IMAGE", PICTURES, "sample", imageKeys=["sample"], step=0, showRunParams=False)]
-    which = "tags.level = 'stage' and metrics.loss > 0"
-    return _state(which, "tags.`mlflow.runName`", True, dict.fromkeys(CURVES, 140), charts)
+    charts = [_chart("LINE", "numbers", name, metricKey=name, selectedMetricKeys=[name]) for name in CURVES]
+    charts += [_chart("IMAGE", "pictures", "sample", imageKeys=["sample"], step=0, showRunParams=False)]
+    return _state("tags.level = 'stage' and metrics.loss > 0", "tags.`mlflow.runName`", True, CURVES, charts)
 
 
 def _view(name: str, state: dict[str, Any]) -> str:
     return json.dumps({"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)})
 
 
-def _state(
-    which: str, order: str, ascending: bool, widths: dict[str, int], charts: list[dict[str, Any]]
-) -> dict[str, Any]:
-    columns = [f"metrics.`{name}`" for name in widths]
+def _state(which: str, order: str, up: bool, metrics: Sequence[str], charts: list[dict[str, Any]]) -> dict[str, Any]:
+    names = [f"metrics.`{name}`" for name in metrics]
     return {
         "searchFilter": which,
         "orderByKey": order,
-        "orderByAsc": ascending,
+        "orderByAsc": up,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": columns,
-        "columnOrder": columns,
-        "columnWidths": dict(zip(columns, widths.values(), strict=True)),
+        "selectedColumns": names,
+        "columnOrder": names,
+        "columnWidths": dict.fromkeys(names, 120),
         "compareRunCharts": charts,
-        "compareRunSections": [_section(NUMBERS, "Numbers", columns=3), _section(PICTURES, "Pictures", columns=1)],
+        "compareRunSections": [
+            {"uuid": section, "name": section.capitalize(), "columns": columns, "cardHeight": 360, **SHOWN}
+            for section, columns in (("numbers", 3), ("pictures", 1))
+        ],
     }
-
-
-def _section(uuid: str, name: str, columns: int) -> dict[str, Any]:
-    shape = {"columns": columns, "cardHeight": 360}
-    return {"uuid": uuid, "name": name, "display": True, "isReordered": True, "isGenerated": False, **shape}
 
 
 def _chart(kind: str, section: str, name: str, **what: Any) -> dict[str, Any]:

@@ -118,13 +118,15 @@ class TestWhatIsLacking:
 
     def test_a_missing_checkpoint_stops_its_entry_alone(self) -> None:
         def imported(params: dict[str, Any]) -> None:
-            row = {"entry": "rfdn", "network": "esr/networks/rfdn.py", "checkpoint": "released/rfdn.pth"}
+            row = {"entry": "rfdn", "network": "esr/networks/rfdn.py", "checkpoint": "checkpoints/rfdn.pth"}
             params["import"] = {"rfdn": row}
             params["benchmark"]["rfdn"]["from"] = "import/rfdn"
 
         lacking = self.lacking("demo", imported)
         (line,) = lacking.messages()
-        assert line.startswith("esr: rfdn and the report cannot be made: import.rfdn.checkpoint: released/rfdn.pth is")
+        assert line.startswith(
+            "esr: rfdn and the report cannot be made: import.rfdn.checkpoint: checkpoints/rfdn.pth is"
+        )
 
 
 def own_images(project: Project) -> None:

@@ -26,7 +26,7 @@ BENCHMARKED = {
     "baseline": "esr/networks/rlfn.py",
     "year_baseline": "esr/networks/rlfn.py",
 }
-IMPORTED = {"entry": "rlfn", "network": "esr/networks/rlfn.py", "checkpoint": "released.pth"}
+IMPORTED = {"entry": "rlfn", "network": "esr/networks/rlfn.py", "checkpoint": "checkpoints/released.pth"}
 
 
 @pytest.fixture(autouse=True)
@@ -463,6 +463,15 @@ def test_none_of_the_house_s_other_networks_can_be_pruned(name: str) -> None:
         params["prune"]["x"] = {**params["prune"]["slimrlfn-pruned"], "network": network, "from": "import/x"}
 
     assert refusal(change).startswith(f"prune.x.network: esr/networks/{name}.py cannot be pruned")
+
+
+@pytest.mark.parametrize("path", ["released.pth", "/data/released.pth", "checkpoints/../released.pth"])
+def test_a_released_file_that_no_driver_watches(path: str) -> None:
+    def change(params: dict[str, Any]) -> None:
+        params["import"]["rlfn"] = {**IMPORTED, "checkpoint": path}
+
+    told = "the drivers watch checkpoints for edits; put the file, or a link to it, there"
+    assert refusal(change) == f"import.rlfn.checkpoint: {path}: {told}"
 
 
 def test_checking_takes_no_torch() -> None:

@@ -50,11 +50,11 @@ def test_an_entry_of_one_s_own_is_not_said_to_be_a_factsheet_s(tmp_path: Path) -
 
 
 def test_an_entry_that_trains_nothing(tmp_path: Path) -> None:
-    imported = {**NETWORK, "checkpoint": "released/team[00]_rfdn.pth"}
+    imported = {**NETWORK, "checkpoint": "checkpoints/team[00]_rfdn.pth"}
     project(tmp_path, {"entries": ENTRY, "import": imported})
     text = said("recipe", "mine")
     assert "No row of this entry trains anything." in text
-    assert "import/mine: released/team[00]_rfdn.pth" in text
+    assert "import/mine: checkpoints/team[00]_rfdn.pth" in text
 
 
 @pytest.mark.parametrize("entry", list(PARAMS["entries"]))

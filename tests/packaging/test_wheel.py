@@ -85,7 +85,8 @@ def test_its_commands_need_no_repository(site: Path, tmp_path: Path) -> None:
         assert enlarged.size == (4 * 80, 4 * 64)
     measured = json.loads(esr("benchmark", "r2net.safetensors", "--hr", "hr", "--json"))
     assert measured["quality"] == scores
-    assert measured["run_time"]["ratio"] > 0
+    (baseline,) = measured["run_time"]["baselines"]
+    assert baseline["ratio"] > 0
     assert {path.name for path in tmp_path.iterdir()} == {"team29_R2Net.pth", "r2net.safetensors", "hr", "sr"}
 
 

@@ -49,7 +49,11 @@ def test_networks_are_followed_back_to_where_they_were_built() -> None:
 
 def test_an_import_stands_for_a_teacher() -> None:
     raw = copy.deepcopy(RAW)
-    raw["import"]["safmn"] = {"entry": "ifadnet", "network": "esr/networks/safmn.py", "checkpoint": "safmn.pth"}
+    raw["import"]["safmn"] = {
+        "entry": "ifadnet",
+        "network": "esr/networks/safmn.py",
+        "checkpoint": "checkpoints/safmn.pth",
+    }
     raw["distill"]["ifadnet-distill"]["teacher"] = "import/safmn"
     params = check(raw)
     node = Graph(raw, STAGES).find("distill", "ifadnet-distill")

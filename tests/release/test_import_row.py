@@ -15,23 +15,25 @@ from tests.tiny_project import Project
 
 CHECKPOINT = "team21_slimrlfn.pth"
 FUSED = "runs/demo/fuse/slimrlfn/weights.safetensors"
+DRIVERS = pytest.mark.parametrize(
+    "command", [["snakemake", "--cores", "all", FUSED], ["dvc", "repro", "fuse@slimrlfn"]], ids=["snakemake", "dvc"]
+)
 
 
 def released(params: dict[str, Any]) -> None:
-    row = {"entry": "slimrlfn", "network": "esr/networks/slimrlfn.py", "checkpoint": f"released/{CHECKPOINT}"}
+    row = {"entry": "slimrlfn", "network": "esr/networks/slimrlfn.py", "checkpoint": f"checkpoints/{CHECKPOINT}"}
     params["import"] = {"slimrlfn-released": row}
     params["fuse"]["slimrlfn"]["from"] = "import/slimrlfn-released"
 
 
 @pytest.fixture
 def project(untouched: Project) -> Project:
-    (untouched.folder / "released").mkdir()
-    torch.save(made_checkpoint(CHECKPOINT), untouched.folder / "released" / CHECKPOINT)
+    torch.save(made_checkpoint(CHECKPOINT), untouched.folder / "checkpoints" / CHECKPOINT)
     untouched.edit(released)
     return untouched
 
 
-@pytest.mark.parametrize("command", [["snakemake", "--cores", "all", FUSED], ["dvc", "repro", "fuse@slimrlfn"]])
+@DRIVERS
 def test_a_released_checkpoint_stands_in_for_training(project: Project, command: list[str]) -> None:
     project.well(*command)
     assert sorted(project.weights()) == [FUSED, "runs/demo/import/slimrlfn-released/weights.safetensors"]
@@ -40,14 +42,15 @@ def test_a_released_checkpoint_stands_in_for_training(project: Project, command:
     assert info.origin == f"released checkpoint {CHECKPOINT}"
 
 
-def test_another_checkpoint_is_imported_again(project: Project) -> None:
-    project.well("snakemake", "--cores", "all", FUSED)
-    torch.save(made_checkpoint("team21_slimrlfn_prune.pth"), project.folder / "released" / CHECKPOINT)
-    project.well("snakemake", "--cores", "all", FUSED)
+@DRIVERS
+def test_another_checkpoint_is_imported_again(project: Project, command: list[str]) -> None:
+    project.well(*command)
+    torch.save(made_checkpoint("team21_slimrlfn_prune.pth"), project.folder / "checkpoints" / CHECKPOINT)
+    project.well(*command)
     assert read_info(project.folder / FUSED).arguments["widths"] == [28] * 10 + [30, 30]
 
 
 def test_a_network_without_a_known_release_is_named(tmp_path: Path) -> None:
-    row = Import(entry="edrn", network="esr/networks/edrn.py", checkpoint="edrn.pth")
+    row = Import(entry="edrn", network="esr/networks/edrn.py", checkpoint="checkpoints/edrn.pth")
     with pytest.raises(EsrError, match=r"import@mine: no release of esr/networks/edrn\.py is known; .*rlfn"):
-        import_row(row, tmp_path / "edrn.pth", tmp_path / "out.safetensors", "import@mine")
+        import_row(row, "mine", tmp_path / "out.safetensors")

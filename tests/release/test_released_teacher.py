@@ -1,6 +1,7 @@
 """The row that params.yaml keeps ready, commented: SAFMN's released large form as IFADNet's teacher."""
 
 import copy
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -37,13 +38,17 @@ def test_uncommented_and_named_it_is_the_teacher(chosen: Project, monkeypatch: p
 
 
 def test_the_stage_takes_the_released_file(chosen: Project) -> None:
-    checkpoint = chosen.folder / "released" / "SAFMN_L_DF2K_x4.pth"
-    refused = chosen.run("esr", "import", "safmn-large")
+    place = Path("data/archives/checkpoints/safmn-large/SAFMN_L_DF2K_x4.pth")
+    refused = chosen.run("esr", "import", "safmn-large", ESR_OFFLINE="1")
     assert refused.returncode == 2
-    assert "released/SAFMN_L_DF2K_x4.pth" in refused.stderr
-    checkpoint.parent.mkdir()
-    torch.save({"params": {}, "params_ema": made_checkpoint("safmn_large.pth")}, checkpoint)
-    chosen.well("esr", "import", "safmn-large")
+    assert f"{place} is missing and ESR_OFFLINE is set; put the file of https://" in refused.stderr
+    torch.save({"params": {}, "params_ema": made_checkpoint("safmn_large.pth")}, chosen.folder / place)
+    refused = chosen.run("esr", "import", "safmn-large", ESR_OFFLINE="1")
+    assert refused.returncode == 2
+    assert "instead of 51732de198284e2baea8b9598438ec1411af3b98fae12a6b6c87d7ebec07219d" in refused.stderr
+    sha256 = hashlib.sha256((chosen.folder / place).read_bytes()).hexdigest()
+    chosen.edit(lambda params: params["import"]["safmn-large"].update(sha256=sha256))
+    chosen.well("esr", "import", "safmn-large", ESR_OFFLINE="1")
     network, info = load_network(chosen.folder / "runs/demo/import/safmn-large/weights.safetensors")
     assert info.network == "esr/networks/safmn.py"
     assert sum(weight.numel() for weight in network.parameters()) == 5_600_816  # 5.60 M in SAFMN's paper

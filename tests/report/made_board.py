@@ -102,6 +102,7 @@ class Board:
     folder: Path
     entries: dict[str, Entry] = field(default_factory=dict)
     rows: dict[str, Benchmark] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
 
     def add(self, key: str, entry: str, metrics: dict[str, Any], year_baseline: str = RLFN) -> None:
         self.rows[key] = Benchmark(
@@ -131,7 +132,7 @@ class Board:
         outputs = tuple(folder / name for name in ("leaderboard.csv", "leaderboard.md", "index.html"))
         metrics = {key: self.metrics(key) for key in self.rows}
         crops = {key: self.crops(key) for key in self.rows}
-        report(self.entries, self.rows, "demo", metrics, crops, *outputs)
+        report(self.entries, self.rows, "demo", metrics, crops, self.origins, *outputs)
         csv, markdown, page = (path.read_text(encoding="utf-8") for path in outputs)
         return csv, markdown, page
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow_tables import Database
+
+from esr.tracking.mirror import QUIET
+from tests.tracking.mlflow_tables import Database
 
 STAGE = Path(__file__).with_name("a_stage.py")
 
@@ -30,6 +32,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ESR_MIRROR", "off")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
     return tmp_path
 
 

@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from esr.tracking.mirror import tracking_uri
+
 
 class Database:
     """MLflow's tables, read without MLflow."""
@@ -45,3 +47,10 @@ def wait_until(true: Callable[[], bool], seconds: float = 120.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)
+
+
+def send() -> str:
+    """Send as the mirror does, without its process."""
+    from esr.tracking.runs import Runs
+
+    return Runs(tracking_uri()).send_news()

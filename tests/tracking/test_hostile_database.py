@@ -9,15 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from a_stage import loss
-from mlflow_tables import Database
 from typer.testing import CliRunner
 
 from esr.cli import app
 from esr.common.errors import EsrError
-from esr.common.lock import hold
-from esr.tracking.address import tracking_uri
-from esr.tracking.mirror import drain, lock_of, send_all
+from esr.tracking.mirror import send_all
+from tests.tracking.a_stage import loss
+from tests.tracking.mlflow_tables import Database, send
 
 Run = Callable[..., int]
 CHILD = "03 train tiny-1"
@@ -36,16 +34,6 @@ def cut_in_half(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def another_programs(path: Path) -> None:
-    path.unlink()
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("CREATE TABLE recipes (dish TEXT)")
-
-
 def overwrite_a_page(path: Path) -> None:
     """Noise over the first page of the table of metrics, which no look at the header finds."""
     with closing(sqlite3.connect(path)) as database:
@@ -61,27 +49,21 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-CHEAP = [noise, cut, cut_in_half, empty, another_programs, folder]
-
-
-def esr_track() -> "subprocess.CompletedProcess[str]":
-    """In a process of its own: mlflow keeps a file open that was moved away."""
-    return subprocess.run([sys.executable, "-m", "esr", "track"], capture_output=True, text=True, check=False)
+DAMAGES = [noise, cut, cut_in_half, folder, overwrite_a_page]
 
 
 @pytest.fixture
 def filled(database: Database, stage: Run) -> Database:
     """A store that has everything."""
     stage(last=5)
-    assert send_all() == ""
+    assert send() == ""
     return database
 
 
-@pytest.mark.parametrize("damage", [*CHEAP, overwrite_a_page])
-def test_a_damaged_database_is_never_called_complete(
-    filled: Database, damage: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_database_is_told_of_in_one_line_and_left_as_it_is(
+    filled: Database, damage: Callable[[Path], None]
 ) -> None:
-    monkeypatch.delenv("ESR_MIRROR")  # with `off` the end of a run looks at nothing
     damage(filled.path)
     left = filled.path.read_bytes() if filled.path.is_file() else b""
     done = CliRunner().invoke(app, ["track"])
@@ -89,35 +71,23 @@ def test_a_damaged_database_is_never_called_complete(
     line = str(done.exception)
     assert done.stdout == ""
     assert "\n" not in line
-    assert str(filled.path) in line
-    assert "file" in line
-    assert (drain() == line) == (damage in CHEAP)  # only `esr track` reads every page
+    assert "sqlite:///mlflow.db" in line
+    assert "move the file away" in line
     assert (filled.path.read_bytes() if filled.path.is_file() else b"") == left
 
 
-@pytest.mark.parametrize("damage", [noise, empty, overwrite_a_page])
-def test_after_the_damaged_file_is_moved_away_everything_is_sent_again(
-    filled: Database, damage: Callable[[Path], None]
-) -> None:
-    damage(filled.path)
-    assert "move the file away" in send_all()
+def test_after_the_damaged_file_is_moved_away_everything_is_sent_again(filled: Database) -> None:
+    overwrite_a_page(filled.path)
     filled.path.rename("damaged.db")
-    assert esr_track().stdout == f"MLflow has everything: sqlite:///{filled.path}\n"
+    assert CliRunner().invoke(app, ["track"]).stdout == "MLflow has everything: sqlite:///mlflow.db\n"
     assert Path("damaged.db").exists()
     assert filled.history(CHILD, "loss") == [(step, loss(step)) for step in range(5)]
     assert filled.status(CHILD) == filled.status(PARENT) == "FINISHED"
 
 
-def test_a_new_stage_does_not_fill_another_programs_database(filled: Database, stage: Run) -> None:
-    another_programs(filled.path)
-    stage(first=5, last=8)
-    assert "none of MLflow's tables" in send_all()
-    assert filled.ask("SELECT name FROM sqlite_master") == ["recipes"]
-
-
 def test_an_empty_database_in_the_place_of_the_old_one_is_filled(filled: Database, empty_database: Path) -> None:
     filled.path.write_bytes(empty_database.read_bytes())  # as a bare `mlflow ui` makes it after a `mv`
-    assert send_all() == ""
+    assert send() == ""
     assert filled.history(CHILD, "loss") == [(step, loss(step)) for step in range(5)]
     assert filled.status(CHILD) == filled.status(PARENT) == "FINISHED"
 
@@ -126,9 +96,9 @@ def test_an_old_copy_of_the_database_is_brought_up_to_date(filled: Database, sta
     old = filled.path.read_bytes()
     stage(first=5, last=9, end="failed")  # the same run grows
     stage(key="tiny-2", last=3)  # and another one comes
-    assert send_all() == ""
+    assert send() == ""
     filled.path.write_bytes(old)
-    assert send_all() == ""
+    assert send() == ""
     assert filled.history(CHILD, "loss") == [(step, loss(step)) for step in range(9)]
     assert filled.history("03 train tiny-2", "loss") == [(step, loss(step)) for step in range(3)]
     assert filled.status(CHILD) == filled.status(PARENT) == "FAILED"
@@ -141,7 +111,7 @@ def test_a_run_that_somebody_deleted_for_good_is_sent_again(filled: Database, na
         for table in ("metrics", "latest_metrics", "params", "tags", "runs"):
             database.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (run,))
         database.commit()
-    assert send_all() == ""
+    assert send() == ""
     assert filled.history(CHILD, "loss") == [(step, loss(step)) for step in range(5)]
     assert filled.status(CHILD) == filled.status(PARENT) == "FINISHED"
     (parent,) = filled.ask("SELECT run_uuid FROM runs WHERE name = ?", PARENT)
@@ -167,29 +137,13 @@ def half_written(filled: Database) -> Database:
     return filled
 
 
-def test_what_a_killed_writer_left_is_no_damage(half_written: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ESR_MIRROR")
-    assert drain() == ""
+def test_what_a_killed_writer_left_is_no_damage(half_written: Database) -> None:
     assert send_all() == ""
     assert half_written.status(CHILD) == "FINISHED"
 
 
 def test_what_a_killed_writer_left_is_not_played_back_into_the_next_database(half_written: Database) -> None:
     half_written.path.rename("moved.db")
-    assert esr_track().stdout.startswith("MLflow has everything")
+    assert send_all() == ""
     assert send_all() == ""  # it is whole
     assert half_written.history(CHILD, "loss") == [(step, loss(step)) for step in range(5)]
-
-
-def test_nothing_is_sent_beside_a_mirror_that_does_not_make_way(filled: Database, start: Run) -> None:
-    start(key="tiny-2", wait_for="never")
-    assert send_all() == ""
-    with closing(sqlite3.connect(filled.path)) as database:
-        database.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE name = ?", (CHILD,))
-        database.commit()
-    with lock_of(tracking_uri()).open("a") as lock:
-        hold(lock)  # as the mirror does
-        assert "not all was sent in time" in send_all(timeout=0.5)
-    assert filled.ask("SELECT count(*) FROM runs WHERE name = ?", CHILD) == [1]
-    assert send_all() == ""
-    assert filled.ask("SELECT count(*) FROM runs WHERE name = ? AND lifecycle_stage = 'active'", CHILD) == [1]

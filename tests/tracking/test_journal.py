@@ -1,4 +1,4 @@
-"""A stage's journal: told once, never in the way."""
+"""A stage's journal: never in the way."""
 
 import json
 import subprocess
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from a_stage import Play, head_of
 
 from esr.common.lock import is_held
 from esr.tracking.journal import Journal, journal_path
+from tests.tracking.a_stage import Play, head_of
 
 
 def events(path: Path) -> list[dict[str, Any]]:
@@ -45,37 +45,14 @@ def test_events_in_their_order_between_begin_and_end(path: Path) -> None:
     assert begin["time"] <= metrics["time"] <= end["time"]
 
 
-def test_a_resumed_stage_repeats_nothing(path: Path) -> None:
-    first = Journal(path, head_of(Play()))
-    for step in (1, 2, 3):
-        first.metrics(step, loss=step / 8)
-    first.close("killed", {})
-    again = Journal(path, head_of(Play()))
-    for step in (2, 3, 4):
-        again.metrics(step, loss=step / 8, psnr=20.0 + step)
-    again.close("finished", {})
-    assert told(path, "loss") == [(1, 0.125), (2, 0.25), (3, 0.375), (4, 0.5)]
-    assert told(path, "psnr") == [(2, 22.0), (3, 23.0), (4, 24.0)]  # a metric that was new
-
-
-def test_a_number_measured_again_replaces_the_former(path: Path) -> None:
-    for time_ms in (80.0, 80.0, 82.5):
-        journal = Journal(path, head_of(Play()))
-        journal.metrics(0, psnr=28.1, time_ms=time_ms)
-        journal.close("finished", {})
-    assert told(path, "time_ms") == [(0, 80.0), (0, 82.5)]
-    assert told(path, "psnr") == [(0, 28.1)]
-
-
 @pytest.mark.parametrize("torn", [b'{"event":"metrics","step":2,"val', b"\0" * 700], ids=["half a line", "zeros"])
-def test_what_a_power_cut_tore_is_dropped_and_told_again(path: Path, torn: bytes) -> None:
+def test_what_a_power_cut_tore_is_dropped(path: Path, torn: bytes) -> None:
     journal = Journal(path, head_of(Play()))
     journal.metrics(1, loss=0.5)
     journal.close("killed", {})
     with path.open("ab") as file:
         file.write(torn)
     again = Journal(path, head_of(Play()))
-    again.metrics(1, loss=0.5)
     again.metrics(2, loss=0.25)
     again.close("finished", {})
     assert told(path, "loss") == [(1, 0.5), (2, 0.25)]
@@ -114,7 +91,7 @@ def test_a_killed_stage_holds_nothing(project: Path, start: Callable[..., "subpr
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from a_stage import Play, head_of
+from tests.tracking.a_stage import Play, head_of
 from esr.tracking.journal import Journal
 
 journal = Journal(Path(sys.argv[1]), head_of(Play()))

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from a_stage import loss
-from mlflow_tables import Database, wait_until
 
 from esr.common.lock import is_held
-from esr.tracking.address import tracking_uri
-from esr.tracking.mirror import POLL, drain, lock_of, send_all
+from esr.tracking.mirror import POLL, drain, log_of, send_all, tracking_uri
+from tests.tracking.a_stage import loss
+from tests.tracking.mlflow_tables import Database, wait_until
 
 Start = Callable[..., "subprocess.Popen[str]"]
 CHILD = "03 train tiny-1"
@@ -24,7 +23,7 @@ PARENT = "tiny · demo · 3f2a91"
 
 
 def mirror_lives() -> bool:
-    return is_held(lock_of(tracking_uri()))
+    return is_held(log_of(tracking_uri()))
 
 
 def kill_mirrors() -> None:
@@ -118,7 +117,8 @@ def test_a_mirror_leaves_although_the_server_is_dead(
     (mirrored / "go").touch()
     stage.wait()
     wait_until(lambda: not mirror_lives())
-    assert "does not answer" in (mirrored / ".esr/mirror.log").read_text()
+    assert "http://127.0.0.1:9: " in drain()
+    assert "esr track" in drain()
 
 
 def test_ctrl_c_ends_the_stage_and_its_last_words_arrive(mirrored: Path, database: Database, start: Start) -> None:
@@ -129,31 +129,36 @@ def test_ctrl_c_ends_the_stage_and_its_last_words_arrive(mirrored: Path, databas
     wait_until(lambda: database.status(CHILD) == database.status(PARENT) == "KILLED")
 
 
-def lose_a_run(database: Database) -> None:
-    with closing(sqlite3.connect(database.path)) as connection:
-        for table in ("metrics", "latest_metrics", "params", "tags", "runs"):
-            which = "run_uuid IN (SELECT run_uuid FROM runs WHERE name = ?)"
-            connection.execute(f"DELETE FROM {table} WHERE {which}", (CHILD,))
-        connection.commit()
-
-
-def lose_all(database: Database) -> None:
-    database.path.unlink()
-
-
-@pytest.mark.parametrize("lose", [lose_a_run, lose_all])
-def test_a_mirror_makes_way_and_another_one_follows(
-    mirrored: Path, database: Database, start: Start, lose: Callable[[Database], None]
+def test_a_run_that_is_deleted_while_its_stage_runs_comes_back(
+    mirrored: Path, database: Database, start: Start
 ) -> None:
     stage = start(last=20, wait_for="go")
     wait_until_more_than(10, database)
-    lose(database)
-    assert send_all() == ""
-    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(20)]
-    wait_until(mirror_lives)
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute("UPDATE runs SET lifecycle_stage = 'deleted'")
+        connection.commit()
     (mirrored / "go").touch()
     stage.wait()
-    wait_until(lambda: database.status(PARENT) == "FINISHED")
+    assert drain() == ""
+    assert database.status(CHILD) == database.status(PARENT) == "FINISHED"
+    losses = "SELECT count(*) FROM metrics JOIN runs USING (run_uuid) WHERE key = 'loss' AND lifecycle_stage = 'active'"
+    assert database.ask(losses) == [20]
+
+
+def test_a_database_that_is_deleted_while_a_stage_runs_is_told_of_and_made_anew(
+    mirrored: Path, database: Database, start: Start
+) -> None:
+    stage = start(last=20, wait_for="go")
+    wait_until_more_than(10, database)
+    database.path.unlink()
+    (mirrored / "go").touch()
+    stage.wait()
+    line = drain()
+    assert "esr track" in line
+    assert "\n" not in line
+    assert send_all() == ""
+    assert database.history(CHILD, "loss") == [(step, loss(step)) for step in range(20)]
+    assert database.status(CHILD) == database.status(PARENT) == "FINISHED"
 
 
 def test_each_of_two_stores_has_a_mirror(
