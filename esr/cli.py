@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -51,23 +51,56 @@ _stage("fuse", "Turn re-parameterisable convolutions into plain ones.")
 
 @app.command(rich_help_panel=STAGES)
 def benchmark(
-    name: Annotated[str, typer.Argument(metavar="KEY_OR_WEIGHTS", help="The row of params.yaml; or a .safetensors.")],
-    hr: Annotated[Path | None, typer.Option(help="Folder of HR images to score a weights file on.")] = None,
+    names: Annotated[
+        list[str], typer.Argument(metavar="KEY | WEIGHTS...", help="The row of params.yaml; or .safetensors files.")
+    ],
+    baseline: Annotated[
+        Path | None, typer.Option(help="What times are held against: weights, or a network's .py.  [default: RLFN]")
+    ] = None,
+    protocol: Annotated[
+        Literal["esr", "official"], typer.Option(help="In turns with the baseline; or as the challenge's script does.")
+    ] = "esr",
+    size: Annotated[
+        list[str] | None, typer.Option(metavar="HxW", help="LR size; may be given again.  [default: 256x256]")
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=86_400, help="Spent on the rounds of a size, at most.  [default: 30]"),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.  [default: a GPU if there is one]")] = None,
+    hr: Annotated[Path | None, typer.Option(help="Folder of HR images to score weights files on.")] = None,
     lr: Annotated[Path | None, typer.Option(help="Folder of their LR images; else they are made.")] = None,
     network: NetworkOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Measure complexity, quality and run time: of a row (a stage), or of any weights file, in any folder."""
-    if not name.endswith(".safetensors"):
-        if hr or lr or network or as_json:
-            raise EsrError(f"a row such as {name} says itself what is measured; give options with a .safetensors file")
+    """Measure complexity, quality and run time: of a row (a stage), or of any weights files, in any folder."""
+    if not any(name.endswith(".safetensors") for name in names):
+        options = [hr, lr, network, as_json, baseline, size, seconds, device, protocol != "esr"]
+        if len(names) > 1 or any(options):
+            raise EsrError(
+                f"a row such as {names[0]} says itself what is measured; give options with .safetensors files"
+            )
         from esr.stages.running import run_stage
 
-        run_stage("benchmark", name)
+        run_stage("benchmark", names[0])
         return
-    from esr.evaluation.benchmark_file import benchmark_file, print_benchmark
+    from esr.evaluation.benchmark_file import RLFN, Subject, measure_files
+    from esr.evaluation.benchmark_text import print_json, print_measured
+    from esr.evaluation.complexity_table import sides
+    from esr.recipes.scale import Measuring
+    from esr.timing.device import choose_device
 
-    print_benchmark(Path(name), benchmark_file(Path(name), hr, lr, network), as_json)
+    rule = Measuring(sizes=[sides(each) for each in size or ["256x256"]], seconds=seconds or 30, narrow=0.002)
+    measured = measure_files(
+        [Subject(Path(name), network) for name in names],
+        Subject(baseline or RLFN),
+        rule,
+        choose_device(device),
+        protocol == "official",
+        hr,
+        lr,
+    )
+    print_json(measured) if as_json else print_measured(measured)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -80,6 +80,7 @@ def shrink(params: dict[str, Any]) -> None:
     demo["training"]["length"] = dict(TINY)
     demo["training"]["batch"] = {"divide": 32, "at_least": 2}
     demo["training"]["teacher"] = {"channels_at_most": 8, "blocks_at_most": 1}
+    demo["measuring"] = {"sizes": [[16, 16]], "seconds": 0.1, "narrow": 1.0}
     for row in params["prune"].values():
         row["largest_psnr_loss"] = 99.0  # after so few iterations a round loses or gains a decibel, as chance has it
     params["scales"]["pilot"] = {**demo, "training": {**demo["training"], "validate_every": 100}}

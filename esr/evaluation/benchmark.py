@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Protocol
@@ -16,8 +17,7 @@ from esr.common.factor import SCALE
 from esr.common.files import write_json
 from esr.common.progress import Progress
 from esr.evaluation.complexity import measure_complexity
-from esr.evaluation.metrics import ComparedScores, ImageScores, Metrics, Region, SetScores
-from esr.evaluation.runtime import compare
+from esr.evaluation.metrics import ComparedScores, ImageScores, Metrics, Region, RunTime, SetScores
 from esr.evaluation.scores import score
 from esr.images.arrays import ByteImage
 from esr.images.bicubic import upscale
@@ -25,11 +25,16 @@ from esr.images.image_files import write_png
 from esr.inference.super_resolve import restoring, super_resolve
 from esr.packed.store import Part, open_set
 from esr.recipes.rows import Benchmark
+from esr.recipes.scale import Measuring
+from esr.timing.memory import peak_memory
+from esr.timing.rounds_file import write_rounds
+from esr.timing.session import Candidate, Session, compare
 from esr.weights.weights_file import build_network, load_network, try_network
 
 CROP_SIDE = 128  # HR px of a cell of the strip
 CROP_IMAGES = 4  # rows of the strip, at most
 BASELINE_SEED = 0
+ENTRY = "entry"
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,19 @@ class Recorder(Protocol):
         """A picture's file."""
 
 
-def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crops: Path, journal: Recorder) -> None:
-    """Measure the network of ``weights`` on the sets of ``manifest``; write ``metrics`` (JSON) and ``crops`` (PNG).
+@dataclass(frozen=True)
+class Outputs:
+    """What the stage writes: metrics (JSON), crops (PNG), and every round that was timed (CSV)."""
+
+    metrics: Path
+    crops: Path
+    rounds: Path
+
+
+def benchmark(
+    row: Benchmark, rule: Measuring, weights: Path, manifest: Path, outputs: Outputs, journal: Recorder
+) -> None:
+    """Measure the network of ``weights`` on the sets of ``manifest``; write ``outputs``.
 
     Each part of a joined set is a set of its own. The first one's scores and crops are shown foremost, so it needs
     images; another one without any counts as not measured.
@@ -72,14 +88,17 @@ def benchmark(row: Benchmark, weights: Path, manifest: Path, metrics: Path, crop
     network.to(device)
     scored = _score_all(network, data_range, sets)
     shown = _hardest(scored[0])
-    write_png(crops, np.concatenate([image.strip for image in shown]))
+    write_png(outputs.crops, np.concatenate([image.strip for image in shown]))
     summaries = [_summary(part, images) for part, images in zip(sets, scored, strict=True)]
-    measured = _measure(network, row, device, summaries, shown)
-    write_json(metrics, measured.model_dump())
+    sessions = _time(network, row, device, rule)
+    write_rounds(outputs.rounds, sessions)
+    memory = peak_memory(partial(_loaded, weights), rule.sizes[0], device)
+    measured = _metrics(network, row, sessions, memory, summaries, shown)
+    write_json(outputs.metrics, measured.model_dump())
     journal.metrics(0, **{name: value for name, value in measured if isinstance(value, int | float)})
     journal.metrics(0, **{f"psnr_{each.name}": each.mean.psnr for each in summaries[1:] if each.mean})
     journal.metrics(0, **{f"psnr_y_{each.name}": each.mean.psnr_y for each in summaries[1:] if each.mean})
-    journal.picture("crops", crops)
+    journal.picture("crops", outputs.crops)
 
 
 def hardest_region(bicubic: ByteImage, hr: ByteImage, side: int) -> tuple[int, int]:
@@ -178,27 +197,61 @@ def _summary(part: Part, scored: Sequence[Scored]) -> SetScores:
     )
 
 
-def _measure(
-    network: nn.Module, row: Benchmark, device: torch.device, sets: Sequence[SetScores], shown: Sequence[Scored]
+def _time(network: nn.Module, row: Benchmark, device: torch.device, rule: Measuring) -> list[Session]:
+    """A session for each size; a baseline that is the year's as well takes part once."""
+    beside = [Candidate(row.year_baseline, random_baseline(row.year_baseline))] * (row.year_baseline != row.baseline)
+    baseline = Candidate(row.baseline, random_baseline(row.baseline))
+    return [compare([Candidate(ENTRY, network), *beside], baseline, size, device, rule) for size in rule.sizes]
+
+
+def _loaded(weights: Path) -> nn.Module:
+    """The network of a weights file, by a function that another process can be told to call."""
+    return load_network(weights)[0]
+
+
+def _run_time(session: Session, row: Benchmark) -> RunTime:
+    to_baseline, to_years = session.ratio(ENTRY), session.ratio(ENTRY, row.year_baseline)
+    return RunTime(
+        input_height=session.height,
+        input_width=session.width,
+        time_ms=session.time_ms(ENTRY),
+        baseline_ms=session.time_ms(row.baseline),
+        ratio_to_baseline=to_baseline.value,
+        ratio_to_baseline_low=to_baseline.low,
+        ratio_to_baseline_high=to_baseline.high,
+        verdict=session.verdict(ENTRY),
+        year_baseline_ms=session.time_ms(row.year_baseline),
+        ratio_to_year_baseline=to_years.value,
+        ratio_to_year_baseline_low=to_years.low,
+        ratio_to_year_baseline_high=to_years.high,
+        control_low=session.control.low,
+        control_high=session.control.high,
+        doubt=session.doubt,
+        rounds=len(session.rounds),
+        throttled=session.throttled,
+    )
+
+
+def _metrics(
+    network: nn.Module,
+    row: Benchmark,
+    sessions: Sequence[Session],
+    memory: float | None,
+    sets: Sequence[SetScores],
+    shown: Sequence[Scored],
 ) -> Metrics:
     first = sets[0].mean
     assert first is not None
-    files = list(dict.fromkeys([row.baseline, row.year_baseline]))  # one that is both is timed once
-    comparison = compare(network, [random_baseline(file) for file in files], device)
-    beside = dict(zip(files, comparison.baselines, strict=True))
+    run_time, *more = [_run_time(session, row) for session in sessions]
     return Metrics(
         **first.model_dump(),
         above_bicubic=first.psnr - first.bicubic,
-        time_ms=comparison.time_ms,
-        baseline_ms=beside[row.baseline].time_ms,
-        ratio_to_baseline=beside[row.baseline].ratio,
-        year_baseline_ms=beside[row.year_baseline].time_ms,
-        ratio_to_year_baseline=beside[row.year_baseline].ratio,
-        rounds=comparison.rounds,
-        input_height=comparison.height,
-        input_width=comparison.width,
-        threads=comparison.threads,
-        device=comparison.device,
+        **run_time.model_dump(),
+        more_sizes=more,
+        threads=sessions[0].threads,
+        device=sessions[0].device,
+        memory_mb=memory,
+        conditions=dataclasses.asdict(sessions[0].conditions),
         **dataclasses.asdict(measure_complexity(network)),
         stand_in=any(each.stand_in for each in sets),
         sets=list(sets),

@@ -1,81 +1,146 @@
-"""``esr benchmark WEIGHTS``: what the stage of that name measures, of any weights file and in any folder."""
+"""``esr benchmark WEIGHTS...``: what the stage of that name measures, of any weights files and in any folder."""
 
-import json
-from dataclasses import asdict, dataclass
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import nn
 
-from esr.common.errors import EsrError, printable
+from esr.common.errors import EsrError
 from esr.evaluation.benchmark import random_baseline
 from esr.evaluation.complexity import Complexity, measure_complexity
-from esr.evaluation.complexity_table import print_complexities
 from esr.evaluation.evaluate import evaluate_network
-from esr.evaluation.runtime import Beside, Comparison, compare
-from esr.evaluation.scores import Evaluation, print_scores
+from esr.evaluation.scores import Evaluation
+from esr.recipes.scale import Measuring
+from esr.timing.clock import on_every_core
+from esr.timing.memory import peak_memory
+from esr.timing.official import OfficialTime, images_of, official_times
+from esr.timing.session import Candidate, Session, compare
 from esr.weights.weights_file import load_network
 
-BASELINE = "esr/networks/rlfn.py"
+RLFN = Path("esr/networks/rlfn.py")
+OFFICIAL_IMAGES = 100
+"""As many as DIV2K's validation set holds."""
 
 
 @dataclass(frozen=True)
-class FileBenchmark:
-    """A weights file's complexity at 256x256 LR pixels, its run time beside RLFN's, and its scores on a folder."""
+class Subject:
+    """A network to time: a weights file in deploy form, or a network's file, which gets random weights.
 
-    complexity: Complexity
-    run_time: Comparison
-    quality: Evaluation | None
+    Attributes:
+        path: the file.
+        network_file: as for :func:`esr.weights.weights_file.load_network`.
+    """
 
-    @property
-    def beside(self) -> Beside:
-        """RLFN's run time."""
-        return self.run_time.baselines[0]
+    path: Path
+    network_file: Path | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """``{"complexity": {...}, "run_time": {...}, "quality": {...}}``; quality is null where nothing was scored."""
-        return {
-            "complexity": asdict(self.complexity),
-            "run_time": {**asdict(self.run_time), "baselines": [{"name": "RLFN", **asdict(self.beside)}]},
-            "quality": self.quality.to_json() if self.quality else None,
-        }
+    def load(self) -> nn.Module:
+        """The network in deploy form.
+
+        Raises:
+            EsrError: the file cannot be used, or holds a training form.
+        """
+        if self.path.suffix == ".py":
+            return random_baseline(str(self.path))
+        network, info = load_network(self.path, self.network_file)
+        if not info.deploy:
+            raise EsrError(f"{self.path} is in training form; give the weights that the stage fuse made of it")
+        return network
 
 
-def benchmark_file(
-    weights: Path, hr: Path | None = None, lr: Path | None = None, network_file: Path | None = None
-) -> FileBenchmark:
-    """Measure a weights file in deploy form.
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of some weights files.
+
+    Attributes:
+        names: of the files, in the order in which they were given.
+        baseline: the baseline's name.
+        complexities: a network each, at 256x256 LR pixels.
+        memories: MiB at the peak of a pass on the first size, a number each; None where it cannot be read.
+        qualities: scores on the folder; empty where none was given.
+        sessions: run times by esr's protocol, a session per size; empty where the official one was asked for.
+        official: run times by the challenge's protocol, the baseline's last; empty where esr's was asked for.
+    """
+
+    names: tuple[str, ...]
+    baseline: str
+    complexities: tuple[Complexity, ...]
+    memories: tuple[float | None, ...]
+    qualities: tuple[Evaluation, ...]
+    sessions: tuple[Session, ...]
+    official: tuple[OfficialTime, ...]
+
+
+def measure_files(
+    subjects: Sequence[Subject],
+    baseline: Subject,
+    rule: Measuring,
+    device: torch.device,
+    official: bool = False,
+    hr: Path | None = None,
+    lr: Path | None = None,
+) -> Measured:
+    """Measure weights files beside a baseline.
 
     Args:
-        weights: the weights file.
-        hr: folder of HR images to score it on; none, and quality is left out.
+        subjects: at least one.
+        baseline: what the run times are held against.
+        rule: how long, and on which sizes of image.
+        device: where the networks run.
+        official: by the challenge's protocol, each network in a process of its own, in place of esr's.
+        hr: folder of HR images to score on; none, and quality is left out.
         lr: folder of their LR images; made by MATLAB's bicubic when None.
-        network_file: as for :func:`esr.weights.weights_file.load_network`.
 
     Raises:
-        EsrError: the weights cannot be used or are in training form, or images cannot be used.
+        EsrError: weights cannot be used or are in training form, or images cannot be used.
     """
     if lr and not hr:
         raise EsrError("--lr holds the LR images of --hr; give --hr too")
-    network, info = load_network(weights, network_file)
-    if not info.deploy:
-        raise EsrError(f"{weights} is in training form; give the weights that the stage fuse made of it")
-    quality = evaluate_network(weights, hr, lr, network_file=network_file) if hr else None
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run_time = compare(network, [random_baseline(BASELINE)], device)
-    return FileBenchmark(measure_complexity(network), run_time, quality)
-
-
-def print_benchmark(weights: Path, measured: FileBenchmark, as_json: bool) -> None:
-    """Print on standard output: as JSON and nothing else, or as tables and a sentence for people."""
-    if as_json:
-        print(json.dumps(measured.to_json(), indent=2))
-        return
-    print_complexities({weights.name: measured.complexity}, as_json=False)
-    time, rlfn = measured.run_time, measured.beside
-    print(
-        f"{time.time_ms:,.1f} ms for {time.width}x{time.height} LR px; RLFN took {rlfn.time_ms:,.1f} ms in turn"
-        f" with it (ratio {rlfn.ratio:.2f}; {printable(time.device)}, threads: {time.threads}, rounds: {time.rounds})"
+    names = _names([*subjects, baseline])
+    networks = [subject.load() for subject in (*subjects, baseline)]
+    qualities = [evaluate_network(each.path, hr, lr, network_file=each.network_file) for each in subjects] if hr else []
+    candidates = [Candidate(name, network) for name, network in zip(names, networks, strict=True)]
+    return Measured(
+        names=names[:-1],
+        baseline=names[-1],
+        complexities=tuple(measure_complexity(network) for network in networks[:-1]),
+        memories=tuple(peak_memory(subject.load, rule.sizes[0], device) for subject in subjects),
+        qualities=tuple(qualities),
+        sessions=()
+        if official
+        else tuple(compare(candidates[:-1], candidates[-1], size, device, rule) for size in rule.sizes),
+        official=tuple(
+            official_time(name, each, rule.sizes, device)
+            for name, each in zip(names, [*subjects, baseline], strict=True)
+        )
+        if official
+        else (),
     )
-    if measured.quality:
-        print_scores(measured.quality, as_json=False)
+
+
+def _names(subjects: Sequence[Subject]) -> tuple[str, ...]:
+    """The files' stems; their whole paths where two stems are equal, and numbers where a file is given again."""
+    stems = [subject.path.stem for subject in subjects]
+    names = [
+        stem if stems.count(stem) == 1 else str(subject.path) for stem, subject in zip(stems, subjects, strict=True)
+    ]
+    before = [names[:place].count(name) for place, name in enumerate(names)]
+    return tuple(f"{name} ({count + 1})" if count else name for name, count in zip(names, before, strict=True))
+
+
+def official_time(
+    name: str, subject: Subject, sizes: Sequence[tuple[int, int]], device: torch.device, images: int = OFFICIAL_IMAGES
+) -> OfficialTime:
+    """The challenge's protocol on so many images of ``sizes``, in a new process, whose start is as cold as there."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return OfficialTime(name, tuple(process.submit(_official, subject, sizes, device, images).result()))
+
+
+def _official(subject: Subject, sizes: Sequence[tuple[int, int]], device: torch.device, images: int) -> list[float]:
+    network = subject.load().to(device)
+    with on_every_core():
+        return official_times(network, images_of(sizes, images, device))

@@ -81,18 +81,23 @@ def lr_size(size: str | None, output_size: str | None) -> tuple[int, int]:
     if size and output_size:
         raise EsrError("give either --size (of the LR input) or --output-size (of the HR output)")
     if not output_size:
-        return _sides(size or "256x256")
-    height, width = _sides(output_size)
+        return sides(size or "256x256")
+    height, width = sides(output_size)
     if height % SCALE or width % SCALE:
         raise EsrError(f"an output of {output_size} is not {SCALE} times any input; give multiples of {SCALE}")
     return height // SCALE, width // SCALE
 
 
-def _sides(text: str) -> tuple[int, int]:
-    sides = re.fullmatch(r"([1-9][0-9]{0,18})x([1-9][0-9]{0,18})", text)
-    if sides is None:
+def sides(text: str) -> tuple[int, int]:
+    """Height and width of ``HEIGHTxWIDTH``.
+
+    Raises:
+        EsrError: it is no such text, or the image would be too large.
+    """
+    found = re.fullmatch(r"([1-9][0-9]{0,18})x([1-9][0-9]{0,18})", text)
+    if found is None:
         raise EsrError(f"{text} is no size; write HEIGHTxWIDTH, such as 256x256")
-    height, width = int(sides[1]), int(sides[2])
+    height, width = int(found[1]), int(found[2])
     if max(height, width) > LARGEST_COUNTED:
         raise EsrError(f"{text} is too large to count; give at most {LARGEST_COUNTED} px on a side")
     return height, width

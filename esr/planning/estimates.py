@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from esr.evaluation.runtime import BUDGET_SECONDS, CPU_SIZE, CUDA_SIZE, FEWEST_ROUNDS, WARMUP_PASSES
 from esr.planning.machine import Machine
 from esr.planning.pace import Pace
 from esr.planning.phases import TrainingStage, training_stage
@@ -15,6 +14,7 @@ from esr.recipes.graph import Node
 from esr.recipes.read import Params
 from esr.recipes.rows import Benchmark, Crop, Download, StageRow
 from esr.sources.origin import row_in_use
+from esr.timing.rounds import FEWEST_ROUNDS, WINDOW
 
 STORE = 3 * (1 + 1 / 16)  # bytes of an HR pixel and its share of LR in a packed store
 PNG = 1.6  # bytes of an HR pixel as PNG: DIV2K's archive has 3.53 GB for 800 images of 2.8 megapixels
@@ -118,14 +118,14 @@ def _training(params: Params, training: TrainingStage, machine: Machine, pace: P
 
 def _benchmark_seconds(params: Params, row: Benchmark, node: Node, machine: Machine, pace_of: PaceOf) -> float:
     """Scoring every image, and the passes that the run time is measured by."""
-    pixels = pixels_of(params, row.validation, params.rule)
+    pixels, rule = pixels_of(params, row.validation, params.rule), params.rule.measuring
     trained = _trained_for(params, node, row)
     if trained is None:  # an imported network: nothing of it is measured here
-        return pixels * machine.scoring + BUDGET_SECONDS
+        return pixels * machine.scoring + rule.seconds * len(rule.sizes)
     inference = pace_of(trained).inference
-    height, width = CUDA_SIZE if machine.cuda else CPU_SIZE
-    passes = (WARMUP_PASSES + 2 * FEWEST_ROUNDS) * height * width * inference
-    return pixels / 16 * inference + pixels * machine.scoring + max(BUDGET_SECONDS, passes)
+    fewest = (2 * WINDOW + 2 * FEWEST_ROUNDS) * inference
+    times = sum(max(rule.seconds, fewest * height * width) for height, width in rule.sizes)
+    return pixels / 16 * inference + pixels * machine.scoring + times
 
 
 def _trained_for(params: Params, node: Node, row: StageRow) -> TrainingStage | None:

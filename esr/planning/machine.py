@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 
 from esr.common.factor import SCALE
-from esr.evaluation.runtime import usable_cores
 from esr.images.bicubic import upscale
 from esr.images.quality import psnr, ssim
 from esr.planning.photographs import Photographs
+from esr.timing.clock import usable_cores
 
 EXCERPT = 160  # LR px a side that scoring is timed on
 

@@ -11,10 +11,15 @@ from esr.common.factor import SCALE
 from esr.planning.phases import NetworkSpec, TrainingStage, entry_stages, training_stage
 from esr.recipes.graph import Graph
 from esr.recipes.read import Params
-from esr.recipes.scale import DataRule, Scale, TrainingRule
+from esr.recipes.scale import DataRule, Measuring, Scale, TrainingRule
 from esr.weights.weights_file import build_network
 
-AT_PAPER = Scale(threads=1, data=DataRule(stand_in=False, only_source=None), training=TrainingRule(validate_every=1))
+AT_PAPER = Scale(
+    threads=1,
+    data=DataRule(stand_in=False, only_source=None),
+    training=TrainingRule(validate_every=1),
+    measuring=Measuring(sizes=[(256, 256)], seconds=1, narrow=1),
+)
 """The rule that leaves every row as it is."""
 
 

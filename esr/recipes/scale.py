@@ -5,7 +5,7 @@ One rule serves every entry: divide and bound. Nothing else about a recipe chang
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -26,6 +26,7 @@ from esr.recipes.rows import (
 )
 
 Role = Literal["teacher", "first", "later"]
+TimedSide = Annotated[int, Field(ge=1, le=16_384)]
 THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most", "blocks": "blocks_at_most"}
 
 
@@ -133,12 +134,25 @@ class TrainingRule(Row):
     validate_every: Iterations = Field(description="iterations between two validations during training")
 
 
+class Measuring(Row):
+    """How long run time is measured, and on which images."""
+
+    sizes: list[Annotated[tuple[TimedSide, TimedSide], Field(strict=False)]] = Field(
+        min_length=1, description="height and width in LR pixels; the leaderboard shows the first"
+    )
+    seconds: float = Field(gt=0, le=86_400, description="spent on the rounds of a size, at most")
+    narrow: float = Field(
+        gt=0, le=1, description="enough rounds: the 95 % interval of every ratio is no wider than this part of it"
+    )
+
+
 class Scale(Row):
     """A row of `scales`."""
 
     threads: int = Field(ge=1, le=1024, description="CPU threads of every stage; another number gives other last bits")
     data: DataRule = Field(description="which images it uses")
     training: TrainingRule = Field(description="how it shrinks what trains")
+    measuring: Measuring = Field(description="how run time is measured")
 
 
 class Schedule(BaseModel):

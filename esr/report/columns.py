@@ -63,6 +63,13 @@ def whole(value: float) -> str:
 
 
 MEASURED = (
+    Column(
+        "rank",
+        "rank",
+        "",
+        "By run time beside the baseline; networks whose intervals overlap share a rank. None for one below bicubic.",
+        whole,
+    ),
     Column("psnr", "PSNR", "dB", "Mean over the images, RGB, 8 bits, a border of 4 px left out.", decimals(3)),
     Column("bicubic", "bicubic", "dB", "PSNR of bicubic upscaling on the same images, by the same rule.", decimals(3)),
     Column("above_bicubic", "above bicubic", "dB", "PSNR minus bicubic's: what the network adds to it.", difference),
@@ -73,14 +80,24 @@ MEASURED = (
         "time / baseline",
         "",
         "Run time over the baseline network's, the two measured in turns in one process; below 1 is faster.",
-        decimals(2),
+        decimals(3),
+    ),
+    Column("ratio_to_baseline_low", "from", "", "Where the 95 % interval of this ratio begins.", decimals(3)),
+    Column("ratio_to_baseline_high", "to", "", "Where it ends.", decimals(3)),
+    Column(
+        "verdict",
+        "verdict",
+        "",
+        "What the interval says beside the baseline; the same is within 1 %. Nothing can be told where the baseline "
+        "differs from itself.",
+        str,
     ),
     Column(
         "ratio_to_year_baseline",
         "time / year's",
         "",
         "The same over the run time of the baseline of the entry's year, which took turns with both.",
-        decimals(2),
+        decimals(3),
     ),
     Column("year_baseline", "year's baseline", "", "The network that the challenge of that year compared with.", str),
     Column("parameters", "parameters", "", "Weights of the deploy form.", whole),
@@ -89,6 +106,14 @@ MEASURED = (
         "activations", "activ.", "M", "10⁶ values put out by the convolutions, for the same image.", decimals(2, 1e6)
     ),
     Column("convs", "convs", "", "Convolutions that are run.", whole),
+    Column(
+        "memory_mb",
+        "memory",
+        "MiB",
+        "Peak of a pass over the image that was timed: on a GPU as the challenge's script prints it, on a CPU what the "
+        "pass adds to the process, and the weights.",
+        decimals(1),
+    ),
 )
 
 PUBLISHED = (

@@ -1,4 +1,4 @@
-"""PSNR against run time, as an SVG that lives inside the page and takes its colours and its fonts from it."""
+"""PSNR against run time beside the baseline's, as an SVG inside the page, which gives it its colours and its fonts."""
 
 import io
 import math
@@ -16,6 +16,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import Bbox, IdentityTransform
 
 from esr.report.labels import Box, place_labels
+from esr.timing.interval import Interval
 
 # matplotlib draws in these colours, and the page's own (its CSS variables) take their places: one file for both themes.
 INK, MUTED, LINE, CARD, GOOD, POOR = (f"#{number:06x}" for number in range(1, 7))
@@ -24,20 +25,22 @@ VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", CARD: "--card", GOO
 BEHIND = {"facecolor": CARD, "edgecolor": "none", "pad": 1.5}  # a text's background, which hides the grid
 FAR = 20.0  # px from a point: a thin line leads to a name beyond
 PIXELS = IdentityTransform()
-LOG_FROM = 8.0  # the time axis is logarithmic where the slowest takes so many times as long as the fastest
+LOG_FROM = 8.0  # the axis is logarithmic where the slowest takes so many times as long as the fastest
 
 
 @dataclass(frozen=True)
 class PlottedEntry:
-    """An entry on the plot."""
+    """An entry on the plot: its ratio to the baseline's run time, with the 95 % interval, and its PSNR in dB."""
 
     label: str
-    time_ms: float
+    ratio: Interval
     psnr: float
     above_bicubic: bool
 
 
-def psnr_against_time(points: Sequence[PlottedEntry], bicubic: Mapping[str, float], width: float, height: float) -> str:
+def psnr_against_ratio(
+    points: Sequence[PlottedEntry], bicubic: Mapping[str, float], width: float, height: float
+) -> str:
     """The plot as an ``<svg>`` element: equal arguments give equal text.
 
     Args:
@@ -64,7 +67,7 @@ def psnr_against_time(points: Sequence[PlottedEntry], bicubic: Mapping[str, floa
 
 
 def _draw_axes(axes: Axes, points: Sequence[PlottedEntry], bicubic: Mapping[str, float]) -> None:
-    times = [point.time_ms for point in points]
+    times = [point.ratio.value for point in points]
     levels = [point.psnr for point in points] + list(bicubic.values())
     if max(times) > LOG_FROM * min(times):
         axes.set_xscale("log")
@@ -78,7 +81,7 @@ def _draw_axes(axes: Axes, points: Sequence[PlottedEntry], bicubic: Mapping[str,
     room = max(max(levels) - min(levels), 0.1) * 0.15
     axes.set_ylim(min(levels) - room, max(levels) + room)
     axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel("run time for one image (ms)", color=MUTED)
+    axes.set_xlabel("run time / baseline's", color=MUTED)
     axes.set_ylabel("PSNR (dB)", color=MUTED)
     axes.tick_params(colors=MUTED, labelcolor=MUTED, length=0, which="both")
     axes.grid(color=LINE, linewidth=1, axis="y")
@@ -112,11 +115,14 @@ def _draw_bicubic(axes: Axes, bicubic: Mapping[str, float]) -> list[Text]:
 def _draw_point(axes: Axes, point: PlottedEntry) -> None:
     colour = GOOD if point.above_bicubic else POOR
     filling = colour if point.above_bicubic else "none"
-    axes.plot(
-        [point.time_ms],
+    ratio = point.ratio
+    axes.errorbar(
+        [ratio.value],
         [point.psnr],
-        "o",
+        xerr=[[ratio.value - ratio.low], [ratio.high - ratio.value]],
+        fmt="o",
         color=colour,
+        elinewidth=2,
         markerfacecolor=filling,
         markeredgewidth=2,
         markersize=9,
@@ -130,7 +136,7 @@ def _draw_names(figure: Figure, axes: Axes, points: Sequence[PlottedEntry], writ
         figure.text(0, 0, point.label, color=INK, parse_math=False, va="bottom", bbox=BEHIND, transform=PIXELS)
         for point in points
     ]
-    places = [tuple(axes.transData.transform((point.time_ms, point.psnr)).tolist()) for point in points]
+    places = [tuple(axes.transData.transform((point.ratio.value, point.psnr)).tolist()) for point in points]
     extents = [name.get_window_extent() for name in names]
     taken = [_box(text.get_window_extent()) for text in written]
     boxes = place_labels(places, [(extent.width, extent.height) for extent in extents], _box(axes.bbox), taken)

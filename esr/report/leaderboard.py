@@ -1,6 +1,6 @@
 """The leaderboard as a table: a row per row of ``benchmark``, as CSV, as Markdown and in a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,8 +27,11 @@ CSV_COLUMNS = [
     *("published_on", "ratio_to_published_baseline"),
 ]
 ON_EACH_SET = ("psnr", "ssim", "psnr_y", "ssim_y")
-COUNTS = ("parameters", "flops", "activations", "convs", "published_convs")
-IN_TERMINAL = ("psnr", "bicubic", "above_bicubic", "time_ms", "ratio_to_baseline", "parameters")
+COUNTS = ("rank", "parameters", "flops", "activations", "convs", "published_convs")
+IN_TERMINAL = (
+    *("rank", "psnr", "above_bicubic", "ratio_to_baseline"),
+    *("ratio_to_baseline_low", "ratio_to_baseline_high", "parameters"),
+)
 
 BELOW = "below bicubic"
 NEEDS = (
@@ -48,16 +51,17 @@ def leaderboard(
 ) -> pd.DataFrame:
     """A frame with exactly ``CSV_COLUMNS``, and ``ON_EACH_SET`` of every set that has images; an unknown number is NA.
 
-    The fastest beside its baseline comes first, as run time weighs most in the challenge's score; rows below
-    bicubic come after all others, as the challenge ranks only what passes its PSNR threshold. What was
-    published stands in the row that bears its entry's name and in no other row of that entry: nobody printed numbers
-    for those. ``threshold`` says whether the PSNR is met that the challenge of the entry's year asked for,
-    ``threshold_assumed`` why that PSNR is an assumption, if it is one.
+    The fastest beside its baseline comes first, as run time weighs most in the challenge's score; networks whose
+    intervals overlap share a rank. Rows below bicubic come after all others, as the challenge ranks only what passes
+    its PSNR threshold. What was published stands in the row that bears its entry's name and in no other row of that
+    entry: nobody printed numbers for those. ``threshold`` says whether the PSNR is met that the challenge of the
+    entry's year asked for, ``threshold_assumed`` why that PSNR is an assumption, if it is one.
     """
     lines = [
         {
             "entry": key,
             "scale": scale,
+            "rank": _rank(metrics[key], [metrics[other] for other in rows]),
             **metrics[key].model_dump(include={column.name for column in MEASURED}),
             "year_baseline": _network_name(row.year_baseline),
             "threshold": verdict(standings(entries[row.entry], metrics[key])),
@@ -72,6 +76,14 @@ def leaderboard(
     order = pd.DataFrame({"below": frame["above_bicubic"] < 0, "ratio": frame["ratio_to_baseline"]})
     order = order.sort_values(["below", "ratio"], kind="stable")
     return frame.loc[order.index].reset_index(drop=True)
+
+
+def _rank(metrics: Metrics, of: Iterable[Metrics]) -> int | None:
+    """One more than there are networks that are faster beyond doubt; None for a network below bicubic."""
+    if metrics.above_bicubic < 0:
+        return None
+    rivals = [other for other in of if other.above_bicubic >= 0]
+    return 1 + sum(other.ratio_to_baseline_high < metrics.ratio_to_baseline_low for other in rivals)
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
@@ -98,7 +110,7 @@ def markdown(
     names = [
         f"{line['entry']} ({BELOW})" if line["above_bicubic"] < 0 else line["entry"] for _, line in frame.iterrows()
     ]
-    published = frame.fillna({"published_on": NOT_PUBLISHED})
+    published = frame.assign(published_on=frame["published_on"].astype(object).fillna(NOT_PUBLISHED))
     scale = frame["scale"].iloc[0]
     parts = [
         f"# Leaderboard at scale {scale}",
@@ -106,6 +118,7 @@ def markdown(
         "## Measured here",
         _markdown_table(frame, MEASURED, names),
         *([NEEDS.format(scale=scale)] if (frame["above_bicubic"] < 0).any() else []),
+        *(f"Do not believe the run times of {key}: {values.doubt}." for key, values in metrics.items() if values.doubt),
         "\n".join(f"* {column.head}: {column.about}" for column in MEASURED),
         *_origins(frame["entry"].tolist(), origins),
         "## Quality, set by set",

@@ -13,7 +13,7 @@ from esr.evaluation.metrics import Metrics
 from esr.recipes.rows import Benchmark, Entry
 from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, Column
 from esr.report.crops import CropRow
-from esr.report.figure import PlottedEntry, psnr_against_time
+from esr.report.figure import PlottedEntry, psnr_against_ratio
 from esr.report.leaderboard import BELOW, NEEDS, NOT_PUBLISHED, ORIGINS, STAND_IN
 from esr.report.quality_table import Standing, about, all_sets
 from esr.report.scores_table import scores_tables
@@ -84,6 +84,7 @@ def render_page(
         published_times=PUBLISHED_TIMES,
         about_published_times=ABOUT_PUBLISHED_TIMES,
         conditions=list(dict.fromkeys(_conditions(line.metrics) for line in lines)),
+        doubts=[f"{line.name}: {line.metrics.doubt}" for line in lines if line.metrics.doubt],
         below=BELOW,
         not_published=NOT_PUBLISHED,
         origins=origins,
@@ -131,8 +132,8 @@ def _cells(line: "pd.Series[Any]", columns: Sequence[Column]) -> list[Cell]:
 
 
 def _plot(lines: Sequence[Line], width: float, height: float) -> str:
-    points = [PlottedEntry(line.name, line.metrics.time_ms, line.metrics.psnr, not line.below) for line in lines]
-    return psnr_against_time(points, {line.set: line.metrics.bicubic for line in lines}, width, height)
+    points = [PlottedEntry(line.name, line.metrics.to_baseline, line.metrics.psnr, not line.below) for line in lines]
+    return psnr_against_ratio(points, {line.set: line.metrics.bicubic for line in lines}, width, height)
 
 
 def _conditions(metrics: Metrics) -> str:

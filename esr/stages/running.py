@@ -148,10 +148,11 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             fusion = fuse_weights(node.weights(row.from_), node.output("weights.safetensors"))
             watch.measured(0, fusion_error_float64=fusion.float64, fusion_error_float32=fusion.float32)
         case "benchmark":
-            from esr.evaluation.benchmark import benchmark
+            from esr.evaluation.benchmark import Outputs, benchmark
 
-            outputs = (node.output("metrics.json"), node.output("crops.png"))
-            benchmark(row, node.weights(row.from_), node.set(row.validation), *outputs, watch.journal)
+            outputs = Outputs(*(node.output(name) for name in ("metrics.json", "crops.png", "rounds.csv")))
+            weights, manifest = node.weights(row.from_), node.set(row.validation)
+            benchmark(row, params.rule.measuring, weights, manifest, outputs, watch.journal)
         case "report":
             from esr.report.origins import origins
             from esr.report.report import report

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tiny_project import ROOT
+
+from tests.tiny_project import ROOT
 
 PAGE = (ROOT / "docs/test-sets.md").read_text()
 RECORD = max((ROOT / "benchmarks/records").glob("*-released.json"))

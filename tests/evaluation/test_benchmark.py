@@ -1,6 +1,8 @@
 """The benchmark on made images, with a network whose output is known: it enlarges each pixel to a square of 4 by 4."""
 
+import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +15,27 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from esr.common.errors import EsrError
 from esr.evaluation import benchmark as benchmark_module
-from esr.evaluation import runtime
-from esr.evaluation.benchmark import benchmark, hardest_region
+from esr.evaluation.benchmark import Outputs, benchmark, hardest_region
 from esr.evaluation.evaluate import evaluate_network
 from esr.images.bicubic import upscale
 from esr.packed.crop import crop
 from esr.packed.join import join
 from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Benchmark, Crop, Download
-from esr.recipes.scale import DataRule
+from esr.recipes.scale import DataRule, Measuring
 from esr.sources.download import download
+from esr.timing.rounds import FEWEST_ROUNDS, RoundTimes
+from esr.timing.session import Candidate, Session
+from esr.timing.session import compare as really_compare
 from esr.weights.network_files import PROJECT_FILES
 from esr.weights.weights_file import WeightsInfo, build_network, save_weights
 
 SLIMRLFN, RLFN = "esr/networks/slimrlfn.py", "esr/networks/rlfn.py"
 TIMED = ("time_ms", "baseline_ms", "ratio_to_baseline", "year_baseline_ms", "ratio_to_year_baseline")
+BELONGS_TO_TIME = {*TIMED, "verdict", "doubt", "rounds", "conditions", "control_low", "control_high"} | {
+    f"ratio_to_{which}_{end}" for which in ("baseline", "year_baseline") for end in ("low", "high")
+}
+SHORT = Measuring(sizes=[(16, 16)], seconds=0.01, narrow=1)
 SIDE = 128  # of a cell of the strip
 
 NEAREST = """
@@ -68,10 +76,9 @@ class Journal:
 
 
 @pytest.fixture(autouse=True)
-def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is tested here does not depend on how long the run time is measured."""
-    monkeypatch.setattr(runtime, "BUDGET_SECONDS", 0.0)
-    monkeypatch.setattr(runtime, "CPU_SIZE", (16, 16))
+def known_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measuring it takes a process of its own."""
+    monkeypatch.setattr(benchmark_module, "peak_memory", lambda load, size, device: 1.5)
 
 
 @pytest.fixture
@@ -118,7 +125,13 @@ def made_weights(path: Path, network_file: str, deploy: bool = True) -> Path:
 
 
 def run(
-    folder: Path, network: str, weights: Path, manifest: Path, journal: Journal, year_baseline: str | None = None
+    folder: Path,
+    network: str,
+    weights: Path,
+    manifest: Path,
+    journal: Journal,
+    year_baseline: str | None = None,
+    rule: Measuring = SHORT,
 ) -> tuple[dict[str, Any], Array]:
     """Metrics and strip of a benchmark against the network itself, and against the baseline of a year."""
     row = Benchmark(
@@ -129,10 +142,10 @@ def run(
         baseline=network,
         year_baseline=year_baseline or network,
     )
-    metrics, crops = folder / "metrics.json", folder / "crops.png"
-    benchmark(row, weights, manifest, metrics, crops, journal)
-    with Image.open(crops) as strip:
-        return json.loads(metrics.read_text()), np.asarray(strip)
+    outputs = Outputs(folder / "metrics.json", folder / "crops.png", folder / "rounds.csv")
+    benchmark(row, rule, weights, manifest, outputs, journal)
+    with Image.open(outputs.crops) as strip:
+        return json.loads(outputs.metrics.read_text()), np.asarray(strip)
 
 
 def squares(images: PackedSet, index: int) -> Array:
@@ -270,12 +283,21 @@ def test_complexity_of_slimrlfn_is_that_of_its_released_model(tmp_path: Path) ->
     assert metrics["convs"] == 51
 
 
-def test_run_times_come_with_what_was_timed(tmp_path: Path, nearest: str) -> None:
+def test_run_times_come_with_what_was_timed_and_every_round(tmp_path: Path, nearest: str) -> None:
     manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
-    metrics, _ = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
-    assert metrics["rounds"] == 3
-    assert (metrics["input_height"], metrics["input_width"]) == (16, 16)
-    assert min(metrics[name] for name in TIMED) > 0
+    weights = made_weights(tmp_path / "w.safetensors", nearest)
+    rule = SHORT.model_copy(update={"sizes": [(16, 24), (8, 8)]})
+    metrics, _ = run(tmp_path, nearest, weights, manifest, Journal(), rule=rule)
+    (second,) = metrics["more_sizes"]
+    assert [(each["input_height"], each["input_width"]) for each in (metrics, second)] == [(16, 24), (8, 8)]
+    for each in (metrics, second):
+        assert each["rounds"] >= FEWEST_ROUNDS
+        assert min(each[name] for name in TIMED) > 0
+        assert each["ratio_to_baseline_low"] <= each["ratio_to_baseline"] <= each["ratio_to_baseline_high"]
+    lines = list(csv.DictReader((tmp_path / "rounds.csv").open()))
+    assert len(lines) == 3 * (metrics["rounds"] + second["rounds"])  # the entry, the baseline and its copy
+    assert metrics["memory_mb"] == 1.5
+    assert metrics["conditions"]["versions"]["torch"] == torch.__version__
 
 
 def test_a_baseline_of_the_year_is_timed_as_well_but_only_once(
@@ -283,21 +305,24 @@ def test_a_baseline_of_the_year_is_timed_as_well_but_only_once(
 ) -> None:
     """The ratios are those of the network that each row names: made here 2 to the first one and 4 to the second."""
     Path("other.py").write_text(NEAREST)
-    compared: list[int] = []
+    compared: list[list[str]] = []
+    made_ms = {"entry": 20.0, "nearest.py": 10.0, "other.py": 5.0, "baseline again": 10.0}
 
-    def compare(network: object, baselines: list[object], device: torch.device) -> runtime.Comparison:
-        compared.append(len(baselines))
-        beside = tuple(runtime.Beside(20.0 / ratio, ratio) for ratio in (2.0, 4.0))
-        return runtime.Comparison(20.0, beside[: len(baselines)], 3, 16, 16, 1, "CPU")
+    def compare(networks: list[Candidate], *others: Any) -> Session:
+        session = really_compare(networks, *others)
+        compared.append([each.name for each in networks])
+        rounds = [RoundTimes(tuple((made_ms[name], made_ms[name]) for name in session.names))] * 7
+        return replace(session, rounds=tuple(rounds))
 
     monkeypatch.setattr(benchmark_module, "compare", compare)
     manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
     weights = made_weights(tmp_path / "w.safetensors", nearest)
     both, _ = run(tmp_path, nearest, weights, manifest, journal := Journal(), year_baseline="other.py")
     one, _ = run(tmp_path, nearest, weights, manifest, Journal())
-    assert compared == [2, 1]
+    assert compared == [["entry", "other.py"], ["entry"]]
     assert [both[name] for name in TIMED] == [20.0, 10.0, 2.0, 5.0, 4.0]
     assert [one[name] for name in TIMED] == [20.0, 10.0, 2.0, 10.0, 2.0]
+    assert (both["verdict"], both["doubt"]) == ("slower", "")
     assert journal.values["ratio_to_year_baseline"] == 4.0
 
 
@@ -346,8 +371,8 @@ def test_run_twice_all_but_the_time_is_the_same(tmp_path: Path, nearest: str) ->
     manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
     weights = made_weights(tmp_path / "w.safetensors", nearest)
     (first, strip), (second, again) = (run(tmp_path / name, nearest, weights, manifest, Journal()) for name in "12")
-    assert {name: first[name] for name in first.keys() - set(TIMED)} == {
-        name: second[name] for name in second.keys() - set(TIMED)
+    assert {name: first[name] for name in first.keys() - BELONGS_TO_TIME} == {
+        name: second[name] for name in second.keys() - BELONGS_TO_TIME
     }
     np.testing.assert_array_equal(strip, again)
     assert (tmp_path / "1" / "crops.png").read_bytes() == (tmp_path / "2" / "crops.png").read_bytes()

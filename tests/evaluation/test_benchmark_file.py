@@ -11,16 +11,23 @@ from typer.testing import CliRunner
 
 from esr.cli import app
 from esr.common.errors import EsrError
-from esr.evaluation import benchmark_file, runtime
+from esr.evaluation import benchmark_file
+from esr.evaluation.benchmark_file import Measured
+from esr.evaluation.benchmark_text import print_measured
+from esr.timing.memory import peak_memory
+from esr.timing.official import OfficialTime
+from esr.timing.rounds import FEWEST_ROUNDS
 from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, save_weights
 from tests.evaluation.made_networks import nearest_weights
 
+SHORT = ("--size", "16x16", "--seconds", "0.1", "--device", "cpu")
+
 
 @pytest.fixture(autouse=True)
-def short_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(runtime, "BUDGET_SECONDS", 0.0)
-    monkeypatch.setattr(runtime, "CPU_SIZE", (16, 16))
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nor is memory measured, which takes a process of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(benchmark_file, "peak_memory", lambda load, size, device: 1.5)
 
 
 @pytest.fixture
@@ -46,16 +53,49 @@ def image(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
-def test_complexity_is_the_published_one_and_needs_no_images(tmp_path: Path) -> None:
-    measured = json.loads(answer(weights_of("esr/networks/r2net.py", tmp_path / "w.safetensors"), "--json"))
-    assert measured["complexity"]["parameters"] == 214_800
-    assert measured["complexity"]["flops"] == 13_050_087_424
-    assert measured["quality"] is None
-    time = measured["run_time"]
-    assert (time["height"], time["width"], time["rounds"]) == (16, 16, runtime.FEWEST_ROUNDS)
-    (baseline,) = time["baselines"]
-    assert baseline["name"] == "RLFN"
-    assert min(time["time_ms"], baseline["time_ms"], baseline["ratio"]) > 0
+def test_complexity_is_the_published_one_and_needs_no_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark_file, "peak_memory", peak_memory)
+    weights = weights_of("esr/networks/r2net.py", tmp_path / "w.safetensors")
+    measured = json.loads(answer(weights, *SHORT, "--json"))
+    (network,) = measured["networks"]
+    assert network["complexity"]["parameters"] == 214_800
+    assert network["complexity"]["flops"] == 13_050_087_424
+    assert network["quality"] is None
+    assert network["memory_mb"] > 0.8  # its weights alone, 214,800 of four bytes
+
+
+def test_run_time_is_that_beside_rlfn_with_every_pass(tmp_path: Path) -> None:
+    measured = json.loads(answer(str(nearest_weights(tmp_path)), *SHORT, "--size", "8x24", "--json"))
+    assert [(each["height"], each["width"]) for each in measured["run_time"]] == [(16, 16), (8, 24)]
+    assert measured["baseline"] == "rlfn" and measured["official"] == []
+    for session in measured["run_time"]:
+        (network,) = session["networks"]
+        assert 0 < network["ratio"]["low"] <= network["ratio"]["value"] <= network["ratio"]["high"] < 1
+        assert session["rounds"] >= FEWEST_ROUNDS
+        assert {len(passes) for passes in session["passes"].values()} == {session["rounds"]}
+        first, second = np.array(session["passes"][network["name"]]), np.array(session["passes"]["rlfn"])
+        assert network["ratio"]["value"] == pytest.approx(np.median(first.sum(1) / second.sum(1)))
+
+
+def test_files_beside_a_baseline_of_ones_own_keep_names_apart(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
+    one = weights_of("esr/networks/r2net.py", tmp_path / "1" / "net.safetensors")
+    two = weights_of("esr/networks/slimrlfn.py", tmp_path / "net.safetensors")
+    measured = json.loads(answer(one, two, "--baseline", two, *SHORT, "--json"))
+    assert [network["name"] for network in measured["networks"]] == [one, two]
+    assert measured["baseline"] == f"{two} (2)"
+    assert [each["name"] for each in measured["run_time"][0]["networks"]] == [one, two]
+
+
+def test_by_the_challenge_s_protocol_every_network_has_its_own_cold_start(tmp_path: Path) -> None:
+    measured = json.loads(answer(str(nearest_weights(tmp_path)), *SHORT, "--protocol", "official", "--json"))
+    assert measured["run_time"] == []
+    network, rlfn = measured["official"]
+    assert rlfn["name"] == "rlfn"
+    for each in (network, rlfn):
+        assert len(each["times"]) == 100
+        assert each["mean_ms"] == pytest.approx(np.mean(each["times"]))
+        assert each["first_ms"] == each["times"][0]
 
 
 def test_quality_is_that_of_the_images(tmp_path: Path) -> None:
@@ -63,15 +103,24 @@ def test_quality_is_that_of_the_images(tmp_path: Path) -> None:
     image(tmp_path / "lr" / "a.png", lr)
     image(tmp_path / "hr" / "a.png", np.kron(lr, np.ones((4, 4, 1))) + 5)  # the network lacks 5 levels everywhere
     weights = str(nearest_weights(tmp_path))
-    quality = json.loads(answer(weights, "--hr", "hr", "--lr", "lr", "--json"))["quality"]
-    assert quality["mean"]["psnr_rgb"] == pytest.approx(10 * math.log10(255**2 / 5**2))
+    (network,) = json.loads(answer(weights, "--hr", "hr", "--lr", "lr", *SHORT, "--json"))["networks"]
+    assert network["quality"]["mean"]["psnr_rgb"] == pytest.approx(10 * math.log10(255**2 / 5**2))
 
 
-def test_people_get_tables_and_a_sentence(tmp_path: Path) -> None:
+def test_people_get_tables(tmp_path: Path) -> None:
     image(tmp_path / "hr" / "a.png", np.random.default_rng(0).integers(0, 256, (48, 48, 3)))
-    said = answer(str(nearest_weights(tmp_path)), "--hr", "hr")
-    assert "for 16x16 LR px; RLFN took" in said
+    said = answer(str(nearest_weights(tmp_path)), "--hr", "hr", *SHORT)
+    assert "run time for 16x16 LR px (CPU, threads:" in said
+    assert "95 % interval" in said and "baseline again" in said
     assert "PSNR (Y)" in said and "activations" in said
+
+
+def test_people_are_told_the_cold_start_s_share(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    times = (OfficialTime("mine", (55.0, 5.0, 5.0, 5.0)), OfficialTime("rlfn", (70.0, 10.0, 10.0, 10.0)))
+    print_measured(Measured((), "rlfn", (), (), (), (), times))
+    said = capsys.readouterr().out
+    (mine,) = [line.split("│")[1:-1] for line in said.splitlines() if "mine" in line]
+    assert [cell.strip() for cell in mine] == ["mine", "17.50", "0.700", "5.00", "55.00", "71%"]
 
 
 @pytest.mark.usefixtures("never_timed")
@@ -92,7 +141,30 @@ class TestRefusals:
         with pytest.raises(EsrError, match="hr"):
             answer(str(nearest_weights(tmp_path)), "--hr", "hr")
 
-    @pytest.mark.parametrize("options", [["--hr", "hr"], ["--lr", "lr"], ["--json"], ["--network", "n.py"]])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            *(["--hr", "hr"], ["--lr", "lr"], ["--json"], ["--network", "n.py"], ["--baseline", "b.safetensors"]),
+            *(["--protocol", "official"], ["--size", "8x8"], ["--device", "cpu"], ["--seconds", "5"], ["edrn"]),
+        ],
+    )
     def test_options_beside_a_row(self, options: list[str]) -> None:
         with pytest.raises(EsrError, match=r"a row such as rlfn says itself"):
             answer("rlfn", *options)
+
+    @pytest.mark.parametrize(
+        ("option", "value", "said"),
+        [
+            ("--size", "0x5", "0x5 is no size"),
+            ("--device", "tpu", "--device tpu is no device"),
+            ("--baseline", "gone.safetensors", r"gone\.safetensors"),
+            ("--baseline", "gone.py", r"gone\.py"),
+        ],
+    )
+    def test_what_cannot_be_measured(self, tmp_path: Path, option: str, value: str, said: str) -> None:
+        with pytest.raises(EsrError, match=said):
+            answer(str(nearest_weights(tmp_path)), option, value)
+
+    def test_a_row_among_weights(self, tmp_path: Path) -> None:
+        with pytest.raises(EsrError, match="rlfn"):
+            answer(str(nearest_weights(tmp_path)), "rlfn")

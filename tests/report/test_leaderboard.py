@@ -11,8 +11,9 @@ from esr.report.leaderboard import print_leaderboard
 from tests.report.made_board import MINUS, UNKNOWN, Board, made_metrics
 
 HEAD = (
-    "entry,scale,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,ratio_to_year_baseline,year_baseline,"
-    "parameters,flops,activations,convs,threshold,threshold_assumed,published_psnr_valid,published_psnr_valid_also,published_psnr_test,published_ssim_valid,"
+    "entry,scale,rank,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,ratio_to_baseline_low,"
+    "ratio_to_baseline_high,verdict,ratio_to_year_baseline,year_baseline,"
+    "parameters,flops,activations,convs,memory_mb,threshold,threshold_assumed,published_psnr_valid,published_psnr_valid_also,published_psnr_test,published_ssim_valid,"
     "published_ssim_test,published_runtime_ms,published_runtime_valid_ms,published_runtime_test_ms,"
     "published_runtime_on,published_baseline,published_baseline_ms,published_baseline_valid_ms,"
     "published_baseline_test_ms,published_parameters_m,published_flops_g,published_activations_m,published_memory_mb,"
@@ -21,15 +22,17 @@ HEAD = (
     "psnr_div2k-valid,ssim_div2k-valid,psnr_y_div2k-valid,ssim_y_div2k-valid"
 )
 PRUNED = (
-    "slimrlfn-pruned,demo,27.625,27.5,0.125,0.78125,140.125,0.46875,0.46875,RLFN,197134,11991174144,74061504,51,"
-    "not measured,,,,,,,,,,,,,,,,,,,,,,,,,27.625,0.78125,30.125,0.875"
+    "slimrlfn-pruned,demo,1,27.625,27.5,0.125,0.78125,140.125,0.46875,0.46142578125,0.47607421875,faster,0.46875,RLFN,"
+    "197134,11991174144,74061504,51,64.25,not measured,,,,,,,,,,,,,,,,,,,,,,,,,27.625,0.78125,30.125,0.875"
 )
 SLIM = (
-    "slimrlfn,demo,27.75,27.5,0.25,0.78125,150.25,0.5,0.5,RLFN,207774,11991174144,74061504,51,not measured,"
+    "slimrlfn,demo,2,27.75,27.5,0.25,0.78125,150.25,0.5,0.4921875,0.5078125,faster,0.5,RLFN,"
+    "207774,11991174144,74061504,51,64.25,not measured,"
     ",26.914,,27.026,,,,,,,,,,,,,,,,,,,DIV2K_LSDIR_valid,,27.75,0.78125,30.125,0.875"
 )
 BASE = (
-    "rlfn,demo,27.25,27.5,-0.25,0.78125,300.5,0.25,0.25,RLFN,317218,11991174144,74061504,51,,"
+    "rlfn,demo,,27.25,27.5,-0.25,0.78125,300.5,0.25,0.24609375,0.25390625,faster,0.25,RLFN,"
+    "317218,11991174144,74061504,51,64.25,,"
     ",26.96,,27.07,,,13.54,,,RTX 3090,,,,,0.317,19.67,,,39,,,,DIV2K_LSDIR_valid,,27.25,0.78125,30.125,0.875"
 )
 
@@ -61,8 +64,8 @@ def rows(markdown: str) -> dict[str, list[str]]:
 def test_markdown_keeps_measured_and_published_numbers_apart(board: Board) -> None:
     cells = rows(board.write()[1])
     assert cells["Measured here: slimrlfn"] == [
-        *("27.750", "27.500", "+0.250", "0.7812", "150", "0.50", "0.50", "RLFN"),
-        *("207,774", "11.99", "74.06", "51"),
+        *("2", "27.750", "27.500", "+0.250", "0.7812", "150", "0.500", "0.492", "0.508", "faster", "0.500", "RLFN"),
+        *("207,774", "11.99", "74.06", "51", "64.2"),
     ]
     assert cells["Published: rlfn"] == [
         *("DIV2K_LSDIR_valid", "26.96", UNKNOWN, "27.07", UNKNOWN, UNKNOWN, "0.317", "19.67"),
@@ -92,7 +95,7 @@ def test_below_bicubic_comes_with_what_it_needs(board: Board) -> None:
 
 def test_markdown_marks_what_is_below_bicubic_and_nothing_else(board: Board) -> None:
     cells = rows(board.write()[1])
-    assert cells["Measured here: rlfn (below bicubic)"][2] == f"{MINUS}0.250"
+    assert cells["Measured here: rlfn (below bicubic)"][3] == f"{MINUS}0.250"
     assert sum("below bicubic" in name for name in cells) == 1
 
 
@@ -100,7 +103,25 @@ def test_a_network_that_equals_bicubic_is_not_below_it(board: Board) -> None:
     board.add("slimrlfn", "slimrlfn", made_metrics(27.5, 1.0, 0.01, 207_774))
     csv_text, markdown, _ = board.write()
     assert csv_text.splitlines()[1].startswith("slimrlfn,")
-    assert rows(markdown)["Measured here: slimrlfn"][2] == "+0.000"
+    assert rows(markdown)["Measured here: slimrlfn"][3] == "+0.000"
+
+
+def test_networks_share_a_rank_where_their_intervals_overlap(board: Board) -> None:
+    """0.50 reaches from 0.492 to 0.508, and 0.51 from 0.502: as fast as anyone can tell. 0.53 begins at 0.522."""
+    board.rows.clear()
+    for key, ratio in (("c", 0.53), ("b", 0.51), ("a", 0.5)):
+        board.add(key, "slimrlfn", made_metrics(27.75, 100.0, ratio, 207_774))
+    lines = csv.DictReader(io.StringIO(board.write()[0]))
+    assert [(line["entry"], line["rank"]) for line in lines] == [("a", "1"), ("b", "1"), ("c", "3")]
+
+
+def test_run_times_that_are_not_to_be_believed_are_named(board: Board) -> None:
+    assert "Do not believe" not in "".join(board.write())
+    doubt = "the baseline against itself gave 1.020 to 1.040, without 1"
+    board.add("slimrlfn", "slimrlfn", made_metrics(27.75, 150.25, 0.5, 207_774, doubt=doubt))
+    _, markdown, html = board.write()
+    assert f"Do not believe the run times of slimrlfn: {doubt}." in markdown
+    assert f"Do not believe the run times of SlimRLFN: {doubt}." in html
 
 
 def test_stand_in_data_are_told_of(board: Board) -> None:
@@ -110,12 +131,14 @@ def test_stand_in_data_are_told_of(board: Board) -> None:
     assert "tand-in" not in board.write()[1]
 
 
-def test_the_terminal_shows_every_row_with_bicubic_beside_it(board: Board, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_terminal_shows_every_row_with_its_distance_from_bicubic(
+    board: Board, capsys: pytest.CaptureFixture[str]
+) -> None:
     board.write()
     print_leaderboard(board.csv, stand_in=True)
     shown = capsys.readouterr().out
     (slim,) = [line for line in shown.splitlines() if line.split()[:1] == ["slimrlfn"]]
-    assert slim.split() == ["slimrlfn", "27.750", "27.500", "+0.250", "150", "0.50", "207,774"]
+    assert slim.split() == ["slimrlfn", "2", "27.750", "+0.250", "0.500", "0.492", "0.508", "207,774"]
     assert "Stand-in data" in shown
     print_leaderboard(board.csv, stand_in=False)
     assert "Stand-in data" not in capsys.readouterr().out

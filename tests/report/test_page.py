@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from esr.recipes.rows import Entry
-from esr.report.figure import PlottedEntry, psnr_against_time
+from esr.report.figure import PlottedEntry, psnr_against_ratio
+from esr.timing.interval import Interval
 from tests.report.made_board import COLOURS, UNKNOWN, Board, made_metrics
 
 
@@ -72,10 +73,10 @@ def test_nothing_of_this_machine_is_on_the_page(board: Board, tmp_path: Path) ->
 def test_rows_of_both_tables(board: Board) -> None:
     rows = {row[0]: row[1:] for row in reversed(Page(board.write()[2]).rows)}  # the first table wins
     assert rows["SlimRLFNslimrlfn"] == [
-        *("27.750", "27.500", "+0.250", "0.7812", "150", "0.50", "0.50", "RLFN"),
-        *("207,774", "11.99", "74.06", "51"),
+        *("2", "27.750", "27.500", "+0.250", "0.7812", "150", "0.500", "0.492", "0.508", "faster", "0.500", "RLFN"),
+        *("207,774", "11.99", "74.06", "51", "64.2"),
     ]
-    assert rows["SlimRLFN, prunedslimrlfn-pruned"][2] == "+0.125"
+    assert rows["SlimRLFN, prunedslimrlfn-pruned"][3] == "+0.125"
     published = {row[0]: row[1:] for row in Page(board.write()[2]).rows}  # the last one
     assert published["SlimRLFN"] == ["2024", "DIV2K_LSDIR_valid", "26.914", UNKNOWN, "27.026", *[UNKNOWN] * 7]
     assert published["SlimRLFN, pruned"] == ["2024", "not published"]
@@ -133,18 +134,20 @@ def circles(svg: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"[^>]*/>', svg)]
 
 
-@pytest.mark.parametrize("slowest", [300.0, 3000.0])  # a linear and a logarithmic axis
+def plotted(label: str, ratio: float, psnr: float, above_bicubic: bool = True) -> PlottedEntry:
+    return PlottedEntry(label, Interval(ratio, 0.9 * ratio, 1.2 * ratio), psnr, above_bicubic)
+
+
+@pytest.mark.parametrize("slowest", [3.0, 30.0])  # a linear and a logarithmic axis
 def test_the_plot_puts_faster_left_and_better_up(slowest: float) -> None:
-    points = [PlottedEntry("fast", 100.0, 28.0, True), PlottedEntry("slow", slowest, 29.0, True)]
-    (fast, slow) = circles(psnr_against_time(points, {"set": 27.5}, 9.0, 4.0))
+    points = [plotted("fast", 1.0, 28.0), plotted("slow", slowest, 29.0)]
+    (fast, slow) = circles(psnr_against_ratio(points, {"set": 27.5}, 9.0, 4.0))
     assert fast[0] < slow[0]
     assert fast[1] > slow[1]  # SVG counts downwards
 
 
 def test_the_plot_takes_its_colours_from_the_page() -> None:
-    svg = psnr_against_time(
-        [PlottedEntry("a", 1.0, 28.0, True), PlottedEntry("b", 2.0, 27.0, False)], {"set": 27.5}, 9.0, 4.0
-    )
+    svg = psnr_against_ratio([plotted("a", 1.0, 28.0), plotted("b", 2.0, 27.0, False)], {"set": 27.5}, 9.0, 4.0)
     assert {"var(--ink)", "var(--accent)", "var(--warn)"} <= set(re.findall(r"var\([a-z-]+\)", svg))
     assert not re.search(r"#[0-9a-f]{6}", svg)
     assert "bicubic 27.50 dB" in svg

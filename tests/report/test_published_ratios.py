@@ -70,8 +70,9 @@ def test_beside_a_printed_ratio_stands_the_one_measured_to_the_same_baseline(
     ]
     assert (pruned["ratio_to_year_baseline"], pruned["ratio_to_published_baseline"]) == ("2.5", "")
     _, markdown, html = board.write()
-    assert rows(markdown)["Measured here: slimrlfn"][5:8] == ["9.50", "2.50", "RFDN"]
-    assert [row[6:9] for row in Page(html).rows if row[0] == "SlimRLFNslimrlfn"] == [["9.50", "2.50", "RFDN"]]
+    assert rows(markdown)["Measured here: slimrlfn"][6:12] == ["9.500", "9.352", "9.648", "slower", "2.500", "RFDN"]
+    (line_of_page,) = [row for row in Page(html).rows if row[0] == "SlimRLFNslimrlfn"]
+    assert (line_of_page[7], *line_of_page[11:13]) == ("9.500", "2.500", "RFDN")
 
 
 def test_a_time_without_its_baseline_s_has_no_ratio(board: Board) -> None:

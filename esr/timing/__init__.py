@@ -1,0 +1,1 @@
+"""How long a network takes, beside others, and how sure one can be of it."""

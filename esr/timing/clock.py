@@ -1,0 +1,63 @@
+"""One pass of a network, timed."""
+
+import copy
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+Pass = Callable[[], float]
+"""Runs a network once and gives the milliseconds that it took."""
+
+
+def timed(network: nn.Module, image: Tensor) -> Pass:
+    """A pass of a copy of ``network`` over ``image``: in eval mode, channels_last, on the image's device."""
+    network = copy.deepcopy(network).eval().to(image.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return lambda: milliseconds_of(network, image)
+
+
+def milliseconds_of(network: nn.Module, image: Tensor) -> float:
+    """How long ``network`` takes for ``image``: by CUDA events where the image is on a GPU, else by the wall clock."""
+    clock = _cuda_milliseconds if image.is_cuda else _cpu_milliseconds
+    return clock(lambda: network(image))
+
+
+def random_image(height: int, width: int, device: torch.device) -> Tensor:
+    """An image of (1, 3, ``height``, ``width``), values in [0, 1), fp32, channels_last: the same one every time."""
+    image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    return image.to(device, memory_format=torch.channels_last)
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def on_every_core() -> Iterator[None]:
+    """PyTorch with as many threads as there are cores, and with the former number afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(usable_cores())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _cpu_milliseconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1e3
+
+
+def _cuda_milliseconds(work: Callable[[], object]) -> float:
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    torch.cuda.synchronize()
+    start.record()
+    work()
+    end.record()
+    torch.cuda.synchronize()
+    return float(start.elapsed_time(end))
