@@ -153,7 +153,8 @@ def _work(graph: Graph, params: Params, entry: str, stages: Sequence[TrainingSta
     less = "" if here == counted else f"; at {params.scale}: {here:.2e}"
     lines = [f"Training work at paper: {counted:.2e} multiply-accumulates, forward and backward{less}."]
     known = params.entries[entry].training_work
-    if known is None or abs(known / counted - 1) > NEAR:
+    shared_out = any(rule.training.length.work for rule in params.scales.values())
+    if shared_out and (known is None or abs(known / counted - 1) > NEAR):
         says = "null" if known is None else f"{known:.2e}"
         lines.append(f"entries.{entry}.training_work in params.yaml is {says}: write {counted:.2e}")
     return lines

@@ -15,6 +15,8 @@ import pytest
 import torch
 
 from esr.common.yaml_file import read_yaml
+from esr.planning.phases import at_scale
+from esr.planning.recipe import print_recipe
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.stages.lacking import Lacking
@@ -77,6 +79,15 @@ class TestRows:
         assert lacks("minutes") == []
         assert set(lacks("photographs")) == set(lacks("hour"))
         assert all("name a folder of photographs in download.photographs.folder" in each for each in lacks("hour"))
+
+    def test_a_recipe_says_what_is_imported_and_what_is_trained(self, capsys: pytest.CaptureFixture[str]) -> None:
+        print_recipe(*at_scale(None), Path("params.yaml"), "slimrlfn")
+        said = capsys.readouterr().out
+        trained, imported = said.split("Released checkpoints, imported and not trained:")
+        assert "import slimrlfn" in trained
+        assert "prune pruned-here" in trained
+        assert "team21_slimrlfn_prune.pth" in imported
+        assert "training_work in params.yaml" not in said  # no scale here shares out work
 
     def test_the_links_stay_in_the_clone(self) -> None:
         links = {path.name: path for path in RELEASED.iterdir() if path.is_symlink()}
