@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.tiny_project import ROOT, Project, keep_only, shorten, shrink
+from tests.tiny_project import ROOT, Project, commit_all, keep_only, shorten, shrink
 
 # Two workers, and what they start, share two cores: several threads each would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -46,16 +46,6 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.edit(shrink)
     commit_all(project)
     return project
-
-
-def commit_all(project: Project) -> None:
-    """Make the folder a repository of its own with everything committed."""
-    for command in (
-        ["init", "-q"],
-        ["add", "-A"],
-        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "tiny"],
-    ):
-        subprocess.run(["git", *command], cwd=project.folder, check=True)
 
 
 @pytest.fixture(scope="session")

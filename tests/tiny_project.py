@@ -66,6 +66,16 @@ class Project:
         return Project(folder)
 
 
+def commit_all(project: Project) -> None:
+    """Make the folder a repository of its own with everything committed."""
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "tiny"],
+    ):
+        subprocess.run(["git", *command], cwd=project.folder, check=True)
+
+
 def wait_for(condition: Callable[[], bool], seconds: float) -> None:
     """Wait until the condition holds, or fail."""
     end = time.monotonic() + seconds

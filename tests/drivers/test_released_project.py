@@ -20,10 +20,9 @@ from esr.planning.recipe import print_recipe
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
 from esr.stages.lacking import Lacking
-from tests.conftest import commit_all
 from tests.data.file_server import FileServer
 from tests.release.made_checkpoints import made_checkpoint
-from tests.tiny_project import ROOT, Project
+from tests.tiny_project import ROOT, Project, commit_all
 
 RELEASED = ROOT / "released"
 RAW = read_yaml(RELEASED / "params.yaml")
