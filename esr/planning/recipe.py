@@ -183,9 +183,9 @@ def _data(params: Params) -> str:
     rule = params.rule.data
     if rule.stand_in:
         return "Data at this scale: photographs that come with scikit-image and scikit-learn stand in for every set."
-    if rule.only_source:
-        return f"Data at this scale: of the training sources, {rule.only_source} alone."
-    return "Data at this scale: as the table says."
+    only = [f"of the training sources, {rule.only_source} alone"] if rule.only_source else []
+    other = [f"in the place of {key}, {row.title or 'other photographs'}" for key, row in rule.in_place_of.items()]
+    return f"Data at this scale: {'; '.join(only + other) or 'as the table says'}."
 
 
 def _asked(entry: Entry) -> list[str]:

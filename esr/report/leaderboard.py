@@ -41,8 +41,8 @@ NEEDS = (
 NOT_PUBLISHED = "not published"
 ORIGINS = "Released, and trained here"
 STAND_IN = (
-    "Stand-in data: photographs that come with scikit-image and scikit-learn, for all that was trained here and for "
-    "every score. Compare a PSNR with bicubic's on the same images, beside it, never with a published one."
+    "Stand-in data: a set that is marked so holds other photographs than its name says. "
+    "Compare a PSNR on it with bicubic's on the same images, beside it, never with a published one."
 )
 
 

@@ -151,7 +151,7 @@ def _tell_what_next(params: Params) -> None:
     from esr.report.leaderboard import print_leaderboard
 
     folder = Path("reports", params.scale)
-    print_leaderboard(folder / "leaderboard.csv", params.rule.data.stand_in)
+    print_leaderboard(folder / "leaderboard.csv", params.rule.data.stand_in or bool(params.rule.data.in_place_of))
     print(f"Open the page:     {folder / 'index.html'}")
     print(f"Compare the runs:  mlflow ui, then {ENTRIES_VIEW}")
     others = " or ".join(name for name in params.scales if name != params.scale)
