@@ -115,10 +115,8 @@ def test_a_helper_ends_with_rank_0_however_that_ends(tmp_path: Path) -> None:
     """Rank 0 ends without a word to anybody once the helper has met it."""
     pid = tmp_path / "pid"
     helper = f"open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    done = rank_0(
-        f"    while not Path({str(pid)!r}).is_file() or not Path({str(pid)!r}).read_text(): time.sleep(0.05)\n    os._exit(7)",
-        helper,
-    )
+    waits = f"    pid = Path({str(pid)!r})\n    while not pid.is_file() or not pid.read_text(): time.sleep(0.05)\n"
+    done = rank_0(waits + "    os._exit(7)", helper)
     assert done.returncode == 7
     number = int(pid.read_text())
     wait_for(lambda: not psutil.pid_exists(number), 20)
