@@ -124,14 +124,15 @@ def test_compiling_asks_for_what_the_device_s_compiler_needs(
 ) -> None:
     for name in ("find_spec", "which"):
         monkeypatch.setattr(module, name, lambda tool: tool if tool in there else None)
-    own = device.type
+    compiling = {"cpu": device == CPU, "cuda": device == GPU}
+    on, off = ({kind: {"compile": yes == wanted} for kind, yes in compiling.items()} for wanted in (True, False))
+    Engine(EngineSettings.model_validate(off), device)
     if told is None:
-        engine(device, **{own: {"compile": True}})
+        Engine(EngineSettings.model_validate(on), device)
         return
     with pytest.raises(EsrError) as refused:
-        engine(device, **{own: {"compile": True}})
+        Engine(EngineSettings.model_validate(on), device)
     assert str(refused.value) == f"torch.compile {told}"
-    engine(device, **{"cuda" if own == "cpu" else "cpu": {"compile": True}})
 
 
 def test_networks_are_compiled_where_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

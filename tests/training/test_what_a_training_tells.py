@@ -1,6 +1,6 @@
 """What a watch is told of a training, iteration by iteration, and the lines with which one ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGTERM
@@ -152,10 +152,10 @@ def refusal(plan: Plan, folder: Path) -> str:
     return str(refused.value)
 
 
-def spoilt_at(at: int, factor: float) -> Callable[[int, int], object]:
+def spoilt_at(at: int, factor: float) -> Callable[[int, int], Iterator[tuple[Tensor, Tensor]]]:
     """Batches whose HR images are ``factor`` times themselves at an iteration, from 0."""
 
-    def batches(first: int, end: int) -> object:
+    def batches(first: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
         for iteration, (lr, hr) in enumerate(random_batches()(first, end), first):
             yield lr, hr * factor if iteration == at else hr
 
