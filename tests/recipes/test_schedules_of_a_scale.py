@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from laid_project import RAW
 
-from esr.recipes.rows import FreshPhase, Optimisation, Prune
+from esr.recipes.rows import Argument, FreshPhase, Optimisation, Prune
 from esr.recipes.scale import (
     LearningRate,
     Schedule,
@@ -93,7 +93,8 @@ def test_changes_after_epochs_move_with_the_phase() -> None:
     """After the 15th of 20 epochs, so after 9 of 12 iterations."""
     row = phase(epochs=20, iterations=None, changes=[{"after_epoch": 15, "learning_rate": 2e-4}])
     ((begin, rate),) = shrink_phase(row, "teacher", rule(length={"teacher": 12}), images=64).rates
-    assert (begin, rate) == (9, pytest.approx(2e-4))
+    assert begin == 9
+    assert rate == pytest.approx(2e-4)
 
 
 @pytest.mark.parametrize(("iterations", "warmup"), [(100, 50), (101, 50), (99, 49), (1, 0), (1000, 60)])
@@ -177,7 +178,14 @@ def test_rates_of_first_and_later_phases(columns: dict[str, float], first: float
 
 
 def test_a_teacher_s_arguments_are_bounded_each_by_its_own() -> None:
-    arguments = {"channels": 196, "inner": 20, "blocks": 6, "esa_channels": 100, "kind": "x", "widths": [99]}
+    arguments: dict[str, Argument] = {
+        "channels": 196,
+        "inner": 20,
+        "blocks": 6,
+        "esa_channels": 100,
+        "kind": "x",
+        "widths": [99],
+    }
     by = rule(teacher={"channels_at_most": 32, "blocks_at_most": 4})
     thinned = {**arguments, "channels": 32, "blocks": 4}
     assert thin_teacher(arguments, by) == thinned
