@@ -87,11 +87,11 @@ def test_a_checkpoint_holds_values_and_nothing_that_runs(tmp_path: Path) -> None
 @pytest.mark.parametrize("left", [b"", b"x" * 31, b"x" * 40])
 def test_what_is_cut_off_is_no_state_and_none_is_spoilt_where_none_was(left: bytes, tmp_path: Path) -> None:
     kept = Checkpoints(tmp_path)
-    assert kept.load() is None and not kept.spoilt
+    assert (kept.load(), kept.spoilt) == (None, False)
     kept.latest.write_bytes(left)
-    assert kept.load() is None and kept.spoilt
+    assert (kept.load(), kept.spoilt) == (None, True)
     kept.save({"done": 3})
-    assert kept.load() == {"done": 3} and not kept.spoilt
+    assert (kept.load(), kept.spoilt) == ({"done": 3}, False)
     assert not kept.previous.exists()  # what was spoilt has not become the one before
 
 
