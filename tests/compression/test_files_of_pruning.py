@@ -50,6 +50,7 @@ class Told(Silence):
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     """A folder in which every set is one of two images; PSNRs fall by 0.2 dB each."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     params = lay_sets(check(RAW), coded_set(tmp_path / "coded", [(64, 64)] * 2).manifest.parent)
     lay_weights(NODE, "finetune/slimrlfn-640", params.prune["slimrlfn-pruned"].network, ARGUMENTS)
     psnrs = iter(30.0 - 0.2 * number for number in range(99))

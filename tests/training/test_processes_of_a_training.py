@@ -35,6 +35,12 @@ time.sleep(600)
 """
 
 
+@pytest.fixture(autouse=True)
+def _on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
 @pytest.mark.timeout(120)
 def test_gradients_and_losses_are_means_over_all_processes() -> None:
     """Gradients: 4 at rank 0, x = 3 times 1 times 2 at rank 1, so 5 at both. Losses: 1, and 3 + 5, so 4.5."""
