@@ -41,12 +41,18 @@ MEMORY = 12 * 2**30  # bytes of address space of a mutant's process
 SHORTEST_LIMIT, LIMIT_FACTOR = 60.0, 8.0  # seconds that a test may take; times what it took without a change
 TOO_LONG = 99  # exit code of a process whose test took longer
 SUBPROCESSES = """\
-import atexit, os, uuid
+import os, uuid
 if os.environ.get("MUTANT_UNDER_TEST") == "stats" and "MUTANT_HITS" in os.environ:
     from mutmut.state import state
-    file = os.path.join(os.environ["MUTANT_HITS"], uuid.uuid4().hex)
-    atexit.register(lambda: open(file, "w").write("\\n".join(state()._stats)))
-"""  # notes which functions a test comes by in processes that it starts
+    class Hits(set):
+        file = os.path.join(os.environ["MUTANT_HITS"], uuid.uuid4().hex)
+        def add(self, name):
+            if name not in self:
+                super().add(name)
+                with open(self.file, "a") as file:
+                    print(name, file=file)
+    state()._stats = Hits()
+"""  # notes at once which functions a test comes by in a process that it starts, which may be killed
 
 
 class Reach:
@@ -87,7 +93,7 @@ class Reach:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             self.functions[item.nodeid] |= self._now
             for file in self._hits.iterdir():
-                self.functions[item.nodeid] |= set(file.read_text().split("\n"))
+                self.functions[item.nodeid] |= set(file.read_text().split())
                 file.unlink()
         for item in items:
             for (name, folder), functions in self._of_fixtures.items():
