@@ -82,7 +82,7 @@ def test_a_helper_s_failure_is_told_where_talking_to_it_fails(
     sleep = time.sleep
     monkeypatch.setattr(module, "_meet", lambda rank, count, meeting: Ranks(rank, count))
     monkeypatch.setattr(module, "GRACE", 60.0)  # what waits for rank 0 to end by itself is as patient
-    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(1.0))
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(seconds / 60))
     script = f"case $LOCAL_RANK-$ESR_RANKS in 1-3) {ends[0]};; 2-3) {ends[1]};; *) exit 9;; esac"
     with (
         pytest.raises(EsrError if told else RuntimeError) as raised,
