@@ -171,3 +171,12 @@ def test_a_network_without_layers_to_prune_is_refused(params: Params) -> None:
         "give its class prunable() and the argument widths"
     )
     assert not NODE.output("rounds.csv").exists()
+
+
+def test_where_the_first_round_passes_the_limit_the_unpruned_network_is_handed_on_as_it_was(params: Params) -> None:
+    """0.2 dB are lost, and 0.1 dB allowed; the round's removal and training do not reach what was kept."""
+    prune(row(params, largest_psnr_loss=0.1), RULE, params.engine, NODE, Path("checkpoints"), Told())
+    unpruned = fuse(load_network(NODE.weights("finetune/slimrlfn-640"))[0]).state_dict()
+    handed_on, info = load_network(NODE.output("weights.safetensors"))
+    assert sum(info.arguments["widths"]) == 16
+    assert all(torch.equal(weight, unpruned[name]) for name, weight in handed_on.state_dict().items())

@@ -316,3 +316,11 @@ def test_the_seed_of_a_step_is_the_first_word_of_philox(seed: int, iteration: in
     """NumPy counts up before it draws, so the counter is one more. Batches are drawn by the second words 0 and 1."""
     assert seed_of_step(seed, iteration, rank) == philox([iteration + 1, rank, 0, 0], [seed, 2])
     assert seed_of_step(seed, iteration) == seed_of_step(seed, iteration, 0)
+
+
+def test_a_gpu_s_bf16_is_no_fp16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which a GPU's autocast takes where nothing is said."""
+    asked = list[tuple[str, torch.dtype]]()
+    monkeypatch.setattr(torch, "autocast", lambda kind, dtype=torch.float16: asked.append((kind, dtype)))
+    engine(cuda={"precision": "bf16"}).autocast()
+    assert asked == [("cuda", torch.bfloat16)]
