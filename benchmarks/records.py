@@ -26,7 +26,7 @@ def write_record(name: str, what: str, results: Any) -> Path:
         "date": datetime.date.today().isoformat(),
         "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(_shown, sys.argv[1:])]),
         "machine": machine(),
-        "versions": versions("python", "numpy", "pillow", "torch", "opencv-python-headless", "lmdb"),
+        "versions": versions("python", "numpy", "pillow", "torch", "opencv-python-headless", "lmdb", "mutmut"),
         "results": results,
     }
     path = FOLDER / f"{record['date']}-{name}.json"
