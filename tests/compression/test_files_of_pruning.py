@@ -180,3 +180,20 @@ def test_where_the_first_round_passes_the_limit_the_unpruned_network_is_handed_o
     handed_on, info = load_network(NODE.output("weights.safetensors"))
     assert sum(info.arguments["widths"]) == 16
     assert all(torch.equal(weight, unpruned[name]) for name, weight in handed_on.state_dict().items())
+
+
+def test_where_work_is_shared_out_a_round_is_as_long_as_its_share(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20,000 x 1e12 / 4e15 = 5, in as many rounds as at paper."""
+    Path("runs/.work/demo/slimrlfn.json").write_text("4e15\n")
+    plans = list[Plan]()
+
+    def caught(network: nn.Module, plan: Plan, *_: object) -> object:
+        plans.append(plan)
+        return network, [Point(1, 0.5, 1e-4, 0.0)]
+
+    monkeypatch.setattr(module, "train", caught)
+    rule = TrainingRule.model_validate({"length": {"work": 1e12}, "validate_every": 7})
+    prune(row(params, most_rounds=20), rule, params.engine, NODE, Path("checkpoints"), Told())
+    assert plans[0].iterations == 5

@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +299,28 @@ def test_helpers_are_started_with_the_task_itself(
     phase = task(params, "teacher@slimrlfn-teacher", arguments=SMALL, gpus=2)
     run_phase(phase, Quiet())
     assert asked == [(2, [sys.executable, "-m", "esr.training.helper"], phase)]
+
+
+def test_where_work_is_shared_out_a_phase_is_as_long_as_its_share(params: Params, caught: Caught) -> None:
+    """1,000,000 x 3e9 / 5.12e17 x 512 = 3: the paper's 64 patches of 256 px are 512 times 2 patches of 64 px."""
+    Path("runs/.work/demo/rlfn.json").write_text("5.12e17\n")
+    length = RULE.length.model_copy(update={"work": 3e9, "first": None})
+    phase = task(params, "train@rlfn-1", arguments=SMALL)
+    shared_out = Task(
+        phase.row, phase.role, RULE.model_copy(update={"length": length}), params.engine, phase.node, phase.checkpoints
+    )
+    run_phase(shared_out, Quiet())
+    assert caught.plan.iterations == 3
+
+
+def test_stages_of_other_kinds_or_other_names_draw_other_batches(params: Params, caught: Caught) -> None:
+    def first(kind: str, key: str) -> Tensor:
+        node = replace(GRAPH.nodes["train@rlfn-1"], kind=kind, key=key)
+        phase = task(params, "train@rlfn-1", arguments=SMALL)
+        run_phase(Task(phase.row, phase.role, RULE, params.engine, node, phase.checkpoints), Quiet())
+        return torch.cat([hr for _, hr in caught.plan.data.batches(0, 8)])
+
+    one = first("train", "rlfn-1")
+    assert torch.equal(one, first("train", "rlfn-1"))
+    assert not torch.equal(one, first("distill", "rlfn-1"))
+    assert not torch.equal(one, first("train", "rlfn-9"))
