@@ -177,3 +177,50 @@ def test_a_fused_network_that_is_not_the_deploy_form_is_refused(
     with pytest.raises(EsrError, match=r"^fused weights\.safetensors does not fit Net"):
         fuse_weights(Path("weights.safetensors"), Path("fused.safetensors"))
     assert not Path("fused.safetensors").exists()
+
+
+ONE_BLOCK = """
+import torch
+from torch import nn
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.plain = nn.Conv2d(3, 48, 1)
+    def forward(self, x):
+        return self.plain(x)
+    def fused(self):
+        conv = nn.Conv2d(3, 48, 1).to(self.plain.weight)
+        conv.load_state_dict(self.plain.state_dict())
+        with torch.no_grad():
+            conv.bias += OFF
+        return conv
+class Net(nn.Module):
+    data_range = 255.0
+    def __init__(self, deploy=False):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 48, 1) if deploy else Block()
+        self.shuffle = nn.PixelShuffle(4)
+    def forward(self, x):
+        return self.shuffle(self.conv(x))
+NETWORK = Net
+"""
+
+
+@pytest.mark.parametrize("off", [0.0, 0.5])
+def test_the_stage_proves_what_it_writes(off: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a level of 255 is 2.0e-03 of the range."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("params.yaml", "dvc.yaml"):
+        Path(name).symlink_to(ROOT / name)
+    Path("networks").mkdir()
+    Path("networks/mine.py").write_text(ONE_BLOCK.replace("OFF", str(off)))
+    state = {"conv.plain.weight": torch.ones(48, 3, 1, 1), "conv.plain.bias": torch.ones(48)}
+    save_weights(Path("weights"), state, WeightsInfo("networks/mine.py", {}, False, 255.0, "train/it", {}))
+    if off:
+        with pytest.raises(EsrError, match=r"^Net does not fuse: the outputs differ by 2\.0e-03 of the range"):
+            fuse_weights(Path("weights"), Path("fused"))
+        assert not Path("fused").exists()
+        return
+    check = fuse_weights(Path("weights"), Path("fused"))
+    assert (check.float64, check.float32) == (0.0, 0.0)
+    assert Path("fused").exists()
