@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from laid_project import GRAPH, RAW, lay_sets, lay_weights
-from packed_sets import coded_set
 from torch import nn
 
 from esr.common.errors import EsrError
@@ -26,6 +24,8 @@ from esr.training.plan import Plan
 from esr.training.ranks import ALONE
 from esr.training.validation import Validated, Validation
 from esr.weights.weights_file import load_network
+from tests.laid_project import GRAPH, RAW, lay_sets, lay_weights
+from tests.packed_sets import coded_set
 
 NODE = GRAPH.find("prune", "slimrlfn-pruned")
 ARGUMENTS = {"channels": 8, "blocks": 1, "esa_channels": 4}  # two layers of 8 channels, which may shrink to 4 each

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from laid_project import ROOT
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError
 from esr.compression.fusion import branch_by_branch, check_fusion, fuse, fuse_weights
 from esr.networks.reparam import ComposedConv2d
 from esr.weights.weights_file import WeightsInfo, save_weights
+from tests.laid_project import ROOT
 
 
 class Off(nn.Module):

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from laid_project import RAW
-from packed_sets import coded_set
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError
@@ -15,6 +13,8 @@ from esr.packed.store import PackedSet
 from esr.recipes.rows import Prune
 from esr.training.helper_parts import Silence
 from esr.training.validation import Validation
+from tests.laid_project import RAW
+from tests.packed_sets import coded_set
 
 
 class Said(Silence):

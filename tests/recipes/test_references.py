@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_project import ROOT
 
 from esr.common.errors import EsrError
 from esr.common.yaml_file import read_yaml
 from esr.recipes.network_syntax import NetworkSource
 from esr.recipes.read import check
+from tests.tiny_project import ROOT
 
 PARAMS = read_yaml(ROOT / "params.yaml")
 SOURCES, CROPS = ", ".join(PARAMS["download"]), ", ".join(PARAMS["crop"])

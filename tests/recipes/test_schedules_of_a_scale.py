@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from laid_project import RAW
 
 from esr.recipes.rows import Argument, FreshPhase, Optimisation, Prune
 from esr.recipes.scale import (
@@ -19,6 +18,7 @@ from esr.recipes.scale import (
     shrink_round,
     thin_teacher,
 )
+from tests.laid_project import RAW
 
 PHASE: dict[str, Any] = {**RAW["train"]["rfdn-1"], "patch": 256, "batch": 64, "loss": "l1", "learning_rate": 4e-4}
 PRUNING: dict[str, Any] = {

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
-from tiny_project import ROOT
 
 from esr.common.errors import EsrError
 from esr.common.yaml_file import read_yaml
@@ -13,6 +12,7 @@ from esr.recipes.graph import PARAMS_FILE
 from esr.recipes.read import check
 from esr.recipes.rows import Change, Row
 from esr.recipes.telling import complaints, first_of, missing, short, some
+from tests.tiny_project import ROOT
 
 PARAMS = read_yaml(ROOT / PARAMS_FILE)
 

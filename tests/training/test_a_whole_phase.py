@@ -10,9 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from laid_project import GRAPH, RAW, ROOT, lay_sets, lay_weights
-from packed_sets import coded_set
-from small_training import CPU, Quiet
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError, Terminated
@@ -32,6 +29,9 @@ from esr.training.ranks import ALONE, Ranks
 from esr.training.stage import Task, help_phase, ranks_of, run_phase, start_engine
 from esr.training.validation import Validation
 from esr.weights.weights_file import build_network, load_network
+from tests.laid_project import GRAPH, RAW, ROOT, lay_sets, lay_weights
+from tests.packed_sets import coded_set
+from tests.training.small_training import CPU, Quiet
 
 NETWORK = "esr/networks/rlfn.py"
 SMALL = {"channels": 8, "inner": 8, "blocks": 1, "esa_channels": 4}

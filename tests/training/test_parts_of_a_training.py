@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_rows import small_row
-from small_training import CPU, PLAN
 from torch import Tensor, nn
 
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training import checkpoints as module
 from esr.training.average import Average
 from esr.training.checkpoints import Checkpoints
@@ -19,6 +17,8 @@ from esr.training.engine import Engine
 from esr.training.losses import l1, l2, loss_of
 from esr.training.objective import Objective, Teacher
 from esr.training.plan import Goal
+from tests.training.small_rows import small_row
+from tests.training.small_training import CPU, PLAN
 
 ENGINE = Engine(EngineSettings(), CPU)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from tiny_project import wait_for
 from torch import nn
 
 from esr.common.errors import EsrError
 from esr.training import ranks as module
 from esr.training.ranks import ALONE, Ranks, together
+from tests.tiny_project import wait_for
 
 HELPER = """
 import os, signal, sys, time

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from small_training import CPU
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError
-from esr.recipes.engine import EngineSettings
+from esr.recipes.engine_settings import EngineSettings
 from esr.training import engine as module
 from esr.training.engine import Engine, RecordedStep
 from esr.training.generators import seed_generators, seed_of_step
+from tests.training.small_training import CPU
 
 GPU = torch.device("cuda", 0)
 

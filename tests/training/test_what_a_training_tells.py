@@ -8,7 +8,6 @@ from signal import SIGTERM
 import numpy as np
 import pytest
 import torch
-from small_training import CPU, PICTURE, PLAN, Quiet, network, objective, random_batches
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError, Terminated
@@ -19,6 +18,7 @@ from esr.training.loop import train
 from esr.training.plan import Goal, Plan
 from esr.training.ranks import Ranks
 from esr.training.validation import Validated
+from tests.training.small_training import CPU, PICTURE, PLAN, Quiet, network, objective, random_batches
 
 
 class All(Quiet):
