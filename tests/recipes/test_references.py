@@ -194,6 +194,8 @@ def test_rows_are_found_by_kind_and_key() -> None:
         params.row("teacher", "x")
     told = "params.yaml has no row teacher.x; there are: slimrlfn-teacher, ifadnet-teacher"
     assert str(refused.value) == told
+    with pytest.raises(EsrError, match=r"no row finetune\.slimrlfn-641; there are: slimrlfn-640, .* and \d+ more$"):
+        params.row("finetune", "slimrlfn-641")
 
 
 PRUNABLE = "class Net({bases}):\n    def __init__({arguments}): ...\n    def prunable(self): ...\n"
