@@ -166,8 +166,6 @@ def refusal(**tables: Any) -> str:
 
 
 def test_the_refusal_of_params_yaml_is_the_first_complaint() -> None:
-    assert refusal(threads=0) == "params.yaml: threads: Input should be greater than or equal to 1, not 0"
-    assert refusal(threads=0, join=1) == (
-        "params.yaml: threads: Input should be greater than or equal to 1, not 0 (and 1 more)"
-    )
+    assert refusal(scale=0) == "params.yaml: scale: Input should be a valid string, not 0"
+    assert refusal(scale=0, join=1) == "params.yaml: scale: Input should be a valid string, not 0 (and 1 more)"
     assert refusal(scale="huge", download={}).startswith("params.yaml: download: the table needs a row")

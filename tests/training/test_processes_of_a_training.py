@@ -20,8 +20,8 @@ HELPER = """
 import os, signal, sys, time
 import torch
 from torch import nn
-from esr.training.ranks import handed_over, join
-ranks = join()
+from esr.training.ranks import handed_over, join_ranks
+ranks = join_ranks()
 task = handed_over()
 """
 SHARES = """
