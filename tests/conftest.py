@@ -17,10 +17,17 @@ WHOLE_PROJECTS = {"everything", "fresh", "made", "working", "untouched"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a whole project, which takes minutes to make; `make check` goes without."""
+    """Mark what needs a whole project, which takes minutes to make, and let one of two workers begin with that.
+
+    The other one, which begins with the first half, would wait for the project to be made.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and WHOLE_PROJECTS & set(item.fixturenames):
             item.add_marker("project")
+    with_project = [item for item in items if item.get_closest_marker("project")]
+    others = [item for item in items if not item.get_closest_marker("project")]
+    half = min(len(items) // 2, len(others))
+    items[:] = [*others[:half], *with_project, *others[half:]]
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,17 @@ def test_after_snakemake_dvc_is_clean_and_nothing_is_left(working: Project) -> N
     assert listed(working) == set()
 
 
+def test_stages_that_dvc_runs_again_end_with_the_same_bytes(made: Project, working: Project) -> None:
+    stages = ["train@rlfn-1", "finetune@rlfn-2"]
+    output = working.well("dvc", "repro", "--force", "--single-item", *stages)
+    assert re.findall(r"Running stage '(\S+)'", output) == stages
+    assert working.weights() == made.weights()
+    assert stale(working) == set()
+    working.well("esr", "sync")
+    assert listed(working) == set()
+
+
+@pytest.mark.slow
 def test_after_dvc_and_sync_snakemake_is_clean_and_the_weights_are_the_same_bytes(
     made: Project, untouched: Project
 ) -> None:

@@ -16,7 +16,11 @@ from tests.tiny_project import Project
 CHECKPOINT = "team21_slimrlfn.pth"
 FUSED = "runs/demo/fuse/slimrlfn/weights.safetensors"
 DRIVERS = pytest.mark.parametrize(
-    "command", [["snakemake", "--cores", "all", FUSED], ["dvc", "repro", "fuse@slimrlfn"]], ids=["snakemake", "dvc"]
+    "command",
+    [
+        pytest.param(["snakemake", "--cores", "all", FUSED], id="snakemake"),
+        pytest.param(["dvc", "repro", "fuse@slimrlfn"], id="dvc", marks=pytest.mark.slow),
+    ],
 )
 
 

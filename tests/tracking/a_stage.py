@@ -54,6 +54,7 @@ def loss(step: int) -> float:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     play = Play(**json.loads(sys.argv[1]))
     journal = Journal(journal_path("demo", play.kind, play.key, play.identity), head_of(play))
     ensure_mirror()

@@ -113,7 +113,7 @@ def test_a_full_disk_costs_events_and_one_line(path: Path, tmp_path: Path) -> No
         [sys.executable, str(script), str(path)],
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(Path(__file__).parent)},
+        env={"PYTHONPATH": str(Path(__file__).parents[2])},
         check=True,
     )
     steps = [step for step, _ in told(path, "loss")]
