@@ -38,6 +38,7 @@ NEEDS = (
     "A network below bicubic was trained too short at this scale: raise scales.{scale}.training.length in params.yaml, "
     "or run a larger scale."
 )
+DOUBTS = "Do not believe these run times: {}."
 NOT_PUBLISHED = "not published"
 ORIGINS = "Released, and trained here"
 STAND_IN = (
@@ -107,6 +108,7 @@ def markdown(
         stand_in: whether to say that the data are stand-ins.
         origins: where each row's weights come from, by its key; empty where that goes without saying.
     """
+    doubts = [f"{key} ({values.doubt})" for key, values in metrics.items() if values.doubt]
     names = [
         f"{line['entry']} ({BELOW})" if line["above_bicubic"] < 0 else line["entry"] for _, line in frame.iterrows()
     ]
@@ -118,7 +120,7 @@ def markdown(
         "## Measured here",
         _markdown_table(frame, MEASURED, names),
         *([NEEDS.format(scale=scale)] if (frame["above_bicubic"] < 0).any() else []),
-        *(f"Do not believe the run times of {key}: {values.doubt}." for key, values in metrics.items() if values.doubt),
+        *([DOUBTS.format("; ".join(doubts))] if doubts else []),
         "\n".join(f"* {column.head}: {column.about}" for column in MEASURED),
         *_origins(frame["entry"].tolist(), origins),
         "## Quality, set by set",

@@ -14,7 +14,7 @@ from esr.recipes.rows import Benchmark, Entry
 from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, Column
 from esr.report.crops import CropRow
 from esr.report.figure import PlottedEntry, psnr_against_ratio
-from esr.report.leaderboard import BELOW, NEEDS, NOT_PUBLISHED, ORIGINS, STAND_IN
+from esr.report.leaderboard import BELOW, DOUBTS, NEEDS, NOT_PUBLISHED, ORIGINS, STAND_IN
 from esr.report.quality_table import Standing, about, all_sets
 from esr.report.scores_table import scores_tables
 
@@ -62,6 +62,7 @@ def render_page(
         _line(line, rows[key], entries, metrics[key], quality[key], crops[key])
         for key, (_, line) in zip(frame["entry"].tolist(), frame.iterrows(), strict=True)
     ]
+    doubts = [f"{line.name} ({line.metrics.doubt})" for line in lines if line.metrics.doubt]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -84,7 +85,7 @@ def render_page(
         published_times=PUBLISHED_TIMES,
         about_published_times=ABOUT_PUBLISHED_TIMES,
         conditions=list(dict.fromkeys(_conditions(line.metrics) for line in lines)),
-        doubts=[f"{line.name}: {line.metrics.doubt}" for line in lines if line.metrics.doubt],
+        doubts=DOUBTS.format("; ".join(doubts)) if doubts else "",
         below=BELOW,
         not_published=NOT_PUBLISHED,
         origins=origins,

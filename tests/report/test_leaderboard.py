@@ -120,8 +120,8 @@ def test_run_times_that_are_not_to_be_believed_are_named(board: Board) -> None:
     doubt = "the baseline against itself gave 1.020 to 1.040, without 1"
     board.add("slimrlfn", "slimrlfn", made_metrics(27.75, 150.25, 0.5, 207_774, doubt=doubt))
     _, markdown, html = board.write()
-    assert f"Do not believe the run times of slimrlfn: {doubt}." in markdown
-    assert f"Do not believe the run times of SlimRLFN: {doubt}." in html
+    assert f"Do not believe these run times: slimrlfn ({doubt})." in markdown
+    assert f"Do not believe these run times: SlimRLFN ({doubt})." in html
 
 
 def test_stand_in_data_are_told_of(board: Board) -> None:
