@@ -13,11 +13,11 @@ BLOCK = re.compile(r"(?<=<!-- demo table -->\n).*?(?=<!-- /demo table -->)", re.
 def table(board: pd.DataFrame) -> str:
     """The Markdown table of a leaderboard.csv."""
     bicubic = board["bicubic"].iloc[0]
-    head = f"| rank | entry | PSNR (dB) | above bicubic ({bicubic:.3f}) | time / RLFN's (95 %) | parameters |"
-    lines = [head, "|---|---|---|---|---|---|"]
+    head = f"| rank | entry | PSNR (dB) | above bicubic ({bicubic:.3f}) | time / RLFN's (95 %) |"
+    lines = [head, "|---|---|---|---|---|"]
     for _, row in board.iterrows():
         ratio = f"{row['ratio_to_baseline_low']:.3f} to {row['ratio_to_baseline_high']:.3f}"
-        cells = (f"{row['psnr']:.3f}", f"{row['above_bicubic']:+.3f}", ratio, f"{row['parameters']:,}")
+        cells = (f"{row['psnr']:.3f}", f"{row['above_bicubic']:+.3f}", ratio)
         lines.append(f"| {row['rank']} | {row['entry']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
