@@ -72,6 +72,7 @@ def test_the_stage_logs_every_round_and_its_result_loads_without_pickle(made: Pr
         assert list(file.metadata()) == ["esr"]
 
 
+@pytest.mark.slow
 def test_a_stop_in_a_round_and_a_resume_give_the_same_bytes(made: Project, working: Project) -> None:
     """SIGTERM while a round trains: the state is saved, the exit code is 143, the next run goes on from there."""
 

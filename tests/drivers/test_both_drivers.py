@@ -106,6 +106,7 @@ def test_an_edit_of_the_pruning_code_does_not_train_again(working: Project) -> N
     assert stale(working) == {"code", "prune@slimrlfn-pruned"}
 
 
+@pytest.mark.slow
 def test_the_work_of_an_entry_s_training_runs_nothing_where_it_is_not_shared_out(working: Project) -> None:
     working.edit(lambda params: params["entries"]["rlfn"].update(training_work=1e18))
     assert listed(working) == {"report"}  # which shows what the entries say
@@ -165,6 +166,7 @@ def test_an_entry_is_a_target_and_its_record_is_kept(untouched: Project) -> None
     assert not (untouched.folder / "runs/demo/teacher").exists()
 
 
+@pytest.mark.slow
 def test_sync_blesses_only_what_a_driver_made(working: Project) -> None:
     weights = working.folder / DIRTY
     weights.write_bytes(b"not made by any stage")
@@ -176,6 +178,7 @@ def test_sync_blesses_only_what_a_driver_made(working: Project) -> None:
     assert "finetune@rlfn-3" in stale(working)
 
 
+@pytest.mark.slow
 def test_sync_records_what_was_made_before_a_kill(working: Project) -> None:
     """A kill between the last job and DVC's commit: the handlers never ran."""
     working.edit(lambda params: params["finetune"]["rlfn-3"].update(seed=7))
@@ -186,6 +189,7 @@ def test_sync_records_what_was_made_before_a_kill(working: Project) -> None:
     assert listed(working) == set()
 
 
+@pytest.mark.slow
 def test_what_was_finished_before_a_failure_stays_finished_for_both(working: Project) -> None:
     def spoil(params: dict[str, Any]) -> None:
         params["train"]["rlfn-1"]["seed"] = 8

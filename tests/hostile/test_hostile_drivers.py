@@ -293,6 +293,7 @@ def test_checkpoints_of_finished_stages_go_and_a_command_frees_the_rest(working:
     assert not list(folder.rglob("latest.ckpt"))
 
 
+@pytest.mark.slow
 def test_files_from_the_future_lose_nothing(working: Project) -> None:
     """The clock was set back: Snakemake would delete what it makes of them."""
     later = time.time() + 7200

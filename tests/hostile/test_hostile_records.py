@@ -91,6 +91,7 @@ def test_records_of_snakemake_that_cannot_be_read_are_written_anew(working: Proj
     up_to_date(working)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", pytest.param("<<<<<<< HEAD\nstages: {\n", marks=pytest.mark.slow)])
 def test_a_damaged_lock_file_is_named_with_the_remedy(working: Project, content: str) -> None:
     lock = working.folder / "dvc.lock"
@@ -119,6 +120,7 @@ def test_a_damaged_object_in_dvc_s_cache_is_replaced(working: Project) -> None:
     up_to_date(working)
 
 
+@pytest.mark.slow
 def test_what_is_no_file_in_an_output_s_place(working: Project) -> None:
     path = working.folder / "runs/demo/fuse/rlfn/weights.safetensors"
     path.unlink()

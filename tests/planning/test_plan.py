@@ -101,6 +101,7 @@ def test_on_a_machine_without_a_gpu_paper_scale_is_told_to_be_hopeless(untouched
     assert "Download: 4.0 GB, and 3 archives or folders whose size no row says" in said
 
 
+@pytest.mark.slow
 def test_the_plan_leaves_nothing_behind(untouched: Project) -> None:
     before = sorted(untouched.folder.rglob("*"))
     plan(untouched, "--entry", "rlfn")

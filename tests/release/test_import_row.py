@@ -46,6 +46,7 @@ def test_a_released_checkpoint_stands_in_for_training(project: Project, command:
     assert info.origin == f"released checkpoint {CHECKPOINT}"
 
 
+@pytest.mark.slow
 @DRIVERS
 def test_another_checkpoint_is_imported_again(project: Project, command: list[str]) -> None:
     project.well(*command)

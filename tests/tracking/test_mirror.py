@@ -42,6 +42,7 @@ def mirrored(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     kill_mirrors()
 
 
+@pytest.mark.slow
 def test_eight_stages_at_once_on_a_fresh_project(mirrored: Path, start: Start) -> None:
     stages = [start(key=f"tiny-{number}", last=100, wait_for="go") for number in range(8)]
     wait_until((mirrored / "mlflow.db.new").exists)
@@ -59,6 +60,7 @@ def wait_until_more_than(sent: int, database: Database) -> None:
     wait_until(lambda: len(database.history(CHILD, "loss")) > sent)
 
 
+@pytest.mark.slow
 def test_a_mirror_killed_again_and_again_loses_nothing_and_repeats_nothing(
     mirrored: Path, database: Database, start: Start
 ) -> None:
@@ -129,6 +131,7 @@ def test_ctrl_c_ends_the_stage_and_its_last_words_arrive(mirrored: Path, databas
     wait_until(lambda: database.status(CHILD) == database.status(PARENT) == "KILLED")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_deleted_while_its_stage_runs_comes_back(
     mirrored: Path, database: Database, start: Start
 ) -> None:

@@ -98,6 +98,7 @@ def stop(server: "subprocess.Popen[bytes]") -> None:
         server.wait()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_comes_back(
     server: Callable[[], "subprocess.Popen[bytes]"], database: Database, stage: Run
 ) -> None:

@@ -36,6 +36,7 @@ def small_disk(working: Project) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_stage_with_one_line_and_it_goes_on_when_there_is_room(
     working: Project, small_disk: Path
 ) -> None:

@@ -41,12 +41,13 @@ def _on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_gradients_and_losses_are_means_over_all_processes() -> None:
     """Gradients: 4 at rank 0, x = 3 times 1 times 2 at rank 1, so 5 at both. Losses: 1, and 3 + 5, so 4.5."""
+    before = psutil.Process().children()
     with together(2, [sys.executable, "-c", HELPER + SHARES], {"x": 3.0}) as ranks:
         assert (ranks.rank, ranks.count) == (0, 2)
-        helpers = psutil.Process().children()
+        helpers = [process for process in psutil.Process().children() if process not in before]
         network = nn.Linear(1, 1, bias=False)
         forward = ranks.shared(network)
         torch.autograd.backward(forward(torch.ones(1, 1)) * 4)
@@ -103,10 +104,10 @@ with together(2, [sys.executable, "-c", sys.argv[1]], None) as ranks:
 
 def rank_0(does: str, helper: str) -> "subprocess.CompletedProcess[str]":
     program = [sys.executable, "-c", RANK_0 + does, HELPER + helper]
-    return subprocess.run(program, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(program, capture_output=True, text=True, check=False, timeout=500)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(600)
 def test_a_helper_that_fails_ends_rank_0_which_would_wait_for_it_in_vain() -> None:
     done = rank_0("    time.sleep(100)", "print('what it said', file=sys.stderr, flush=True); os._exit(3)")
     assert done.returncode == 2
@@ -116,7 +117,7 @@ def test_a_helper_that_fails_ends_rank_0_which_would_wait_for_it_in_vain() -> No
     assert re.fullmatch(told, last), last
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(600)
 def test_a_helper_ends_with_rank_0_however_that_ends(tmp_path: Path) -> None:
     """Rank 0 ends without a word to anybody once the helper has met it."""
     pid = tmp_path / "pid"

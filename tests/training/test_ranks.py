@@ -73,6 +73,7 @@ def test_two_ranks_train_what_one_trains(working: Project) -> None:
         assert float(other["loss"]) == pytest.approx(float(point["loss"]), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_no_process_outlives_another(working: Project) -> None:
     """Rank 0 killed, then its helper killed, then a polite stop: each ends both, and the next run goes on."""
     lengthen(working, 5000)
