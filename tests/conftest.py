@@ -1,14 +1,16 @@
-"""One tiny pipeline, run once through Snakemake, which the tests copy and go on from."""
+"""One tiny pipeline, run once through Snakemake, which the tests copy and go on from; and the command line."""
 
 import os
-import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tests.tiny_project import ROOT, Project, commit_all, keep_only, shorten, shrink
+from esr import cli
+from tests.tiny_project import Project, cloned, commit_all, keep_only, shorten, shrink
+
+Call = Callable[..., tuple[int, str, str]]
 
 # Two workers, and what they start, share two cores: several threads each would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -30,26 +32,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [*others[:half], *with_project, *others[half:]]
 
 
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run ``esr ARGUMENTS...`` in this process; gives exit code, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["esr", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project as a clone has it, made tiny, with all entries; nothing has run."""
-    folder = tmp_path_factory.mktemp("everything") / "esr"
-    tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    for name in tracked:
-        if (
-            (ROOT / name).is_file()
-            and not name.startswith(("tests/", "docs/", "benchmarks/", "released/"))
-            and name != "dvc.lock"
-        ):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    project = Project(folder)
+    project = Project(cloned(tmp_path_factory.mktemp("everything") / "esr", without=("released/",)))
     project.edit(shrink)
     commit_all(project)
     return project

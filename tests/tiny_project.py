@@ -17,6 +17,22 @@ ROOT = Path(__file__).resolve().parents[1]
 TINY = {"teacher": 2, "first": 4, "later": 2, "prune_round": 2, "prune_rounds_at_most": 1}
 
 
+def cloned(folder: Path, without: tuple[str, ...] = ()) -> Path:
+    """A new folder with what a clone has, links as links; no more than its runs need, and nothing has run."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for name in listed:
+        if not name.startswith(("tests/", "docs/", "benchmarks/", *without)) and Path(name).name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    return folder
+
+
 @dataclass(frozen=True)
 class Project:
     """A copy of the project in a folder of its own."""

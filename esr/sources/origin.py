@@ -15,7 +15,7 @@ def row_in_use(row: Download, rule: DataRule, key: str) -> Download:
 
 def column_of(rule: DataRule, key: str) -> str:
     """Where that row stands in params.yaml."""
-    return f"scales.(its name).data.in_place_of.{key}" if key in rule.in_place_of else f"download.{key}"
+    return f"the scale's data.in_place_of.{key}" if key in rule.in_place_of else f"download.{key}"
 
 
 def why_empty(row: Download, rule: DataRule, key: str) -> str | None:

@@ -22,7 +22,7 @@ from esr.recipes.read import check
 from esr.stages.lacking import Lacking
 from tests.data.file_server import FileServer
 from tests.release.made_checkpoints import made_checkpoint
-from tests.tiny_project import ROOT, Project, commit_all
+from tests.tiny_project import ROOT, Project, cloned, commit_all
 
 RELEASED = ROOT / "released"
 RAW = read_yaml(RELEASED / "params.yaml")
@@ -107,22 +107,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     file_server.close()
 
 
-def clone(folder: Path) -> Path:
-    """The committed files that a run needs, links as links."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    for name in listed:
-        if not name.startswith(("tests/", "docs/", "benchmarks/")) and not name.endswith("dvc.lock"):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
-    return folder
-
-
 @pytest.fixture
 def project(server: FileServer, tmp_path: Path) -> Project:
     """The project in a clone: three rows, two images a set, two iterations a phase, every file on the server."""
@@ -146,7 +130,7 @@ def project(server: FileServer, tmp_path: Path) -> Project:
             content = server.files[f"/{name}"] = file.getvalue()
             row.update(url=server.url(f"/{name}"), sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
 
-    root = Project(clone(tmp_path / "esr"))
+    root = Project(cloned(tmp_path / "esr"))
     released = Project(root.folder / "released")
     released.edit(change)
     commit_all(root)

@@ -1,7 +1,6 @@
 """`esr evaluate --against`: the organisers' values, image by image, in a file made up in the format of theirs."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio
 
-from esr.cli import main
 from esr.images.bicubic import downscale
 from esr.images.image_files import write_png
+from tests.conftest import Call
 from tests.evaluation.made_networks import nearest_weights
-
-Call = Callable[..., tuple[int, str, str]]
 
 INNER = np.s_[4:-4, 4:-4]
 
@@ -38,20 +35,6 @@ def results(path: Path, **teams: list[float]) -> Path:
     }
     path.write_text(json.dumps(content))
     return path
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["esr", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 def div2k(folder: Path, first: int) -> list[float]:

@@ -10,9 +10,9 @@ import pytest
 from skimage import color, data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from esr.cli import main
 from esr.images.bicubic import downscale, upscale
 from esr.images.image_files import write_png
+from tests.conftest import Call
 from tests.evaluation.made_networks import attentive_weights, nearest_weights
 
 COLOUR = data.coffee()[:121, :182]  # cut to 120 x 180
@@ -20,21 +20,6 @@ GREY = data.camera()[100:196, 100:228]
 INNER = np.s_[4:-4, 4:-4]
 
 Scores = dict[str, float]
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Run the command line in a folder of its own; gives exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["esr", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,9 @@ from esr.common.progress import Progress
 from esr.images import image_files as images
 from esr.images.image_files import image_size, list_images, read_picture
 from esr.weights.weights_file import WeightsInfo, build_network, save_weights
+from tests.conftest import Call
 from tests.hostile.refusals import Outcome, refused
 
-Call = Callable[..., Outcome]
 TOOLS = ["upscale", "downscale", "evaluate"]
 
 

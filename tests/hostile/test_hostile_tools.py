@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from PIL import Image
 from esr import cli
 from esr.networks.rlfn import RLFN
 from esr.weights.weights_file import WeightsInfo, save_weights
-from tests.hostile.refusals import Outcome, refused
-
-Call = Callable[..., Outcome]
+from tests.conftest import Call
+from tests.hostile.refusals import refused
 
 
 @pytest.fixture
