@@ -26,8 +26,8 @@ def lay_sets(params: Params, packed: Path) -> Params:
         (SETS / name).symlink_to(packed)
     for entry, about in params.entries.items():
         for scale, rule in params.scales.items():
-            shared_out = about.training_work if rule.training.length.work else None
-            write_json(Path("runs/.work", scale, f"{entry}.json"), shared_out)
+            work = about.training_work.by_role if about.training_work and rule.training.length.work else None
+            write_json(Path("runs/.work", scale, f"{entry}.json"), work and {"training_work": work, "thinned": {}})
     return params
 
 

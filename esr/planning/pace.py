@@ -17,8 +17,9 @@ from esr.batches.batches import Batches
 from esr.common.factor import SCALE
 from esr.inference.super_resolve import super_resolve
 from esr.packed.store import PackedSet
-from esr.planning.phases import NetworkSpec, TrainingStage
+from esr.planning.phases import TrainingStage
 from esr.recipes.rows import Optimisation, Phase
+from esr.recipes.step import NetworkSpec
 from esr.training.checkpoints import Checkpoints
 from esr.training.engine import WARM_UP, Engine
 from esr.training.helper_parts import Silence

@@ -1,33 +1,37 @@
 """An entry's phases: what the rows say, and what will run at a scale."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from esr.common.errors import EsrError
 from esr.planning.sets import images_of
 from esr.recipes.graph import Graph, Node, read_graph
-from esr.recipes.kinds import PHASES
+from esr.recipes.kinds import ROLES
 from esr.recipes.read import Params, check
-from esr.recipes.rows import Argument, Distill, Finetune, FreshPhase, Import, Optimisation, Phase, Prune
+from esr.recipes.rows import Distill, Finetune, FreshPhase, Import, Optimisation, Phase, Prune
 from esr.recipes.scale import (
+    DataRule,
+    Measuring,
+    Role,
     Scale,
     Schedule,
+    TrainingRule,
     most_rounds,
     paper_iterations,
+    shrink_patch,
     shrink_phase,
     shrink_round,
     thin_teacher,
 )
+from esr.recipes.step import NetworkSpec, Step
 from esr.recipes.telling import short, some
 
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """A network as a stage builds it, or is handed it by the one before."""
-
-    file: str
-    arguments: Mapping[str, Argument]
-    deploy: bool = False
+AT_PAPER = Scale(
+    threads=1,
+    data=DataRule(stand_in=False, only_source=None),
+    training=TrainingRule(validate_every=1),
+    measuring=Measuring(sizes=[(256, 256)], seconds=1, narrow=1),
+)
+"""The rule that leaves every row as it is."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class TrainingStage:
     paper_iterations: int | None
     network: NetworkSpec
     teacher: NetworkSpec | None
+
+    @property
+    def role(self) -> Role:
+        """What the scale's rule takes it for."""
+        return ROLES[self.node.kind]
 
 
 def at_scale(scale: str | None) -> tuple[Graph, Params]:
@@ -92,22 +101,42 @@ def training_stage(params: Params, node: Node, scale: Scale) -> TrainingStage | 
     if not isinstance(row, Phase):
         return None
     images = images_of(params, row.data)
+    step = _step(params, node, row, scale)
     known = row.iterations or row.images_per_epoch or images
     return TrainingStage(
         node=node,
         row=row,
         schedule=shrink_phase(
             row,
-            PHASES[node.kind],
+            ROLES[node.kind],
             scale.training,
             images_of(params, row.data, scale) or 1,
             params.entries[row.entry].training_work,
+            _times_lighter(params, node, row, scale),
         ),
         rounds=1,
         paper_iterations=paper_iterations(row, images or 1) if known else None,
-        network=network_spec(params, f"{node.kind}/{node.key}", scale),
-        teacher=network_spec(params, row.teacher, scale) if isinstance(row, Distill) else None,
+        network=step.network,
+        teacher=step.teacher,
     )
+
+
+def _step(params: Params, node: Node, row: Phase, scale: Scale) -> Step:
+    teacher = network_spec(params, row.teacher, scale) if isinstance(row, Distill) else None
+    return Step(network_spec(params, f"{node.kind}/{node.key}", scale), teacher)
+
+
+def _times_lighter(params: Params, node: Node, row: Phase, scale: Scale) -> float:
+    """How many times lighter a phase's step is than at paper by its networks, where that decides its length.
+
+    The import is here because it brings torch.
+    """
+    if scale.training.length.work is None:
+        return 1.0
+    from esr.weights.step_work import times_lighter
+
+    at_paper, here = (_step(params, node, row, rule) for rule in (AT_PAPER, scale))
+    return times_lighter(at_paper, here, shrink_patch(row, scale.training))
 
 
 def _pruning(params: Params, node: Node, row: Prune, scale: Scale) -> TrainingStage:

@@ -1,6 +1,6 @@
 """``esr recipe``: an entry's phases as a table, what the factsheet says beside what will run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from rich import box
@@ -10,15 +10,16 @@ from rich.text import Text
 
 from esr.common.errors import EsrError
 from esr.planning.guesses import Guess, read_guesses
-from esr.planning.phases import NetworkSpec, TrainingStage, entry_stages, training_stage
+from esr.planning.phases import TrainingStage, entry_stages, training_stage
 from esr.planning.work import stage_work, training_work
 from esr.recipes.graph import Graph, Node
 from esr.recipes.read import Params
-from esr.recipes.rows import Distill, Entry, Finetune, Optimisation, Phase, Prune
+from esr.recipes.rows import Distill, Entry, Finetune, Optimisation, Phase, Prune, TrainingWork
+from esr.recipes.step import NetworkSpec
 
 RECIPE_WIDTH = 160  # of the table where no terminal says
 ARROW = "\N{RIGHTWARDS ARROW}"
-NEAR = 0.03  # by so much of the counted work may the number in params.yaml differ from it
+NEAR = 0.03  # by so much of a role's counted work may the number in params.yaml differ from it
 
 
 def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) -> None:
@@ -146,18 +147,29 @@ def _length(row: Optimisation, stage: TrainingStage) -> str:
 def _work(graph: Graph, params: Params, entry: str, stages: Sequence[TrainingStage]) -> list[str]:
     """What the entry's training costs, and whether params.yaml knows that."""
     try:
-        counted = training_work(graph, params, entry)
+        by_role = training_work(graph, params, entry)
         here = sum(map(stage_work, stages))
     except EsrError as error:
         return [f"Training work at paper: not known. {error}"]
+    counted = sum(by_role.values())
     less = "" if here == counted else f"; at {params.scale}: {here:.2e}"
     lines = [f"Training work at paper: {counted:.2e} multiply-accumulates, forward and backward{less}."]
-    known = params.entries[entry].training_work
+    written = params.entries[entry].training_work
+    known = written.by_role if written else {}
     shared_out = any(rule.training.length.work for rule in params.scales.values())
-    if shared_out and (known is None or abs(known / counted - 1) > NEAR):
-        says = "null" if known is None else f"{known:.2e}"
-        lines.append(f"entries.{entry}.training_work in params.yaml is {says}: write {counted:.2e}")
+    if shared_out and not _near(known, by_role):
+        says = _to_paste(known) if known else "null"
+        lines.append(f"entries.{entry}.training_work in params.yaml is {says}: write {_to_paste(by_role)}")
     return lines
+
+
+def _near(known: Mapping[str, float], counted: Mapping[str, float]) -> bool:
+    return known.keys() == counted.keys() and all(abs(known[role] / work - 1) <= NEAR for role, work in counted.items())
+
+
+def _to_paste(by_role: Mapping[str, float]) -> str:
+    numbers = [f"{role}: {by_role[role]:.2e}" for role in TrainingWork.model_fields if role in by_role]
+    return f"{{{', '.join(numbers)}}}"
 
 
 def _rounded_targets(stages: Sequence[TrainingStage], params: Params) -> list[str]:

@@ -20,6 +20,7 @@ from typing import Any
 from esr.common.errors import EsrError
 from esr.common.files import read_json
 from esr.common.yaml_file import read_yaml
+from esr.recipes.shared_work import SharedWork
 
 PARAMS_FILE = Path("params.yaml")
 GRAPH_FILE = Path("dvc.yaml")
@@ -75,10 +76,10 @@ class Node:
             raise EsrError(f"{self.name}: {path} is not among its deps in dvc.yaml; add it there")
         return Path(path)
 
-    def training_work(self, entry: str) -> float | None:
-        """The work of the entry's whole training at paper; None at a scale that does not share it out."""
-        work: float | None = read_json(self.input(f"runs/.work/{self.scale}/{entry}.json"))
-        return work
+    def shared_work(self, entry: str) -> SharedWork | None:
+        """What the lengths of the entry's trainings follow from; None at a scale that shares out no work."""
+        told = read_json(self.input(f"runs/.work/{self.scale}/{entry}.json"))
+        return None if told is None else SharedWork.model_validate(told)
 
     def weights(self, reference: str) -> Path:
         """The weights that another stage (``kind/key``) hands on."""

@@ -27,7 +27,7 @@ class Kind:
     Attributes:
         row: what a row of its table is; None: it has no table.
         code: the file with the function that runs it; with all that this imports, what its results depend on.
-        role: what a scale's rule takes a phase of it for; None: it is no phase.
+        role: what a scale's rule takes it for; None: it trains nothing.
         weights: "trained" or "deployed", the form of the weights that it hands on; None: it hands on none.
     """
 
@@ -46,7 +46,7 @@ KINDS: dict[str, Kind] = {
     "distill": Kind(Distill, "esr/training/stage.py", "first", "trained"),
     "train": Kind(FreshPhase, "esr/training/stage.py", "first", "trained"),
     "finetune": Kind(Finetune, "esr/training/stage.py", "later", "trained"),
-    "prune": Kind(Prune, "esr/compression/prune.py", weights="deployed"),
+    "prune": Kind(Prune, "esr/compression/prune.py", "prune", "deployed"),
     "fuse": Kind(Fuse, "esr/compression/fusion.py", weights="deployed"),
     "benchmark": Kind(Benchmark, "esr/evaluation/benchmark.py"),
     "report": Kind(None, "esr/report/report.py"),
@@ -58,5 +58,5 @@ DEPLOYED = tuple(name for name, kind in KINDS.items() if kind.weights == "deploy
 """Whose weights are in deploy form: what is benchmarked."""
 OF_ENTRIES = (*HAND_ON_WEIGHTS, "benchmark")
 """Whose rows belong to an entry."""
-PHASES: dict[str, Role] = {name: kind.role for name, kind in KINDS.items() if kind.role}
-"""The kinds that are phases of training, and what a scale's rule takes them for."""
+ROLES: dict[str, Role] = {name: kind.role for name, kind in KINDS.items() if kind.role}
+"""The kinds that train, and what a scale's rule takes them for."""

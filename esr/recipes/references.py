@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from esr.recipes.kinds import DEPLOYED, HAND_ON_WEIGHTS, KINDS, OF_ENTRIES
-from esr.recipes.rows import Benchmark, Distill, Optimisation, Prune, StageRow
+from esr.recipes.kinds import DEPLOYED, HAND_ON_WEIGHTS, KINDS, OF_ENTRIES, ROLES
+from esr.recipes.rows import Benchmark, Distill, Prune, StageRow, TrainingWork
 from esr.recipes.telling import missing, short
 
 if TYPE_CHECKING:
@@ -68,17 +68,23 @@ def _wrong_sets(params: Params) -> Iterator[str]:
 
 
 def _unknown_work(params: Params) -> Iterator[str]:
-    """Entries that train and do not state their work, or not as the number that the scale in use asks for."""
+    """Entries that train and do not state their work, or not as the numbers that the scale in use asks for."""
     scale = params.scales.get(params.scale)
     shared = scale is not None and scale.training.length.work is not None
-    rows = [row for kind in OF_ENTRIES for row in params.table(kind).values()]
-    trained = {row.entry for row in rows if isinstance(row, Optimisation)}
     for key, entry in params.entries.items():
+        trained = {role for kind, role in ROLES.items() for row in params.table(kind).values() if row.entry == key}
+        known = set(entry.training_work.by_role) if entry.training_work else set()
         place, command = f"entries.{key}.training_work", f"`python -m esr recipe {key} --scale paper`"
-        if key in trained and "training_work" not in entry.model_fields_set:  # dvc.yaml tracks it
-            yield f"{place}: is missing; write null, or the number that {command} then tells"
-        elif key in trained and shared and entry.training_work is None:
-            yield f"{place}: scale {params.scale} shares out work, so it needs a number; {command} tells it"
+        if trained and "training_work" not in entry.model_fields_set:  # dvc.yaml tracks it
+            yield f"{place}: is missing; write null, or the numbers that {command} then tells"
+        elif trained and shared and trained != known:
+            what = _in_words(trained), _in_words(known)
+            told = f"so it needs the work of {what[0]}, and has that of {what[1]}; {command} tells what to write"
+            yield f"{place}: scale {params.scale} shares out work, {told}"
+
+
+def _in_words(roles: Set[str]) -> str:
+    return ", ".join(role for role in TrainingWork.model_fields if role in roles) or "nothing"
 
 
 def _wrong_in_stage(place: str, row: StageRow, params: Params, stages: Mapping[str, StageRow]) -> Iterator[str]:

@@ -406,6 +406,20 @@ class Published(Row):
         return {name: own / beside if own and beside else None for name, (own, beside) in pairs.items()}
 
 
+class TrainingWork(Row):
+    """The work of an entry's training at paper, in multiply-accumulates, by the role of what trains."""
+
+    teacher: Work | None = Field(None, description="of its teachers; left out where it trains none")
+    first: Work | None = Field(None, description="of its first phases, from random weights (distill, train)")
+    later: Work | None = Field(None, description="of its later phases (finetune)")
+    prune: Work | None = Field(None, description="of its pruning, in all rounds")
+
+    @property
+    def by_role(self) -> dict[str, float]:
+        """The work of each role that the entry has."""
+        return {role: work for role in type(self).model_fields if (work := getattr(self, role)) is not None}
+
+
 class Entry(Row):
     """An entry of the challenge: what the leaderboard says about it."""
 
@@ -423,9 +437,9 @@ class Entry(Row):
     guesses: dict[Name, Text] = Field(
         default={}, description="what the code does that neither a factsheet nor a key says, a sentence each"
     )
-    training_work: Work | None = Field(
+    training_work: TrainingWork | None = Field(
         None,
-        description="multiply-accumulates of all its training at paper, as `esr recipe` counts them; written by every "
-        "entry that trains, as null where no scale shares out work",
+        description="multiply-accumulates of its training at paper by role, as `esr recipe` counts them; written by "
+        "every entry that trains, as null where no scale shares out work",
     )
     published: Published = Field(Published(), description="what was printed; shown apart from what is measured")

@@ -22,25 +22,44 @@ from esr.recipes.rows import (
     Prune,
     Rate,
     Row,
+    TrainingWork,
     Work,
 )
 
-Role = Literal["teacher", "first", "later"]
+Role = Literal["teacher", "first", "later", "prune"]
 TimedSide = Annotated[int, Field(ge=1, le=16_384)]
 THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most", "blocks": "blocks_at_most"}
 
 
-class Length(Row):
-    """How long a phase is: the number given here for what the phase is, else its share of work or paper's / divide.
+Share = Annotated[float, Field(gt=0, le=1e6)]
 
-    Every entry gets the same work, spread over its phases as at paper. Where a smaller patch or batch, or fewer rounds
-    of pruning, make a phase lighter, it runs so much longer, yet never longer than the paper's.
+
+class Shares(Row):
+    """How the work of an entry is divided: only the proportions count, among the roles that the entry has."""
+
+    teacher: Share = Field(description="of teachers")
+    first: Share = Field(description="of first phases (distill, train)")
+    later: Share = Field(description="of all later phases together (finetune)")
+    prune: Share = Field(description="of all rounds of pruning together")
+
+
+class Length(Row):
+    """How long a phase is: the number given here for its role, else its share of work or paper's / divide.
+
+    Every entry gets the same work, divided by role, or spread over its phases as at paper; the phases of one role keep
+    their proportions. Where a smaller patch or batch, a thinned teacher, or fewer rounds of pruning make a phase
+    lighter, it runs so much longer, yet never longer than the paper's.
     """
 
     work: Work | None = Field(
         None,
         description="multiply-accumulates of an entry's whole training, forward and backward, instead of divide; "
-        "its share of entries.NAME.training_work is what a phase keeps of the paper's",
+        "with entries.NAME.training_work it says what a phase keeps of the paper's length",
+    )
+    shares: Shares | None = Field(
+        None,
+        description="how work is divided by role; none: as at paper. A role that an entry lacks leaves its part to the "
+        "others",
     )
     divide: float = Field(1.0, ge=1, le=1e9, description="the paper's number of iterations is divided by this")
     teacher: Iterations | None = Field(None, description="iterations of a teacher")
@@ -55,6 +74,8 @@ class Length(Row):
     def _one_measure(self) -> "Length":
         if self.work is not None and self.divide != 1:
             raise ValueError("work and divide both say how much of the paper's length is left; give one of them")
+        if self.shares is not None and self.work is None:
+            raise ValueError("shares divide the work of an entry; give work, too")
         return self
 
 
@@ -180,12 +201,26 @@ def paper_iterations(phase: Phase, images: int) -> int:
 
 
 def shrink_phase(
-    phase: Phase, role: Role, rule: TrainingRule, images: int, training_work: float | None = None
+    phase: Phase,
+    role: Role,
+    rule: TrainingRule,
+    images: int,
+    training_work: TrainingWork | None = None,
+    lighter: float = 1.0,
 ) -> Schedule:
-    """Apply ``rule`` to a phase that trains on a set of ``images`` images, of an entry with this work at paper."""
+    """Apply ``rule`` to a phase.
+
+    Args:
+        phase: the row.
+        role: what the rule takes it for.
+        rule: the scale's.
+        images: of the set that it trains on.
+        training_work: the entry's at paper; None where the rule shares out none.
+        lighter: the work of a step at paper over that of a step of the networks that the rule leaves, on one patch.
+    """
     paper = paper_iterations(phase, images)
     given = {"teacher": rule.length.teacher, "first": rule.length.first, "later": rule.length.later}[role]
-    iterations = given or _bounded(paper * _kept(phase, rule, training_work), paper)
+    iterations = given or _bounded(paper * lighter * _kept(phase, role, rule, training_work), paper)
     milestones = phase.milestones if role == "later" or rule.learning_rate.first_halved else []
     rate = shrink_rate(phase.learning_rate, role, rule.learning_rate)
 
@@ -211,9 +246,9 @@ def shrink_phase(
     )
 
 
-def shrink_round(row: Prune, rule: TrainingRule, training_work: float | None = None) -> Schedule:
+def shrink_round(row: Prune, rule: TrainingRule, training_work: TrainingWork | None = None) -> Schedule:
     """Apply ``rule`` to one round of pruning, of an entry with this work at paper."""
-    paper, kept = row.iterations_per_round, _kept(row, rule, training_work)
+    paper, kept = row.iterations_per_round, _kept(row, "prune", rule, training_work)
     if rule.length.work is not None:
         kept *= row.most_rounds / most_rounds(row, rule)
     return Schedule(
@@ -234,13 +269,23 @@ def most_rounds(row: Prune, rule: TrainingRule) -> int:
     return min(row.most_rounds, rule.length.prune_rounds_at_most or row.most_rounds)
 
 
-def _kept(row: Optimisation, rule: TrainingRule, training_work: float | None) -> float:
+def _kept(row: Optimisation, role: Role, rule: TrainingRule, training_work: TrainingWork | None) -> float:
     """The part of the paper's iterations that this scale keeps of a row, whose entry has ``training_work`` at paper."""
     if rule.length.work is None:
         return 1 / rule.length.divide
     assert training_work is not None  # params.yaml is refused otherwise
     pixels, fewer_pixels = row.batch * row.patch**2, shrink_batch(row, rule) * shrink_patch(row, rule) ** 2
-    return rule.length.work / training_work * pixels / fewer_pixels
+    kept_work = rule.length.work * _part_of_work(role, rule.length.shares, training_work.by_role)
+    return kept_work * pixels / fewer_pixels
+
+
+def _part_of_work(role: Role, shares: Shares | None, by_role: Mapping[str, float]) -> float:
+    """What a role gets of the work of an entry, over the role's work at paper."""
+    if shares is None:
+        return 1 / sum(by_role.values())
+    of_all = sum(getattr(shares, each) for each in by_role)
+    part: float = getattr(shares, role) / of_all / by_role[role]
+    return part
 
 
 def _bounded(iterations: float, paper: int) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
+from types import UnionType
 from typing import Any
 
 from pydantic import ValidationError
@@ -77,11 +78,18 @@ def _accepted(location: tuple[int | str, ...], table: type[Row]) -> str:
     """The keys that are accepted where an unknown one was found."""
     annotation: Any = table
     for part in location[:-1]:
+        annotation = _if_given(annotation)
         if isinstance(annotation, type) and issubclass(annotation, Row):
             names = {field.alias or name: field.annotation for name, field in annotation.model_fields.items()}
             annotation = names.get(str(part))
         else:
             annotation = annotation.__args__[-1]
+    annotation = _if_given(annotation)
     if not (isinstance(annotation, type) and issubclass(annotation, Row)):
         return "remove it"
     return "accepted are: " + ", ".join(field.alias or name for name, field in annotation.model_fields.items())
+
+
+def _if_given(annotation: Any) -> Any:
+    """What belongs to a key that may be null, where it is not."""
+    return annotation.__args__[0] if isinstance(annotation, UnionType) else annotation

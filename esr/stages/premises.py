@@ -1,8 +1,9 @@
 """What the drivers see of the code, and of what follows from params.yaml: small files that the stages depend on.
 
 There is one for each kind of stage and for each network, which lists the source files that it depends on, with a
-digest of each that a comment does not change. One for each entry and scale with the work of the entry's training,
-which at scales that share out no work is null, so that its edit re-runs nothing there. And one for each row of
+digest of each that a comment does not change. One for each entry and scale with the work of the entry's training, and
+of what its teachers were thinned, which at scales that share out no work is null, so that its edit re-runs nothing
+there. And one for each row of
 `import`, with the digest of the file that it has here; of one that it downloads, the row says all. They are written
 before a driver decides, and only where they change: DVC has a stage for it, everything else goes through
 esr.stages.evidence.Evidence.
@@ -61,12 +62,43 @@ def _code_digests() -> dict[Path, Any]:
 
 
 def _works(params: Mapping[str, Any]) -> dict[Path, Any]:
-    """The work of every entry's training for each scale; null for one that shares out none."""
+    """What SharedWork (esr.recipes) reads, of every entry for each scale; null where nothing is shared out."""
     return {
-        WORK / scale / f"{entry}.json": about.get("training_work") if _shares_work(rule) else None
+        WORK / scale / f"{entry}.json": _shared_work(params, entry, rule["training"])
         for scale, rule in params["scales"].items()
-        for entry, about in params["entries"].items()
+        for entry in params["entries"]
     }
+
+
+def _shared_work(params: Mapping[str, Any], entry: str, rule: Mapping[str, Any]) -> dict[str, Any] | None:
+    work = params["entries"][entry].get("training_work")
+    if work is None or not rule.get("length", {}).get("work"):
+        return None
+    return {"training_work": work, "thinned": _teachers(params, entry) if rule.get("teacher") else {}}
+
+
+def _teachers(params: Mapping[str, Any], entry: str) -> dict[str, Any]:
+    """The arguments at paper of all that an entry's phases refer to and that comes from a row of `teacher`."""
+    named = {"distill": "teacher", "finetune": "from"}
+    references = {
+        row[column] for kind, column in named.items() for row in params[kind].values() if row["entry"] == entry
+    }
+    origins = {reference: _origin(params, reference) for reference in sorted(references)}
+    return {
+        reference: params["teacher"][origin.split("/")[1]].get("arguments", {})
+        for reference, origin in origins.items()
+        if origin.startswith("teacher/")
+    }
+
+
+def _origin(params: Mapping[str, Any], reference: str) -> str:
+    """The stage that a chain of `from:` begins with; one that makes a circle is refused elsewhere."""
+    met = set[str]()
+    while reference not in met:
+        met.add(reference)
+        kind, key = reference.split("/")
+        reference = params[kind][key].get("from", reference)
+    return reference
 
 
 def _checkpoints(params: Mapping[str, Any]) -> dict[Path, Any]:
@@ -77,10 +109,6 @@ def _checkpoints(params: Mapping[str, Any]) -> dict[Path, Any]:
         CHECKPOINTS / "_rows.json": sorted(files),  # no row's name begins so; DVC wants the folder there and not empty
         **{CHECKPOINTS / f"{key}.json": digests.of(file) if file else None for key, file in files.items()},
     }
-
-
-def _shares_work(rule: Mapping[str, Any]) -> bool:
-    return bool(rule["training"].get("length", {}).get("work"))
 
 
 def _bring_up_to_date(folder: Path, contents: Mapping[Path, Any]) -> None:

@@ -21,7 +21,7 @@ from esr.common.duration import duration
 from esr.common.errors import EsrError, Terminated
 from esr.common.lock import only_one
 from esr.recipes.graph import Graph, Node, read_graph
-from esr.recipes.kinds import PHASES
+from esr.recipes.kinds import ROLES
 from esr.recipes.read import Params, check
 from esr.stages.devices import own_gpus
 from esr.stages.digests import remember
@@ -135,7 +135,7 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             from esr.training.stage import Task, run_phase
 
             watch.ahead = cache(lambda: work_ahead(graph, params, node))
-            task = Task(row, PHASES[node.kind], params.rule.training, params.engine, node, checkpoints)
+            task = Task(row, ROLES[node.kind], params.rule.training, params.engine, node, checkpoints)
             run_phase(task, watch)
         case "prune":
             watch.catch_stops()

@@ -18,7 +18,7 @@ from esr.common.files import md5_of
 from esr.packed.store import PackedSet, open_set
 from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.rows import Distill, Finetune, FreshPhase, Optimisation, Phase, TeacherPhase
-from esr.recipes.scale import Role, Schedule, TrainingRule, shrink_phase, thin_teacher
+from esr.recipes.scale import Role, Schedule, TrainingRule, thin_teacher
 from esr.training.checkpoints import Checkpoints
 from esr.training.curve import write_curve
 from esr.training.engine import Engine
@@ -30,6 +30,7 @@ from esr.training.objective import Objective, Teacher
 from esr.training.plan import Data, Goal, Observer, Plan
 from esr.training.ranks import ALONE, Ranks, together
 from esr.training.schedules import learning_rate
+from esr.training.shared_length import schedule_of
 from esr.training.validation import Validation
 from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, load_network, save_weights, try_network
 
@@ -80,7 +81,7 @@ def _prepared(task: Task, watch: Observer, ranks: Ranks) -> tuple[nn.Module, Wei
     engine = start_engine(task.settings, ranks)
     network, info = first_network(row, task.rule, node)
     training_set, validation_set = open_set(node.set(row.data)), open_set(node.set(row.validation))
-    schedule = shrink_phase(row, task.role, task.rule, len(training_set), node.training_work(row.entry))
+    schedule = schedule_of(row, task.role, task.rule, node, len(training_set))
     plan = Plan(
         name=f"{node.kind} {node.key}",
         iterations=schedule.iterations,

@@ -108,7 +108,7 @@ def test_an_edit_of_the_pruning_code_does_not_train_again(working: Project) -> N
 
 @pytest.mark.slow
 def test_the_work_of_an_entry_s_training_runs_nothing_where_it_is_not_shared_out(working: Project) -> None:
-    working.edit(lambda params: params["entries"]["rlfn"].update(training_work=1e18))
+    working.edit(lambda params: params["entries"]["rlfn"].update(training_work={"first": 1e18}))
     assert listed(working) == {"report"}  # which shows what the entries say
     assert reproduced(working) == {"code", "report"}
 

@@ -7,10 +7,11 @@ import pytest
 
 from esr.common.errors import EsrError
 from esr.common.yaml_file import read_yaml
-from esr.planning.phases import NetworkSpec, entry_stages, network_spec, training_stage
+from esr.planning.phases import entry_stages, network_spec, training_stage
 from esr.planning.sets import images_of, pixels_of
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
+from esr.recipes.step import NetworkSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = read_yaml(ROOT / "params.yaml")

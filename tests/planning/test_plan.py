@@ -10,10 +10,11 @@ import torch
 
 from esr.common.yaml_file import read_yaml
 from esr.planning import pace
-from esr.planning.phases import NetworkSpec, TrainingStage, training_stage
+from esr.planning.phases import TrainingStage, training_stage
 from esr.planning.photographs import pack_photographs
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
+from esr.recipes.step import NetworkSpec
 from esr.training.engine import Engine
 from esr.weights.network_files import PROJECT_FILES
 from tests.tiny_project import Project

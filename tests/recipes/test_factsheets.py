@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from esr.cli import app
 from esr.common.yaml_file import read_yaml
 from esr.planning.guesses import read_guesses
-from esr.recipes.kinds import PHASES as ROLES
+from esr.recipes.kinds import ROLES
 from esr.recipes.read import check
 from esr.recipes.rows import Optimisation, Phase, Prune
 from esr.recipes.scale import shrink_phase

@@ -217,12 +217,17 @@ def test_a_stage_reads_what_it_declares_and_nothing_else(tmp_path: Path, monkeyp
     assert stage.input("x.json") == Path("x.json")
     assert stage.weights("fuse/big") == Path("runs/demo/fuse/big/weights.safetensors")
     assert stage.set("a") == Path("data/demo/sets/a/manifest.json")
-    write_json(Path("runs/.work/demo/rlfn.json"), 2.5e17)
-    assert stage.training_work("rlfn") == 2.5e17
+    write_json(Path("runs/.work/demo/rlfn.json"), None)
+    assert stage.shared_work("rlfn") is None
+    told = {"training_work": {"first": 2.5e17}, "thinned": {"teacher/big": {"channels": 64}}}
+    write_json(Path("runs/.work/demo/rlfn.json"), told)
+    shared = stage.shared_work("rlfn")
+    assert shared is not None and shared.training_work.by_role == {"first": 2.5e17}
+    assert shared.thinned == {"teacher/big": {"channels": 64}}
     for read, path in (
         (lambda: stage.weights("fuse/small"), "runs/demo/fuse/small/weights.safetensors"),
         (lambda: stage.set("b"), "data/demo/sets/b/manifest.json"),
-        (lambda: stage.training_work("rfdn"), "runs/.work/demo/rfdn.json"),
+        (lambda: stage.shared_work("rfdn"), "runs/.work/demo/rfdn.json"),
     ):
         with pytest.raises(EsrError) as refused:
             read()

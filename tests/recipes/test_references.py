@@ -146,12 +146,22 @@ def test_an_entry_that_trains_says_so_with_its_work() -> None:
         check(params)
     assert str(refused.value) == (
         "params.yaml: entries.rfdn.training_work: is missing; "
-        "write null, or the number that `python -m esr recipe rfdn --scale paper` then tells"
+        "write null, or the numbers that `python -m esr recipe rfdn --scale paper` then tells"
     )
     assert refusal(("scale", "pilot"), ("entries.rfdn.training_work", None)) == (
-        "entries.rfdn.training_work: scale pilot shares out work, so it needs a number; "
-        "`python -m esr recipe rfdn --scale paper` tells it"
+        "entries.rfdn.training_work: scale pilot shares out work, so it needs the work of first, and has that of "
+        "nothing; `python -m esr recipe rfdn --scale paper` tells what to write"
     )
+
+
+def test_where_work_is_shared_out_an_entry_states_that_of_all_roles_it_has_and_of_no_other() -> None:
+    """Of IFADNet there are a teacher, a distillation and a fine-tuning; of RFDN there is one phase."""
+    no_teacher = refusal(("scale", "pilot"), ("entries.ifadnet.training_work", {"first": 2.0e18, "later": 1.0e18}))
+    assert no_teacher.startswith("entries.ifadnet.training_work: scale pilot shares out work, so it needs the work of ")
+    assert "of teacher, first, later, and has that of first, later; " in no_teacher
+    pruned = refusal(("scale", "pilot"), ("entries.rfdn.training_work", {"first": 3.0e17, "prune": 1.0e17}))
+    assert "the work of first, and has that of first, prune; " in pruned
+    check(changed(("entries.rfdn.training_work", {"first": 3.0e17, "prune": 1.0e17})))  # at demo nothing is shared out
 
 
 def test_an_entry_that_only_imports_has_no_work_to_state() -> None:

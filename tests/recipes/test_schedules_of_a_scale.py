@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from esr.recipes.rows import Argument, FreshPhase, Optimisation, Prune
+from esr.recipes.rows import Argument, FreshPhase, Optimisation, Prune, TrainingWork
 from esr.recipes.scale import (
     LearningRate,
     Schedule,
@@ -138,7 +138,7 @@ def test_a_round_of_pruning() -> None:
 def test_length_and_number_of_rounds(length: dict[str, Any], iterations: int, rounds: int) -> None:
     """A hundredth of the work 3e17 is kept in rounds of a hundredth; of fewer rounds each is so much longer."""
     by = rule(length=length)
-    assert shrink_round(pruning(), by, 3e17).iterations == iterations
+    assert shrink_round(pruning(), by, TrainingWork(first=2e17, prune=1e17)).iterations == iterations
     assert most_rounds(pruning(), by) == rounds
 
 

@@ -81,6 +81,7 @@ class Table(Row):
     many: list[int] = Field(default=[1], min_length=1)
     changes: list[Change] = []
     flag: bool = True
+    perhaps: Inner | None = None
     needed: int
 
 
@@ -96,10 +97,15 @@ ACCEPTED = "accepted are: number, word, also"
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        ({"ome": 1}, "ome: unknown key; accepted are: one, rows, several, filled, many, changes, flag, needed"),
+        (
+            {"ome": 1},
+            "ome: unknown key; accepted are: one, rows, several, filled, many, changes, flag, perhaps, needed",
+        ),
         ({"one": {"numbr": 1}}, f"one.numbr: unknown key; {ACCEPTED}"),
         ({"rows": {"x": {"numbr": 1}}}, f"rows.x.numbr: unknown key; {ACCEPTED}"),
         ({"several": [{}, {"numbr": 1}]}, f"several.1.numbr: unknown key; {ACCEPTED}"),
+        ({"perhaps": {"numbr": 1}}, f"perhaps.numbr: unknown key; {ACCEPTED}"),
+        ({"perhaps": 3}, "perhaps: here belong keys and their values, not 3"),
         ({"one": 3}, "one: here belong keys and their values, not 3"),
         ({"one": None}, "one: here belong keys and their values, not null"),
         ({"rows": [1, 2]}, "rows: here belong keys and their values, not a list of 2"),

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from esr.common.errors import EsrError, Terminated
 from esr.common.files import md5_of
 from esr.packed.store import open_set
-from esr.recipes.kinds import PHASES
+from esr.recipes.kinds import ROLES
 from esr.recipes.read import Params, check
 from esr.recipes.scale import TrainingRule
 from esr.training import stage
@@ -64,7 +64,7 @@ def params(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Par
 def task(params: Params, name: str, **columns: object) -> Task:
     kind, key = name.split("@")
     row = params.row(kind, key).model_copy(update=columns)
-    return Task(row, PHASES[kind], RULE, params.engine, GRAPH.nodes[name], Path("checkpoints"))
+    return Task(row, ROLES[kind], RULE, params.engine, GRAPH.nodes[name], Path("checkpoints"))
 
 
 class Caught:

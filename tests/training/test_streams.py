@@ -12,7 +12,7 @@ from esr.compression import prune
 from esr.packed.store import open_set
 from esr.planning.phases import network_spec
 from esr.recipes.graph import Graph, Node
-from esr.recipes.kinds import PHASES
+from esr.recipes.kinds import ROLES
 from esr.recipes.read import Params, check
 from esr.recipes.rows import Prune
 from esr.recipes.scale import Schedule, Shrunk, ShrunkPatch, TrainingRule
@@ -82,7 +82,7 @@ def begun(
         if isinstance(row, Prune):
             prune.prune(row, rule, params.engine, node, Path("checkpoints"), watch or Quiet())
         else:
-            task = training.Task(row, PHASES[node.kind], rule, params.engine, node, Path("checkpoints"))
+            task = training.Task(row, ROLES[node.kind], rule, params.engine, node, Path("checkpoints"))
             training.run_phase(task, watch or Quiet())
     return stopped.value.plan
 
@@ -242,7 +242,7 @@ def test_a_helper_on_another_gpu_leaves_that_to_the_first(
     params = lay_sets(check(RAW), coded_set(tmp_path / "made", [(64, 64), (32, 64)]).manifest.parent)
     node = GRAPH.find("teacher", "slimrlfn-teacher")
     row = params.row(node.kind, node.key)
-    task = training.Task(row, PHASES[node.kind], rule_of(params), params.engine, node, Path("checkpoints"))
+    task = training.Task(row, ROLES[node.kind], rule_of(params), params.engine, node, Path("checkpoints"))
     capfd.readouterr()
     plans = list[Plan]()
     monkeypatch.setattr(training, "train", lambda network, plan, *rest: plans.append(plan))
