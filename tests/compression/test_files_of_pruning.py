@@ -1,5 +1,6 @@
 """What pruning writes and says, word for word, and how it trains its rounds."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +187,8 @@ def test_where_work_is_shared_out_a_round_is_as_long_as_its_share(
     params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """20,000 x 1e12 / 4e15 = 5, in as many rounds as at paper."""
-    Path("runs/.work/demo/slimrlfn.json").write_text("4e15\n")
+    told = {"training_work": {"later": 3e15, "prune": 1e15}, "thinned": {}}
+    Path("runs/.work/demo/slimrlfn.json").write_text(json.dumps(told))
     plans = list[Plan]()
 
     def caught(network: nn.Module, plan: Plan, *_: object) -> object:

@@ -71,6 +71,28 @@ def test_every_entry_gets_the_same_work_at_pilot() -> None:
         assert sum(stage_work(stage) for stage in stages if stage) == pytest.approx(1.0e16, rel=0.02), entry
 
 
+SHARES = {"teacher": 1, "first": 6, "later": 2, "prune": 1}
+
+
+@pytest.mark.parametrize("patch", [{}, {"divide": 4, "at_least": 64}])
+@pytest.mark.parametrize("entry", PARAMS["entries"])
+def test_every_entry_gets_the_same_work_where_it_is_divided_by_role(entry: str, patch: dict[str, float]) -> None:
+    """Of entries without a teacher or pruning, too; teachers are thinned, batches and patches smaller, rounds fewer."""
+    raw = copy.deepcopy({**PARAMS, "scale": "demo"})
+    raw["scales"]["demo"]["training"] |= {
+        "length": {"work": 3.0e14, "shares": SHARES, "prune_rounds_at_most": 3},
+        "patch": patch,
+        "teacher": {"channels_at_most": 32, "blocks_at_most": 4},
+    }
+    graph, params = Graph(raw, STAGES), check(raw)
+    stages = [training_stage(params, node, params.rule) for node in entry_stages(graph, params, entry)]
+    spent: dict[str, float] = {}
+    for stage in filter(None, stages):
+        spent[stage.role] = spent.get(stage.role, 0.0) + stage_work(stage)
+    of_all = sum(SHARES[role] for role in BY_HAND[entry])
+    assert spent == pytest.approx({role: 3.0e14 * SHARES[role] / of_all for role in BY_HAND[entry]}, rel=0.01)
+
+
 def said(folder: Path, monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], *arguments: str) -> str:
     """What ``esr recipe`` prints about these params, on one line."""
     (folder / "params.yaml").write_text(json.dumps(params))

@@ -1,6 +1,7 @@
 """A stage that trains, from its row to its files: a tiny network, coded images and a few iterations."""
 
 import csv
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -303,7 +304,8 @@ def test_helpers_are_started_with_the_task_itself(
 
 def test_where_work_is_shared_out_a_phase_is_as_long_as_its_share(params: Params, caught: Caught) -> None:
     """1,000,000 x 3e9 / 5.12e17 x 512 = 3: the paper's 64 patches of 256 px are 512 times 2 patches of 64 px."""
-    Path("runs/.work/demo/rlfn.json").write_text("5.12e17\n")
+    work = {"first": 4.12e17, "later": 1.0e17}
+    Path("runs/.work/demo/rlfn.json").write_text(json.dumps({"training_work": work, "thinned": {}}))
     length = RULE.length.model_copy(update={"work": 3e9, "first": None})
     phase = task(params, "train@rlfn-1", arguments=SMALL)
     shared_out = Task(
