@@ -98,7 +98,10 @@ def _short(reference: str, row: Optimisation) -> str:
 def _loss(row: Optimisation, stage: TrainingStage) -> str:
     loss = f"{row.loss}, eps {row.charbonnier_eps:g}" if row.loss == "charbonnier" else row.loss
     fourier = f" + {row.fourier_weight:g} x Fourier L1" if row.fourier_weight else ""
-    teacher = f"\nto HR,\n+ {row.teacher_weight:g} x to the teacher" if isinstance(row, Distill) else ""
+    teacher = ""
+    if isinstance(row, Distill):
+        weight = _arrow(f"{row.teacher_weight:g}", f"{stage.schedule.teacher_weight:g}")
+        teacher = f"\nto HR,\n+ {weight} x to the teacher"
     return loss + fourier + teacher + _changes(row, "loss", stage.schedule.losses[1:])
 
 

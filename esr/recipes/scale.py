@@ -13,6 +13,7 @@ from esr.recipes.rows import (
     MOST_ITERATIONS,
     Argument,
     Change,
+    Distill,
     Download,
     Iterations,
     LossName,
@@ -23,6 +24,7 @@ from esr.recipes.rows import (
     Rate,
     Row,
     TrainingWork,
+    Weight,
     Work,
 )
 
@@ -120,10 +122,15 @@ class LearningRate(Row):
 
 
 class Thinned(Row):
-    """Teachers at this scale: bounds on their arguments `channels`, `inner` and `blocks`."""
+    """Teachers at this scale: bounds on their arguments `channels`, `inner` and `blocks`, and on what they count."""
 
     channels_at_most: int | None = Field(None, ge=4, le=100_000, description="none: as in the row")
     blocks_at_most: int | None = Field(None, ge=1, le=100_000, description="none: as in the row")
+    weight_at_most: Weight | None = Field(
+        None,
+        description="bound for teacher_weight: at 1 a student learns nothing that its teacher does not know, since the "
+        "two L1 losses together are least at the teacher's own output",
+    )
 
 
 class DataRule(Row):
@@ -190,6 +197,7 @@ class Schedule(BaseModel):
     rates: list[tuple[int, float]]  # from which iteration on, where the row changes its rate
     losses: list[tuple[int, LossName]]  # from which iteration on, the first from 0
     validate_every: int
+    teacher_weight: float = 0.0
 
 
 def paper_iterations(phase: Phase, images: int) -> int:
@@ -243,6 +251,7 @@ def shrink_phase(
         ],
         losses=[(0, phase.loss), *((begin(change), change.loss) for change in phase.changes if change.loss)],
         validate_every=rule.validate_every,
+        teacher_weight=shrink_teacher_weight(phase, rule),
     )
 
 
@@ -308,6 +317,12 @@ def shrink_patch(row: Optimisation, rule: TrainingRule) -> int:
 def shrink_batch(row: Optimisation, rule: TrainingRule) -> int:
     """Batch at this scale, never above the paper's."""
     return min(row.batch, max(int(row.batch / rule.batch.divide), rule.batch.at_least))
+
+
+def shrink_teacher_weight(phase: Phase, rule: TrainingRule) -> float:
+    """What the loss to a teacher's output counts at this scale; 0 where there is no teacher."""
+    paper = phase.teacher_weight if isinstance(phase, Distill) else 0.0
+    return paper if rule.teacher.weight_at_most is None else min(paper, rule.teacher.weight_at_most)
 
 
 def thin_teacher(arguments: Mapping[str, Argument], rule: TrainingRule) -> dict[str, Argument]:

@@ -89,7 +89,7 @@ def _prepared(task: Task, watch: Observer, ranks: Ranks) -> tuple[nn.Module, Wei
         betas=row.betas,
         clip_gradients=row.clip_gradients,
         ema_decay=row.ema_decay,
-        objectives=objectives_of(row, schedule, info.data_range, engine, _teacher(row, node, engine)),
+        objectives=objectives_of(row, schedule, info.data_range, engine, _teacher(row, schedule, node, engine)),
         data=Data(
             batches_of(row, node, schedule, training_set, engine, watch, ranks),
             Validation(validation_set, info.data_range),
@@ -146,11 +146,11 @@ def objectives_of(
     return [(begin, Objective(loss_of(row, name), data_range, engine, teacher)) for begin, name in schedule.losses]
 
 
-def _teacher(row: Phase, node: Node, engine: Engine) -> Teacher | None:
+def _teacher(row: Phase, schedule: Schedule, node: Node, engine: Engine) -> Teacher | None:
     if not isinstance(row, Distill):
         return None
     network, info = load_network(node.weights(row.teacher))
-    return Teacher.of(network, info.data_range, row.teacher_weight, engine)
+    return Teacher.of(network, info.data_range, schedule.teacher_weight, engine)
 
 
 def batches_of(
