@@ -46,6 +46,7 @@ def test_after_snakemake_dvc_is_clean_and_nothing_is_left(working: Project) -> N
     assert listed(working) == set()
 
 
+@pytest.mark.slow
 def test_stages_that_dvc_runs_again_end_with_the_same_bytes(made: Project, working: Project) -> None:
     stages = ["train@rlfn-1", "finetune@rlfn-2"]
     output = working.well("dvc", "repro", "--force", "--single-item", *stages)

@@ -247,6 +247,7 @@ def test_ctrl_c_saves_a_stage_and_says_how_to_go_on(working: Project, start: Sta
     assert running.returncode == 130
 
 
+@pytest.mark.slow
 def test_a_network_file_that_ends_the_process_is_a_failure(working: Project) -> None:
     file = working.folder / "networks/leaves.py"
     file.write_text((working.folder / "esr/networks/rlfn.py").read_text() + "\n\nraise SystemExit(0)\n")

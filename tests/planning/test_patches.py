@@ -1,5 +1,6 @@
 """A phase whose patch fits into no image is refused before the first phase of its entry trains."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,11 @@ LARGEST = 1408  # px: scikit-image's retina is 1411x1411, and sets are cut to mu
 
 
 @pytest.fixture(scope="module")
-def with_sets(fresh: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The tiny project with the sets of RLFN, and no others. Do not change it: copy it."""
-    project = fresh.copy(tmp_path_factory.mktemp("sets") / "esr")
-    for key in ("div2k", "flickr2k", "div2k-valid"):
-        project.well("esr", "download", key)
-        project.well("esr", "crop", key)
-    project.well("esr", "join", "df2k")
+def with_sets(made: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny project with its sets, before anything has trained. Do not change it: copy it."""
+    project = made.copy(tmp_path_factory.mktemp("sets") / "esr")
+    for folder in ("runs/demo", "logs"):
+        shutil.rmtree(project.folder / folder)
     return project
 
 
@@ -85,6 +84,7 @@ def test_pruning_and_teachers_are_looked_at_too(project: Project) -> None:
         judge("teacher", "slimrlfn-teacher")
 
 
+@pytest.mark.slow
 def test_a_set_without_images_is_told(project: Project) -> None:
     def empty(params: dict[str, Any]) -> None:
         params["crop"]["nothing"] = {"source": "div2k", "smallest_side": 9999}

@@ -85,6 +85,7 @@ def plan(project: Project, *options: str) -> str:
     return project.well("esr", "plan", *options)
 
 
+@pytest.mark.slow
 def test_a_plan_names_every_stage_and_adds_up(untouched: Project) -> None:
     said = plan(untouched, "--entry", "rlfn")
     for stage_name in ("train rlfn-1", "finetune rlfn-2", "finetune rlfn-3"):

@@ -142,6 +142,7 @@ def test_what_a_killed_writer_left_is_no_damage(half_written: Database) -> None:
     assert half_written.status(CHILD) == "FINISHED"
 
 
+@pytest.mark.slow
 def test_what_a_killed_writer_left_is_not_played_back_into_the_next_database(half_written: Database) -> None:
     half_written.path.rename("moved.db")
     assert send_all() == ""

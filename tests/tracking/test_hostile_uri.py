@@ -12,16 +12,17 @@ from esr.tracking.mirror import drain, send_all, shown, tracking_uri
 NAMES_NO_STORE = ["http://[::1", "http://host:port/", "mlruns", "sqlite:", "sqlite://", "sqlite:///", "foo://bar"]
 
 
-@pytest.mark.parametrize("uri", NAMES_NO_STORE)
 def test_what_names_no_store_costs_one_line(
-    project: Path, stage: Callable[..., int], uri: str, monkeypatch: pytest.MonkeyPatch
+    project: Path, stage: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", NAMES_NO_STORE[0])
     assert stage(last=5) == 0
-    line = send_all()
-    assert f"MLflow at {shown(tracking_uri())}: " in line
-    assert "esr track" in line
-    assert "\n" not in line
+    for uri in NAMES_NO_STORE:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        line = send_all()
+        assert f"MLflow at {shown(tracking_uri())}: " in line
+        assert "esr track" in line
+        assert "\n" not in line
 
 
 def test_a_stage_that_starts_a_mirror_runs_all_the_same(

@@ -148,6 +148,7 @@ def test_a_run_that_is_deleted_while_its_stage_runs_comes_back(
     assert database.ask(losses) == [20]
 
 
+@pytest.mark.slow
 def test_a_database_that_is_deleted_while_a_stage_runs_is_told_of_and_made_anew(
     mirrored: Path, database: Database, start: Start
 ) -> None:
@@ -164,6 +165,7 @@ def test_a_database_that_is_deleted_while_a_stage_runs_is_told_of_and_made_anew(
     assert database.status(CHILD) == database.status(PARENT) == "FINISHED"
 
 
+@pytest.mark.slow
 def test_each_of_two_stores_has_a_mirror(
     mirrored: Path, database: Database, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

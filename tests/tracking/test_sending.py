@@ -97,6 +97,7 @@ def test_a_stage_that_runs_is_shown_as_running(database: Database, start: Callab
     assert database.status(CHILD) == database.status(PARENT) == "RUNNING"
 
 
+@pytest.mark.slow
 def test_a_changed_row_makes_a_second_parent_and_a_changed_input_a_second_child(database: Database, stage: Run) -> None:
     stage(last=3)
     stage(last=3, identity="0002", recipe="77bb00ff")
@@ -107,6 +108,7 @@ def test_a_changed_row_makes_a_second_parent_and_a_changed_input_a_second_child(
     assert database.ask("SELECT count(*) FROM metrics WHERE key = 'loss'") == [9]
 
 
+@pytest.mark.slow
 def test_an_entrys_run_shows_the_numbers_of_all_its_rows(database: Database, stage: Run) -> None:
     measured = {"psnr": 28.1, "time_ms": 80.0, "parameters": 205000.0, "stand_in": 1.0}
     stage(kind="benchmark", key="tiny", results=measured, exclusive=True)
@@ -191,6 +193,7 @@ def test_a_run_that_was_deleted_comes_back_whole(database: Database, stage: Run)
     assert database.status(PARENT) == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_deleted_database_is_made_anew(database: Database, stage: Run) -> None:
     stage(last=5)
     assert send_all() == ""
@@ -243,6 +246,7 @@ def test_nothing_is_sent_while_a_stage_measures_time(
     assert database.history(PARENT, "psnr") == [(0, 28.0)]
 
 
+@pytest.mark.slow
 def test_switched_off_only_esr_track_sends(database: Database, stage: Run) -> None:
     stage(last=5)  # the fixture `project` switches mirrors off
     assert drain() == ""

@@ -49,6 +49,7 @@ def test_a_dead_server(project: Path, stage: Run, monkeypatch: pytest.MonkeyPatc
     assert "secret" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs(project: Path, stage: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # accepts, and never says a word
         port = deaf.getsockname()[1]

@@ -55,6 +55,7 @@ print(int((torch.full((10,), 2e-38) * 0.1).count_nonzero()))
     assert told.stdout.split() == ["10"]
 
 
+@pytest.mark.slow
 def test_a_cpu_takes_denormals_for_zeros() -> None:
     """In every thread: half of a large tensor is the work of the second."""
     program = """
@@ -69,6 +70,7 @@ print(torch.get_num_threads(), int((torch.full((1_000_000,), 2e-38) * 0.1).count
     assert told.stdout.split() == ["2", "0"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="says it of glibc")
 def test_a_cpu_keeps_the_memory_of_large_tensors() -> None:
     """A tensor lies where one before it was: of 40 of 100 MB (24,400 pages of 4 KiB) at most 20 are new memory."""

@@ -107,6 +107,7 @@ def rank_0(does: str, helper: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(program, capture_output=True, text=True, check=False, timeout=500)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_helper_that_fails_ends_rank_0_which_would_wait_for_it_in_vain() -> None:
     done = rank_0("    time.sleep(100)", "print('what it said', file=sys.stderr, flush=True); os._exit(3)")
