@@ -29,11 +29,9 @@ from esr.recipes.rows import (
 )
 
 Role = Literal["teacher", "first", "later", "prune"]
+Share = Annotated[float, Field(gt=0, le=1e6)]
 TimedSide = Annotated[int, Field(ge=1, le=16_384)]
 THINNED_ARGUMENTS = {"channels": "channels_at_most", "inner": "channels_at_most", "blocks": "blocks_at_most"}
-
-
-Share = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class Shares(Row):

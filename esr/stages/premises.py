@@ -2,11 +2,10 @@
 
 There is one for each kind of stage and for each network, which lists the source files that it depends on, with a
 digest of each that a comment does not change. One for each entry and scale with the work of the entry's training, and
-of what its teachers were thinned, which at scales that share out no work is null, so that its edit re-runs nothing
-there. And one for each row of
-`import`, with the digest of the file that it has here; of one that it downloads, the row says all. They are written
-before a driver decides, and only where they change: DVC has a stage for it, everything else goes through
-esr.stages.evidence.Evidence.
+with what its teachers are where no scale thins them, which at scales that share out no work is null, so that its edit
+re-runs nothing there. And one for each row of `import`, with the digest of the file that it has here; of one that it
+downloads, the row says all. They are written before a driver decides, and only where they change: DVC has a stage for
+it, everything else goes through esr.stages.evidence.Evidence.
 """
 
 import json
