@@ -11,6 +11,7 @@ WHAT = {
     "cli": "the command line",
     "stages": "run a stage, receipts,\nboth drivers' records",
     "planning": "what a recipe says,\nwhat it would take",
+    "challenge": "official scores,\norganisers' tables",
     "report": "leaderboard, page",
     "compression": "pruning, fusing",
     "training": "the loop, losses,\ncheckpoints, ranks",

@@ -62,6 +62,11 @@ def whole(value: float) -> str:
     return f"{int(value):,}"
 
 
+def score(value: float) -> str:
+    """A score by a formula with three decimals, a sum of ranks without."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
+
+
 MEASURED = (
     Column(
         "rank",
@@ -100,6 +105,21 @@ MEASURED = (
         decimals(3),
     ),
     Column("year_baseline", "year's baseline", "", "The network that the challenge of that year compared with.", str),
+    Column(
+        "score",
+        "score",
+        "",
+        "By the rule of the entry's year, lower is better: exp(2 x) of run time, FLOPs and parameters, each over that "
+        "of the year's baseline, whose score is e² = 7.389. Run time is measured here, not by the organisers.",
+        score,
+    ),
+    Column(
+        "score_rule",
+        "by",
+        "",
+        "The year's formula; 2023 printed none, and its entries are ranked as 2022's were: a sum of five ranks.",
+        str,
+    ),
     Column("parameters", "parameters", "", "Weights of the deploy form.", whole),
     Column("flops", "FLOPs", "G", "10⁹ multiply-accumulates for an LR image of 256 by 256 px.", decimals(2, 1e9)),
     Column(

@@ -1,7 +1,7 @@
 """The leaderboard as a table: a row per row of ``benchmark``, as CSV, as Markdown and in a terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from esr.common.errors import EsrError
 from esr.common.files import write_text
 from esr.evaluation.metrics import Metrics
 from esr.recipes.rows import Benchmark, Entry, Published
+from esr.report.challenge_score import challenge_scores, network_name
 from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, UNKNOWN, Column
 from esr.report.quality_table import Standing, about, all_sets, standings, verdict
 from esr.report.scores_table import ScoresTable, scores_tables
@@ -55,16 +56,20 @@ def leaderboard(
     The fastest beside its baseline comes first, as run time weighs most in the challenge's score; networks whose
     intervals overlap share a rank. Rows below bicubic come after all others, as the challenge ranks only what passes
     its PSNR threshold. What was published stands in the row that bears its entry's name and in no other row of that
-    entry: nobody printed numbers for those. ``threshold`` says whether the PSNR is met that the challenge of the
-    entry's year asked for, ``threshold_assumed`` why that PSNR is an assumption, if it is one.
+    entry: nobody printed numbers for those. ``score`` is by the rule of the entry's year. ``threshold`` says whether
+    the PSNR is met that the challenge of that year asked for, ``threshold_assumed`` why that PSNR is an assumption, if
+    it is one.
     """
+    scores = challenge_scores(entries, rows, metrics)
     lines = [
         {
             "entry": key,
             "scale": scale,
             "rank": _rank(metrics[key], [metrics[other] for other in rows]),
             **metrics[key].model_dump(include={column.name for column in MEASURED}),
-            "year_baseline": _network_name(row.year_baseline),
+            "score": scores[key].value if key in scores else None,
+            "score_rule": scores[key].rule if key in scores else None,
+            "year_baseline": network_name(row.year_baseline),
             "threshold": verdict(standings(entries[row.entry], metrics[key])),
             "threshold_assumed": entries[row.entry].thresholds_assumed,
             **(_published(entries[row.entry], row, metrics[key]) if key == row.entry else {}),
@@ -176,8 +181,8 @@ def _published(entry: Entry, row: Benchmark, metrics: Metrics) -> dict[str, Any]
     """The published values, and beside the published ratio the measured one to the same baseline."""
     values = {**entry.published.model_dump(), **entry.published.ratios}
     measured = {
-        _network_name(row.year_baseline): metrics.ratio_to_year_baseline,
-        _network_name(row.baseline): metrics.ratio_to_baseline,
+        network_name(row.year_baseline): metrics.ratio_to_year_baseline,
+        network_name(row.baseline): metrics.ratio_to_baseline,
     }
     return {
         **{f"published_{name}": value for name, value in values.items()},
@@ -191,11 +196,6 @@ def _on_each_set(metrics: Metrics) -> dict[str, float]:
     return {
         f"{name}_{each.name}": getattr(each.mean, name) for each in metrics.sets if each.mean for name in ON_EACH_SET
     }
-
-
-def _network_name(file: str) -> str:
-    """A network's name by its file, as people write it: RFDN of esr/networks/rfdn.py."""
-    return PurePosixPath(file).stem.upper()
 
 
 def _origins(keys: Sequence[str], origins: Mapping[str, str]) -> list[str]:

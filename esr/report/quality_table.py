@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from esr.challenge.formulas import MET, MET_ROUNDED, NOT_MET, against
 from esr.evaluation.metrics import Metrics, SetScores
 from esr.recipes.rows import Entry
 
-MET, NOT_MET, NOT_MEASURED = "met", "not met", "not measured"
-ABOUT = "The mean PSNR on each set, and what the challenge of the entry's year asked for there."
+NOT_MEASURED = "not measured"
+ABOUT = (
+    "The mean PSNR on each set, and what the challenge of the entry's year asked for there. The organisers compare two "
+    "decimals: what is met when rounded passes there, too."
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Standing:
             return ""
         if self.scores is None or self.scores.mean is None or self.scores.stand_in:
             return NOT_MEASURED
-        return MET if self.scores.mean.psnr >= self.asked else NOT_MET
+        return against(self.scores.mean.psnr, self.asked)
 
     @property
     def text(self) -> str:
@@ -73,9 +77,9 @@ def about(of_entries: Iterable[Sequence[Standing]]) -> str:
 
 
 def verdict(of_sets: Iterable[Standing]) -> str:
-    """Whether all that was asked of an entry is met: ``not met`` and ``not measured`` outweigh, in this order."""
+    """Whether all that was asked of an entry is met; of several verdicts the first in the order below."""
     verdicts = {standing.verdict for standing in of_sets}
-    return next((each for each in (NOT_MET, NOT_MEASURED, MET) if each in verdicts), "")
+    return next((each for each in (NOT_MET, NOT_MEASURED, MET_ROUNDED, MET) if each in verdicts), "")
 
 
 def all_sets(of_entries: Iterable[Sequence[Standing]]) -> list[str]:

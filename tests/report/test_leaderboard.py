@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.report.made_board import MINUS, UNKNOWN, Board, made_metrics
 HEAD = (
     "entry,scale,rank,psnr,bicubic,above_bicubic,ssim,time_ms,ratio_to_baseline,ratio_to_baseline_low,"
     "ratio_to_baseline_high,verdict,ratio_to_year_baseline,year_baseline,"
-    "parameters,flops,activations,convs,memory_mb,threshold,threshold_assumed,published_psnr_valid,published_psnr_valid_also,published_psnr_test,published_ssim_valid,"
+    "score,score_rule,parameters,flops,activations,convs,memory_mb,threshold,threshold_assumed,published_psnr_valid,published_psnr_valid_also,published_psnr_test,published_ssim_valid,"
     "published_ssim_test,published_runtime_ms,published_runtime_valid_ms,published_runtime_test_ms,"
     "published_runtime_on,published_baseline,published_baseline_ms,published_baseline_valid_ms,"
     "published_baseline_test_ms,published_parameters_m,published_flops_g,published_activations_m,published_memory_mb,"
@@ -23,22 +24,23 @@ HEAD = (
 )
 PRUNED = (
     "slimrlfn-pruned,demo,1,27.625,27.5,0.125,0.78125,140.125,0.46875,0.46142578125,0.47607421875,faster,0.46875,RLFN,"
-    "197134,11991174144,74061504,51,64.25,not measured,,,,,,,,,,,,,,,,,,,,,,,,,27.625,0.78125,30.125,0.875"
+    "2.8155,2024's formula,197134,11991174144,74061504,51,64.25,not measured,"
+    ",,,,,,,,,,,,,,,,,,,,,,,,27.625,0.78125,30.125,0.875"
 )
 SLIM = (
     "slimrlfn,demo,2,27.75,27.5,0.25,0.78125,150.25,0.5,0.4921875,0.5078125,faster,0.5,RLFN,"
-    "207774,11991174144,74061504,51,64.25,not measured,"
+    "2.9669,2024's formula,207774,11991174144,74061504,51,64.25,not measured,"
     ",26.914,,27.026,,,,,,,,,,,,,,,,,,,DIV2K_LSDIR_valid,,27.75,0.78125,30.125,0.875"
 )
 BASE = (
     "rlfn,demo,,27.25,27.5,-0.25,0.78125,300.5,0.25,0.24609375,0.25390625,faster,0.25,RLFN,"
-    "317218,11991174144,74061504,51,64.25,,"
+    "2.7717,2024's formula,317218,11991174144,74061504,51,64.25,,"
     ",26.96,,27.07,,,13.54,,,RTX 3090,,,,,0.317,19.67,,,39,,,,DIV2K_LSDIR_valid,,27.25,0.78125,30.125,0.875"
 )
 
 
 def test_the_csv_is_in_full_precision_and_fastest_first_but_what_is_below_bicubic_last(board: Board) -> None:
-    text, _, _ = board.write()
+    text = re.sub(r"(?<=,RLFN,)[0-9.]+", lambda score: f"{float(score[0]):.4f}", board.write()[0])
     assert text.splitlines() == [HEAD, PRUNED, SLIM, BASE]  # rlfn has the lowest ratio, but does not pass
 
 
@@ -65,6 +67,7 @@ def test_markdown_keeps_measured_and_published_numbers_apart(board: Board) -> No
     cells = rows(board.write()[1])
     assert cells["Measured here: slimrlfn"] == [
         *("2", "27.750", "27.500", "+0.250", "0.7812", "150", "0.500", "0.492", "0.508", "faster", "0.500", "RLFN"),
+        *("2.967", "2024's formula"),  # .7 e + .15 x 3.3846 + .15 x 3.7094
         *("207,774", "11.99", "74.06", "51", "64.2"),
     ]
     assert cells["Published: rlfn"] == [

@@ -74,6 +74,7 @@ def test_rows_of_both_tables(board: Board) -> None:
     rows = {row[0]: row[1:] for row in reversed(Page(board.write()[2]).rows)}  # the first table wins
     assert rows["SlimRLFNslimrlfn"] == [
         *("2", "27.750", "27.500", "+0.250", "0.7812", "150", "0.500", "0.492", "0.508", "faster", "0.500", "RLFN"),
+        *("2.967", "2024's formula"),
         *("207,774", "11.99", "74.06", "51", "64.2"),
     ]
     assert rows["SlimRLFN, prunedslimrlfn-pruned"][3] == "+0.125"

@@ -28,7 +28,9 @@ def threshold(board: Board, key: str) -> str:
     ("stand_in", "first", "second", "expected"),
     [
         (False, 27.6, 26.9, "met"),  # as much as was asked
-        (False, 27.5999, 26.9, "not met"),
+        (False, 27.5964, 26.9, "met when rounded"),  # what the organisers' table prints as 27.60
+        (False, 27.5949, 26.9, "not met"),
+        (False, 27.5964, None, "not measured"),
         (False, 27.6, None, "not measured"),
         (False, 27.5, None, "not met"),  # one set is enough to be out
         (True, 27.6, None, "not measured"),  # stand-ins, however good
