@@ -235,6 +235,23 @@ def complexity(
     print_complexities(complexities(names or [], *lr_size(size, output_size), network), as_json)
 
 
+@app.command(rich_help_panel=TOOLS)
+def challenge(
+    checkout: Annotated[Path, typer.Argument(help="An organisers' repository, or a folder with its files.")],
+    year: Annotated[int | None, typer.Option(help="Of the challenge; else what its files say.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Recompute the organisers' table, read it fairly, and say where the two differ and why."""
+    from esr.challenge.challenge_text import print_challenge
+    from esr.challenge.checkout import read_checkout
+    from esr.challenge.remarks import remarks
+    from esr.challenge.standing import standings_of
+
+    read = read_checkout(checkout, year)
+    teams = standings_of(read)
+    print_challenge(read, teams, remarks(read, teams), as_json)
+
+
 @app.command("import", rich_help_panel=TOOLS)
 def import_(
     name: Annotated[

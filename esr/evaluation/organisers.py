@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -30,14 +30,40 @@ LISTS = {
 _MOST_NAMED = 20
 
 
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+
+
 class TeamResults(BaseModel):
-    """What is used of a team's results: its name, which is their key, and the PSNR in dB of each image."""
+    """A team's results under the names that the organisers' script gives them; what was not measured is None or empty.
+
+    Attributes:
+        team: its name, which is the results' key.
+        valid_psnr, test_psnr: dB, an image each.
+        valid_runtime, test_runtime: ms, an image each, in the same order.
+        valid_memory, test_memory: MiB at the peak.
+        valid_ave_psnr, test_ave_psnr: dB, the script's own means; so are the two of the run time, ms.
+        num_parameters, activations: 10^6.
+        flops: 10^9 multiply-accumulates for an LR image of 256 x 256.
+        num_conv: convolutions that are run.
+    """
 
     model_config = ConfigDict(strict=True)
 
     team: str = ""
     valid_psnr: list[FiniteFloat] = []
     test_psnr: list[FiniteFloat] = []
+    valid_runtime: list[Positive] = []
+    test_runtime: list[Positive] = []
+    valid_memory: FiniteFloat | None = None
+    test_memory: FiniteFloat | None = None
+    valid_ave_psnr: FiniteFloat | None = None
+    test_ave_psnr: FiniteFloat | None = None
+    valid_ave_runtime: Positive | None = None
+    test_ave_runtime: Positive | None = None
+    num_parameters: Positive | None = None
+    flops: Positive | None = None
+    activations: FiniteFloat | None = None
+    num_conv: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,15 +107,11 @@ class Against:
         }
 
 
-def read_results(results: Path, team: str | None = None) -> TeamResults:
-    """A team's values.
-
-    Args:
-        results: a ``results.json`` of the organisers'.
-        team: its name there; may be left out where the file has but one team.
+def read_teams(results: Path) -> dict[str, TeamResults]:
+    """The results of every team of a ``results.json`` of the organisers', by its name there, in its order.
 
     Raises:
-        EsrError: the file is missing or something else, or has no such team.
+        EsrError: the file is missing or something else.
     """
     try:
         teams = TypeAdapter(dict[str, TeamResults]).validate_json(results.read_bytes())
@@ -100,12 +122,26 @@ def read_results(results: Path, team: str | None = None) -> TeamResults:
         raise EsrError(
             f"{results} is no results.json of the organisers' (see {printable(place)}); fetch it again"
         ) from error
+    return {name: values.model_copy(update={"team": name}) for name, values in teams.items()}
+
+
+def read_results(results: Path, team: str | None = None) -> TeamResults:
+    """A team's values.
+
+    Args:
+        results: a ``results.json`` of the organisers'.
+        team: its name there; may be left out where the file has but one team.
+
+    Raises:
+        EsrError: the file is missing or something else, or has no such team.
+    """
+    teams = read_teams(results)
     if team is None and len(teams) == 1:
         (team,) = teams
     if team is None or team not in teams:
         problem = "name a team by --team" if team is None else f"it has no team {printable(team)}"
         raise EsrError(f"{results}: {problem}; there are: {', '.join(map(printable, teams))}")
-    return teams[team].model_copy(update={"team": team})
+    return teams[team]
 
 
 def hold_against(evaluation: Evaluation, results: TeamResults) -> Against:
