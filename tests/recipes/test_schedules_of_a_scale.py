@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from esr.recipes.rows import Argument, FreshPhase, Optimisation, Prune, TrainingWork
+from esr.recipes.rows import Argument, Distill, FreshPhase, Optimisation, Prune, TrainingWork
 from esr.recipes.scale import (
     LearningRate,
     Schedule,
@@ -192,3 +192,14 @@ def test_a_teacher_s_arguments_are_bounded_each_by_its_own() -> None:
     assert thin_teacher(arguments, rule(teacher={"blocks_at_most": 4})) == {**arguments, "blocks": 4}
     assert thin_teacher(arguments, rule()) == arguments
     assert thin_teacher({"channels": "many", "inner": 33}, by) == {"channels": "many", "inner": 32}
+
+
+@pytest.mark.parametrize(("bound", "counts"), [(None, 0.5), (0.1, 0.1), (0.7, 0.5)])
+def test_what_a_teacher_counts_is_bounded(bound: float | None, counts: float) -> None:
+    distilled = Distill.model_validate({**RAW["distill"]["slimrlfn-distill"], "teacher_weight": 0.5})
+    by = rule(teacher={} if bound is None else {"weight_at_most": bound})
+    assert shrink_phase(distilled, "first", by, 800).teacher_weight == counts
+
+
+def test_a_phase_without_a_teacher_counts_none() -> None:
+    assert shrink_phase(phase(), "first", rule(teacher={"weight_at_most": 0.1}), 800).teacher_weight == 0

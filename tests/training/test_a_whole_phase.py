@@ -42,7 +42,7 @@ RULE = TrainingRule.model_validate(
         "patch": {"divide": 1e9, "at_least": 64},
         "batch": {"divide": 1e9, "at_least": 2},
         "learning_rate": {"first_at_least": 1e-3},
-        "teacher": {"channels_at_most": 8, "blocks_at_most": 1},
+        "teacher": {"channels_at_most": 8, "blocks_at_most": 1, "weight_at_most": 0.25},
         "validate_every": 3,
     }
 )
@@ -171,8 +171,8 @@ def test_a_teacher_is_as_wide_and_deep_as_the_scale_allows(params: Params, caugh
 
 
 def test_distillation_adds_the_weighed_distance_to_the_teacher_s_output(params: Params, caught: Caught) -> None:
-    """The row's L1, and 0.25 times L1 to what the teacher's weights give, both in [0, 1]."""
-    columns = {"teacher_weight": 0.25, "loss": "l1", "arguments": {"channels": 8, "blocks": 1, "esa_channels": 4}}
+    """The row's L1, and 0.25 times, which the scale allows, L1 to what the teacher's weights give; both in [0, 1]."""
+    columns = {"teacher_weight": 0.5, "loss": "l1", "arguments": {"channels": 8, "blocks": 1, "esa_channels": 4}}
     phase = task(params, "distill@slimrlfn-distill", **columns)
     lay_weights(phase.node, "teacher/slimrlfn-teacher", NETWORK, SMALL)
     run_phase(phase, Quiet())
