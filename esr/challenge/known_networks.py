@@ -15,7 +15,7 @@ def own_flops(team: TeamResults) -> float | None:
         return None
     for name, build in LISTED_NETWORKS.items():
         if name.split("-")[0] in team.team.lower():
-            complexity = measure_complexity(build())
-            if complexity.parameters == round(team.num_parameters * 1e6):
-                return complexity.flops / 1e9
+            network = build()
+            if sum(each.numel() for each in network.parameters()) == round(team.num_parameters * 1e6):
+                return measure_complexity(network).flops / 1e9
     return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, median, quantiles
 
 from esr.challenge import team_table
-from esr.challenge.checkout import RESULTS, TABLE, Checkout
+from esr.challenge.checkout import TABLE, Checkout
 from esr.challenge.formulas import FORMULAS, MET_ROUNDED, Cost
 from esr.challenge.select_model import Loaded
 from esr.challenge.standing import TeamStanding, image_ratios
@@ -31,8 +31,13 @@ class Remark:
 
 
 def remarks(checkout: Checkout, teams: Sequence[TeamStanding]) -> list[Remark]:
-    """All of them, team by team; those about the whole table come first."""
-    return [*_about_the_table(checkout), *_about_the_baseline(checkout), *_about_teams(checkout, teams)]
+    """All of them, team by team: first on the whole table, last on networks of the loader without results."""
+    return [
+        *_about_the_table(checkout),
+        *_about_the_baseline(checkout),
+        *_about_teams(checkout, teams),
+        *_about_others(checkout),
+    ]
 
 
 def _about_the_table(checkout: Checkout) -> Iterator[Remark]:
@@ -53,16 +58,16 @@ def _about_the_baseline(checkout: Checkout) -> Iterator[Remark]:
         return
     printed = f"{formula.printed.runtime:.2f}"
     of_it = [number for number, time in enumerate(times, 1) if f"{time:.2f}" == printed]
-    where = f"the {len(times)} runs in the log, {min(times):.2f} to {max(times):.2f} ms" if len(times) > 1 else RESULTS
+    runs_here = f"the {len(times)} runs in the log, {min(times):.2f} to {max(times):.2f} ms"
     said = f"the README's {printed} ms are said to be the mean of five runs; "
-    if not of_it:
-        said += f"none of {where}, has them"
-    elif len(times) == 1:
-        said += f"they are those of the one run in {where}"
+    if len(times) == 1:
+        one = f"the one run in {checkout.source}"
+        said += f"they are those of {one}" if of_it else f"{one} has {times[0]:.2f} ms"
+    elif of_it:
+        last_five = f"the mean of the last five is {fmean(times[-5:]):.2f}"
+        said += f"they are those of run {of_it[-1]} alone, of {runs_here}; {last_five}"
     else:
-        said += (
-            f"they are those of run {of_it[-1]} alone, of {where}; the mean of the last five is {fmean(times[-5:]):.2f}"
-        )
+        said += f"none of {runs_here}, has them"
     yield Remark(checkout.baseline.team.strip(), "runs", said)
 
 
@@ -74,9 +79,18 @@ def _about_teams(checkout: Checkout, teams: Sequence[TeamStanding]) -> Iterator[
         yield from _means(team.results)
         yield from _thresholds(team)
         yield from _cold_start(team.results)
-        yield from _warm_ups(team, branch)
+        if branch:
+            yield from _warm_ups(branch)
         yield from _ratios(team, checkout.baseline)
         yield from _operations(team, branch, checkout)
+
+
+def _about_others(checkout: Checkout) -> Iterator[Remark]:
+    """Warm-ups of networks that the loader has and the results do not."""
+    names = {name.strip() for name in checkout.teams}
+    for branch in checkout.loader:
+        if branch.name.strip() not in names:
+            yield from _warm_ups(branch)
 
 
 def _cells(team: TeamStanding, printed: Mapping[str, str]) -> Iterator[Remark]:
@@ -115,9 +129,9 @@ def _cold_start(team: TeamResults) -> Iterator[Remark]:
             yield Remark(team.team.strip(), "cold start", said)
 
 
-def _warm_ups(team: TeamStanding, branch: Loaded | None) -> Iterator[Remark]:
-    for passes in branch.warm_ups if branch else ():
-        yield Remark(team.team, "warm-up", f"before any image is timed it does {passes.text}")
+def _warm_ups(branch: Loaded) -> Iterator[Remark]:
+    for passes in branch.warm_ups:
+        yield Remark(branch.name.strip(), "warm-up", f"before any image is timed it does {passes.text}")
 
 
 def _ratios(team: TeamStanding, baseline: TeamResults) -> Iterator[Remark]:

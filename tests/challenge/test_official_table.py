@@ -113,9 +113,8 @@ def test_a_cell_that_the_results_do_not_give_is_told_of(call: Call, tmp_path: Pa
 
 
 def test_the_tables_are_shown_with_every_column(call: Call, tmp_path: Path) -> None:
+    """In a pipe they are as wide as they need to be, whatever the terminal is."""
     code, out, _ = call("challenge", write(tmp_path, 2026, results(MEANS_2026), PRINTED_2026))
     assert code == 0
-    lines = [line.split() for line in out.splitlines()]
-    assert ["22_SPANV2_ESR_C2", "1", *PRINTED_2026["22_SPANV2_ESR_C2"].split(), "3.873"] == next(
-        [*cells[:2], *cells[2:7], cells[7], *cells[8:]] for cells in lines if cells[:1] == ["22_SPANV2_ESR_C2"]
-    )
+    line = next(line for line in out.splitlines() if line.strip().startswith("22_SPANV2_ESR_C2"))
+    assert line.split() == ["22_SPANV2_ESR_C2", "1", *PRINTED_2026["22_SPANV2_ESR_C2"].split(), "3.873"]
