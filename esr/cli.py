@@ -252,6 +252,39 @@ def challenge(
     print_challenge(read, teams, remarks(read, teams), as_json)
 
 
+@app.command(rich_help_panel=TOOLS)
+def layers(
+    weights: Annotated[Path, typer.Argument(help="A weights file in deploy form, or a network's .py.")],
+    size: Annotated[str, typer.Option(metavar="HxW", help="LR input size.")] = "256x256",
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads.  [default: every core]")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, max=86_400, help="Spent on passes, at most.")] = 10,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.  [default: a GPU if there is one]")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the layers' times.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.svg if it is there.")] = False,
+    network: NetworkOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Say where the time of a network goes: layer by layer, beside what the device could do, and what a cut saves."""
+    from esr.evaluation.benchmark_file import Subject
+    from esr.evaluation.complexity_table import sides
+    from esr.evaluation.layers import measure_layers
+    from esr.evaluation.layers_text import print_layers, print_layers_json
+    from esr.images.outputs import check_outputs
+    from esr.report.layers_figure import write_layers_figure
+    from esr.timing.clock import usable_cores
+    from esr.timing.device import choose_device
+
+    if plot:
+        if plot.suffix != ".svg":
+            raise EsrError(f"--plot {plot} is no SVG; give a name that ends in .svg")
+        check_outputs([plot], [weights], overwrite)
+    subject = Subject(weights, network)
+    costs = measure_layers(subject.load(), sides(size), choose_device(device), threads or usable_cores(), seconds)
+    if plot:
+        write_layers_figure(plot, weights.stem, costs)
+    print_layers_json(weights.stem, costs) if as_json else print_layers(weights.stem, costs)
+
+
 @app.command("import", rich_help_panel=TOOLS)
 def import_(
     name: Annotated[

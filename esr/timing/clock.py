@@ -4,7 +4,7 @@ import copy
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,12 @@ def timed(network: nn.Module, image: Tensor) -> Pass:
 
 def milliseconds_of(network: nn.Module, image: Tensor) -> float:
     """How long ``network`` takes for ``image``: by CUDA events where the image is on a GPU, else by the wall clock."""
-    clock = _cuda_milliseconds if image.is_cuda else _cpu_milliseconds
-    return clock(lambda: network(image))
+    return milliseconds_by(image.device, lambda: network(image))
+
+
+def milliseconds_by(device: torch.device, work: Callable[[], object]) -> float:
+    """How long any work on ``device`` takes, by the same clocks."""
+    return _cuda_milliseconds(work) if device.type == "cuda" else _cpu_milliseconds(work)
 
 
 def random_image(height: int, width: int, device: torch.device) -> Tensor:
@@ -37,14 +41,24 @@ def usable_cores() -> int:
 
 
 @contextmanager
-def on_every_core() -> Iterator[None]:
-    """PyTorch with as many threads as there are cores, and with the former number afterwards."""
+def on_threads(number: int) -> Iterator[None]:
+    """PyTorch with so many CPU threads, and with the former number afterwards."""
     before = torch.get_num_threads()
-    torch.set_num_threads(usable_cores())
+    torch.set_num_threads(number)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def on_every_core() -> AbstractContextManager[None]:
+    """PyTorch with as many threads as there are cores, and with the former number afterwards."""
+    return on_threads(usable_cores())
+
+
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
 def _cpu_milliseconds(work: Callable[[], object]) -> float:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from esr.recipes.scale import Measuring
-from esr.timing.clock import on_every_core, random_image, timed, usable_cores
+from esr.timing.clock import device_name, on_every_core, random_image, timed, usable_cores
 from esr.timing.conditions import Conditions, load, read_conditions
 from esr.timing.gpu_sensor import gpu_sensor
 from esr.timing.interval import Interval, Verdict, verdict
@@ -115,7 +115,7 @@ def compare(
         height=height,
         width=width,
         threads=threads,
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        device=device_name(device),
         warm_up=seconds,
         conditions=read_conditions(usable_cores(), load_before, sensor),
     )
