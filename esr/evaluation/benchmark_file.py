@@ -17,6 +17,7 @@ from esr.evaluation.scores import Evaluation
 from esr.recipes.scale import Measuring
 from esr.timing.clock import on_every_core
 from esr.timing.memory import peak_memory
+from esr.timing.modes import ModeSession, compare_modes
 from esr.timing.official import OfficialTime, images_of, official_times
 from esr.timing.session import Candidate, Session, compare
 from esr.weights.weights_file import load_network
@@ -83,6 +84,7 @@ def measure_files(
     official: bool = False,
     hr: Path | None = None,
     lr: Path | None = None,
+    flush: bool = False,
 ) -> Measured:
     """Measure weights files beside a baseline.
 
@@ -94,6 +96,7 @@ def measure_files(
         official: by the challenge's protocol, each network in a process of its own, in place of esr's.
         hr: folder of HR images to score on; none, and quality is left out.
         lr: folder of their LR images; made by MATLAB's bicubic when None.
+        flush: empty the GPU's L2 cache before every pass of esr's protocol.
 
     Raises:
         EsrError: weights cannot be used or are in training form, or images cannot be used.
@@ -112,7 +115,7 @@ def measure_files(
         qualities=tuple(qualities),
         sessions=()
         if official
-        else tuple(compare(candidates[:-1], candidates[-1], size, device, rule) for size in rule.sizes),
+        else tuple(compare(candidates[:-1], candidates[-1], size, device, rule, flush) for size in rule.sizes),
         official=tuple(
             official_time(name, each, rule.sizes, device)
             for name, each in zip(names, [*subjects, baseline], strict=True)
@@ -120,6 +123,21 @@ def measure_files(
         if official
         else (),
     )
+
+
+def measure_modes(
+    subjects: Sequence[Subject], rule: Measuring, device: torch.device, flush: bool = False
+) -> dict[str, list[ModeSession]]:
+    """Time each network in every execution mode that ``device`` has: by its name, a session per size.
+
+    Raises:
+        EsrError: weights cannot be used or are in training form.
+    """
+    networks = [subject.load() for subject in subjects]
+    return {
+        name: [compare_modes(network, size, device, rule, flush) for size in rule.sizes]
+        for name, network in zip(_names(subjects), networks, strict=True)
+    }
 
 
 def _names(subjects: Sequence[Subject]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def print_json(measured: Measured) -> None:
             )
         ],
         "baseline": measured.baseline,
-        "run_time": [_session(session) for session in measured.sessions],
+        "run_time": [session_json(session) for session in measured.sessions],
         "official": [_official(each) for each in measured.official],
     }
     print(json.dumps(content, indent=2))
@@ -56,7 +56,8 @@ def print_measured(measured: Measured) -> None:
         print_scores(quality, as_json=False)
 
 
-def _session(session: Session) -> dict[str, Any]:
+def session_json(session: Session) -> dict[str, Any]:
+    """A session with its ratios, its control, the machine, and every pass."""
     return {
         "height": session.height,
         "width": session.width,
@@ -64,6 +65,7 @@ def _session(session: Session) -> dict[str, Any]:
         "threads": session.threads,
         "rounds": len(session.rounds),
         "throttled": session.throttled,
+        "l2_flushed": session.flushed,
         "warm_up_seconds": session.warm_up,
         "networks": [
             {
@@ -103,13 +105,18 @@ def _print_session(session: Session) -> None:
     for name in session.names[:-2]:
         ratio = session.ratio(name)
         table.add_row(
-            escape(name), f"{session.time_ms(name):,.2f}", f"{ratio.value:.3f}", _between(ratio), session.verdict(name)
+            escape(name), f"{session.time_ms(name):,.2f}", f"{ratio.value:.3f}", between(ratio), session.verdict(name)
         )
     baseline = session.baseline
     table.add_row(escape(baseline), f"{session.time_ms(baseline):,.2f}", "1", "", "")
     control = session.control
-    table.add_row(CONTROL, f"{session.time_ms(CONTROL):,.2f}", f"{control.value:.3f}", _between(control), "control")
+    table.add_row(CONTROL, f"{session.time_ms(CONTROL):,.2f}", f"{control.value:.3f}", between(control), "control")
     Console(highlight=False).print(table)
+    print_doubt(session)
+
+
+def print_doubt(session: Session) -> None:
+    """Say why the session is not to be believed, and how often the GPU slowed down, where there is something to say."""
     if session.doubt:
         print(f"Do not believe these times: {session.doubt}; end other programs and measure again")
     if session.throttled:
@@ -134,5 +141,6 @@ def _print_official(times: Sequence[OfficialTime], baseline: str) -> None:
     Console(highlight=False).print(table)
 
 
-def _between(interval: Interval) -> str:
+def between(interval: Interval) -> str:
+    """An interval's ends."""
     return f"{interval.low:.3f} to {interval.high:.3f}"

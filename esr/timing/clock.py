@@ -12,11 +12,18 @@ from torch import Tensor, nn
 Pass = Callable[[], float]
 """Runs a network once and gives the milliseconds that it took."""
 
+Before = Callable[[], object]
+"""What is done before each pass, and not timed."""
 
-def timed(network: nn.Module, image: Tensor) -> Pass:
+
+def nothing() -> None:
+    """Where nothing is done before a pass."""
+
+
+def timed(network: nn.Module, image: Tensor, before: Before = nothing) -> Pass:
     """A pass of a copy of ``network`` over ``image``: in eval mode, channels_last, on the image's device."""
     network = copy.deepcopy(network).eval().to(image.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return lambda: milliseconds_of(network, image)
+    return lambda: milliseconds_by(image.device, lambda: network(image), before)
 
 
 def milliseconds_of(network: nn.Module, image: Tensor) -> float:
@@ -24,9 +31,15 @@ def milliseconds_of(network: nn.Module, image: Tensor) -> float:
     return milliseconds_by(image.device, lambda: network(image))
 
 
-def milliseconds_by(device: torch.device, work: Callable[[], object]) -> float:
+def milliseconds_by(device: torch.device, work: Callable[[], object], before: Before = nothing) -> float:
     """How long any work on ``device`` takes, by the same clocks."""
-    return _cuda_milliseconds(work) if device.type == "cuda" else _cpu_milliseconds(work)
+    return _cuda_milliseconds(work, before) if device.type == "cuda" else _cpu_milliseconds(work, before)
+
+
+def flush_l2(device: torch.device) -> Before:
+    """Writes a buffer of twice the GPU's L2 cache: what the last pass left there is gone, as in a larger program."""
+    buffer = torch.empty(2 * torch.cuda.get_device_properties(device).L2_cache_size, dtype=torch.uint8, device=device)
+    return buffer.zero_
 
 
 def random_image(height: int, width: int, device: torch.device) -> Tensor:
@@ -61,15 +74,17 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
-def _cpu_milliseconds(work: Callable[[], object]) -> float:
+def _cpu_milliseconds(work: Callable[[], object], before: Before) -> float:
+    before()
     start = time.perf_counter()
     work()
     return (time.perf_counter() - start) * 1e3
 
 
-def _cuda_milliseconds(work: Callable[[], object]) -> float:
+def _cuda_milliseconds(work: Callable[[], object], before: Before) -> float:
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     torch.cuda.synchronize()
+    before()
     start.record()
     work()
     end.record()

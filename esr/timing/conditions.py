@@ -55,14 +55,23 @@ def read_conditions(cores: int, load_before: float, sensor: GpuSensor | None) ->
     )
 
 
+def processor_flags() -> set[str]:
+    """What the first processor can do beyond the ordinary, in Linux's words; empty where it is not said."""
+    return set((_cpu_info("flags") or _cpu_info("Features")).split())
+
+
 def _processor() -> str:
-    """The name of the model, which Linux gives in a file of its own."""
+    """The name of the model."""
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_info(key: str) -> str:
+    """The first value of a key in Linux's file; empty where there is none."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+            return next((line.partition(":")[2].strip() for line in file if line.startswith(key)), "")
     except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
+        return ""
 
 
 def _temperature() -> float | None:

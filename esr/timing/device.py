@@ -21,3 +21,15 @@ def choose_device(text: str | None) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= count:
         raise EsrError(f"--device {text}: this machine has {count or 'no'} GPUs that PyTorch can use")
     return device
+
+
+def check_flush(flush: bool, device: torch.device) -> None:
+    """Refuse to flush an L2 cache where there is none that can be flushed.
+
+    Raises:
+        EsrError: ``flush`` is asked for on a CPU.
+    """
+    if flush and device.type != "cuda":
+        raise EsrError(
+            "--flush-l2 empties a GPU's cache, and these times are a CPU's; give --device cuda, or leave it out"
+        )

@@ -1,13 +1,22 @@
 """A session: networks timed beside a baseline in one process, with the baseline against itself as a control."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from esr.recipes.scale import Measuring
-from esr.timing.clock import device_name, on_every_core, random_image, timed, usable_cores
+from esr.timing.clock import (
+    Pass,
+    device_name,
+    flush_l2,
+    nothing,
+    on_every_core,
+    random_image,
+    timed,
+    usable_cores,
+)
 from esr.timing.conditions import Conditions, load, read_conditions
 from esr.timing.gpu_sensor import gpu_sensor
 from esr.timing.interval import Interval, Verdict, verdict
@@ -38,6 +47,7 @@ class Session:
         device: the GPU's name, or CPU.
         warm_up: seconds before the rounds.
         conditions: the machine meanwhile.
+        flushed: whether the GPU's L2 cache was emptied before every pass.
     """
 
     names: tuple[str, ...]
@@ -48,6 +58,7 @@ class Session:
     device: str
     warm_up: float
     conditions: Conditions
+    flushed: bool = False
 
     @property
     def baseline(self) -> str:
@@ -94,23 +105,37 @@ def compare(
     size: tuple[int, int],
     device: torch.device,
     rule: Measuring,
+    flush: bool = False,
 ) -> Session:
     """Time ``networks`` beside ``baseline`` on an image of ``size`` (LR height and width), with every core.
 
     All run in inference mode on the same random fp32 image, with channels_last memory and PyTorch's default precision
     (TF32 convolutions on the GPUs that have them, as in the organisers' runs). The networks given are left as they are.
+    On a GPU, ``flush`` empties the L2 cache before every pass.
+    """
+    image = random_image(*size, device)
+    before = flush_l2(device) if flush else nothing
+    passes = {each.name: timed(each.network, image, before) for each in (*networks, baseline)}
+    passes[CONTROL] = timed(baseline.network, image, before)
+    return hold_session(passes, size, device, rule, flush)
+
+
+def hold_session(
+    passes: Mapping[str, Pass], size: tuple[int, int], device: torch.device, rule: Measuring, flushed: bool = False
+) -> Session:
+    """Let passes over an image of ``size`` take turns with every core, in inference mode.
+
+    The last but one is what the others are held against; the last is its copy, the control.
     """
     height, width = size
-    image = random_image(height, width, device)
-    taking_part = [*networks, baseline, Candidate(CONTROL, baseline.network)]
     load_before, sensor = load(), gpu_sensor(device)
     with on_every_core(), torch.inference_mode():
-        passes = [timed(each.network, image) for each in taking_part]
-        seconds = warm_up(passes, min(WARMUP_SECONDS, rule.seconds))
-        rounds = take_turns(passes, len(networks), rule.seconds, rule.narrow, sensor.read if sensor else no_sensor)
+        runs = list(passes.values())
+        seconds = warm_up(runs, min(WARMUP_SECONDS, rule.seconds))
+        rounds = take_turns(runs, len(runs) - 2, rule.seconds, rule.narrow, sensor.read if sensor else no_sensor)
         threads = torch.get_num_threads()
     return Session(
-        names=tuple(each.name for each in taking_part),
+        names=tuple(passes),
         rounds=tuple(rounds),
         height=height,
         width=width,
@@ -118,4 +143,5 @@ def compare(
         device=device_name(device),
         warm_up=seconds,
         conditions=read_conditions(usable_cores(), load_before, sensor),
+        flushed=flushed,
     )

@@ -12,7 +12,8 @@ from torch import Tensor
 from esr.common.errors import EsrError
 from esr.timing.interval import median_interval
 from esr.timing.rounds_file import write_rounds
-from tests.timing.turning_clock import Clock, Network, session, taking
+from esr.timing.session import Candidate, compare
+from tests.timing.turning_clock import RULE, Clock, Network, session, taking
 
 
 def test_a_network_twice_as_slow_has_ratio_two(clock: Clock) -> None:
@@ -102,6 +103,18 @@ def test_networks_run_as_they_would_be_deployed_on_every_core(clock: Clock) -> N
     cores = len(os.sched_getaffinity(0))
     assert seen == {((1, 3, 16, 24), torch.float32, True, True, cores)}
     assert (measured.height, measured.width, measured.threads, measured.device) == (16, 24, cores, "CPU")
+
+
+def test_what_comes_before_a_pass_comes_before_each_of_them_and_is_recorded(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("esr.timing.session.flush_l2", lambda _: lambda: done.append("flush"))
+    network = Network(lambda _: (done.append("pass"), clock.spend(10)))
+    same = Candidate("baseline", network)
+    measured = compare([Candidate("A", network)], same, (16, 24), torch.device("cpu"), RULE, flush=True)
+    assert measured.flushed
+    assert done == ["flush", "pass"] * (len(done) // 2)
 
 
 def test_the_machine_is_described(clock: Clock) -> None:

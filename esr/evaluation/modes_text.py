@@ -1,0 +1,70 @@
+"""What ``esr benchmark --modes`` prints: a table per network and size, or JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from esr.common.errors import printable
+from esr.evaluation.benchmark_text import between, print_doubt, session_json
+from esr.timing.modes import ModeSession
+from esr.timing.session import CONTROL
+
+SEEN = 0.5
+"""Levels of 255 from which rounding gives other pixels."""
+
+
+def print_modes_json(compared: Mapping[str, Sequence[ModeSession]]) -> None:
+    """Print ``{"modes": [{"network": NAME, "differences": {...}, "missing": {...}, ...}]}``, a session each."""
+    content = [
+        {
+            "network": name,
+            **session_json(each.session),
+            "differences": each.differences,
+            "missing": each.missing,
+        }
+        for name, sessions in compared.items()
+        for each in sessions
+    ]
+    print(json.dumps({"modes": content}, indent=2))
+
+
+def print_modes(compared: Mapping[str, Sequence[ModeSession]]) -> None:
+    """Print tables; under each the modes that did not run here, with the reason, and what is to be doubted."""
+    for name, sessions in compared.items():
+        for each in sessions:
+            _print_modes(name, each)
+
+
+def _print_modes(name: str, compared: ModeSession) -> None:
+    session = compared.session
+    where = f"{printable(session.device)}, threads: {session.threads}, rounds: {len(session.rounds)}"
+    title = f"{escape(printable(name))} on {session.width}x{session.height} LR px ({where})"
+    table = Table("mode", title=title, title_justify="left")
+    for head in ("ms", f"time / {session.baseline}", "95 % interval"):
+        table.add_column(head, justify="right")
+    table.add_column("verdict")
+    table.add_column("differs by (of 255)", justify="right")
+    table.add_row(session.baseline, f"{session.time_ms(session.baseline):,.2f}", "1", "", "", "")
+    for mode in session.names[:-2]:
+        ratio = session.ratio(mode)
+        table.add_row(
+            mode,
+            f"{session.time_ms(mode):,.2f}",
+            f"{ratio.value:.3f}",
+            between(ratio),
+            session.verdict(mode),
+            f"{compared.differences[mode]:.3f}",
+        )
+    control = session.control
+    table.add_row(CONTROL, f"{session.time_ms(CONTROL):,.2f}", f"{control.value:.3f}", between(control), "control", "")
+    console = Console(highlight=False)
+    console.print(table)
+    others = [mode for mode, difference in compared.differences.items() if not difference < SEEN]
+    if others:
+        print(f"Other pixels than fp32's, eager: {', '.join(others)}")
+    for mode, reason in compared.missing.items():
+        print(f"{mode} did not run: {printable(reason)}")
+    print_doubt(session)
