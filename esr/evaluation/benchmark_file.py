@@ -20,7 +20,7 @@ from esr.timing.memory import peak_memory
 from esr.timing.modes import ModeSession, compare_modes
 from esr.timing.official import OfficialTime, images_of, official_times
 from esr.timing.session import Candidate, Session, compare
-from esr.weights.weights_file import load_network
+from esr.weights.weights_file import data_range_of, load_network
 
 RLFN = Path("esr/networks/rlfn.py")
 OFFICIAL_IMAGES = 100
@@ -135,7 +135,7 @@ def measure_modes(
     """
     networks = [subject.load() for subject in subjects]
     return {
-        name: [compare_modes(network, size, device, rule, flush) for size in rule.sizes]
+        name: [compare_modes(network, data_range_of(network), size, device, rule, flush) for size in rule.sizes]
         for name, network in zip(_names(subjects), networks, strict=True)
     }
 

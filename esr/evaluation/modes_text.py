@@ -1,6 +1,7 @@
 """What ``esr benchmark --modes`` prints: a table per network and size, or JSON."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -22,13 +23,18 @@ def print_modes_json(compared: Mapping[str, Sequence[ModeSession]]) -> None:
         {
             "network": name,
             **session_json(each.session),
-            "differences": each.differences,
+            "differences": {mode: _finite(difference) for mode, difference in each.differences.items()},
             "missing": each.missing,
         }
         for name, sessions in compared.items()
         for each in sessions
     ]
     print(json.dumps({"modes": content}, indent=2))
+
+
+def _finite(difference: float) -> float | None:
+    """None for what JSON has no number for: a half precision can overflow."""
+    return difference if math.isfinite(difference) else None
 
 
 def print_modes(compared: Mapping[str, Sequence[ModeSession]]) -> None:

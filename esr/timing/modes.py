@@ -15,7 +15,6 @@ from esr.timing.clock import flush_l2, milliseconds_by, nothing, on_every_core, 
 from esr.timing.conditions import processor_flags
 from esr.timing.onnx_mode import why_no_onnxruntime, with_onnxruntime
 from esr.timing.session import CONTROL, Session, hold_session
-from esr.weights.weights_file import data_range_of
 
 Runner = Callable[[], Tensor]
 """Runs a network once on an image that it was prepared with, and gives what comes out; called in inference mode."""
@@ -47,7 +46,7 @@ class ModeSession:
 
     Attributes:
         session: the modes by their names; what they are held against, and its copy, are the first of ``MODES``.
-        differences: by mode, the largest difference of its output to that of fp32, eager, in levels of 255.
+        differences: by other mode, the largest difference of its output to the first's, in levels of 255.
         missing: by mode that did not run here, why.
     """
 
@@ -57,52 +56,51 @@ class ModeSession:
 
 
 def compare_modes(
-    network: nn.Module, size: tuple[int, int], device: torch.device, rule: Measuring, flush: bool = False
+    network: nn.Module,
+    data_range: float,
+    size: tuple[int, int],
+    device: torch.device,
+    rule: Measuring,
+    flush: bool = False,
 ) -> ModeSession:
     """Time ``network`` in every mode that ``device`` has, in turn, on a random image of ``size`` (LR height and width).
 
-    The network given is left as it is. On a GPU, ``flush`` empties the L2 cache before every pass.
+    ``data_range`` is the network's. The network given is left as it is. On a GPU, ``flush`` empties the L2 cache before
+    every pass.
     """
-    data_range = data_range_of(network)
     image = random_image(*size, device).contiguous() * data_range
     torch.compiler.reset()  # else a network of a class that was compiled often would run uncompiled
+    plain, *others = MODES
     runners: dict[str, Runner] = {}
+    differences: dict[str, float] = {}
     missing: dict[str, str] = {}
-    outputs: dict[str, Tensor] = {}
     with on_every_core():
-        for mode in MODES:
+        baseline, control = (_prepared(plain, network, image) for _ in range(2))
+        right = _output(baseline)
+        for mode in others:
+            if reason := mode.lacks(device):
+                missing[mode.name] = reason
+                continue
             try:
-                runners[mode.name] = _prepared(mode, network, image)
-                with torch.inference_mode():
-                    outputs[mode.name] = runners[mode.name]().float().clone()
-            except _CannotRunError as error:
-                missing[mode.name] = str(error)
+                runner = _prepared(mode, network, image)
+                differences[mode.name] = float((_output(runner) - right).abs().max()) * 255 / data_range
+                runners[mode.name] = runner
             except Exception as error:  # whatever a compiler, an exporter or a driver raises
-                runners.pop(mode.name, None)
                 missing[mode.name] = on_one_line(error)[:LONGEST_REASON]
-        control = _prepared(MODES[0], network, image)
-    plain, *others = runners
-    ordered = {name: runners[name] for name in (*others, plain)} | {CONTROL: control}
     before = flush_l2(device) if flush else nothing
-    passes = {name: _timed(runner, device, before) for name, runner in ordered.items()}
-    return ModeSession(
-        session=hold_session(passes, size, device, rule, flush),
-        differences={
-            name: float((output - outputs[plain]).abs().max()) * 255 / data_range for name, output in outputs.items()
-        },
-        missing=missing,
-    )
-
-
-class _CannotRunError(Exception):
-    """A mode lacks something here."""
+    runners |= {plain.name: baseline, CONTROL: control}
+    passes = {name: _timed(runner, device, before) for name, runner in runners.items()}
+    return ModeSession(hold_session(passes, size, device, rule, flush), differences, missing)
 
 
 def _prepared(mode: Mode, network: nn.Module, image: Tensor) -> Runner:
-    if reason := mode.lacks(image.device):
-        raise _CannotRunError(reason)
-    own = copy.deepcopy(network).eval().to(image.device)
-    return mode.prepare(own, image)
+    return mode.prepare(copy.deepcopy(network).eval().to(image.device), image)
+
+
+def _output(runner: Runner) -> Tensor:
+    """What comes out, in fp32, in memory of its own: a graph writes to the same place again."""
+    with torch.inference_mode():
+        return runner().float().clone()
 
 
 def _timed(runner: Runner, device: torch.device, before: Callable[[], object]) -> Callable[[], float]:
