@@ -20,8 +20,8 @@ from esr.images.arrays import ByteImage
 from esr.images.image_files import crop_to_multiple, list_images, read_picture, to_rgb
 from esr.images.pairs import pair_with_lr, pair_with_sr
 from esr.images.quality import SMALLEST_SIDE
+from esr.inference.enlarge import enlarge
 from esr.inference.super_resolve import restoring
-from esr.inference.upscale import enlarge
 from esr.weights.weights_file import load_network
 
 _MOST_THREADS = 8

@@ -8,12 +8,14 @@ import torch
 from torch import nn
 
 from esr.common.errors import EsrError
+from esr.common.factor import SCALE
 from esr.images.arrays import Image
 from esr.inference.tiles import GRID, HALO, Tile, super_resolve_tile, tiles
 
 _LIVE = 4  # activations alive at once, in units of the widest convolution's input and output; measured: 2.0 to 3.7
 _FLOAT = 4  # bytes
 _SHARE = 0.5  # of the free memory that inference may take
+_ENLARGED = 3 * SCALE**2 * 4 * 2  # bytes per LR px: 3 copies, 4 channels of 16 bits
 _LARGEST_TENSOR = 2**31  # elements; kernels count in 32 bits
 
 _SAMPLE = 4 * GRID  # LR px: the side of the tile on which two halos are compared; also the smallest that is chosen
@@ -48,6 +50,18 @@ def pixels_that_fit(network: nn.Module) -> int:
     convs = (module for module in network.modules() if isinstance(module, nn.Conv2d))
     widest = max((conv.in_channels + conv.out_channels for conv in convs), default=1)
     return int(min(_SHARE * free / (_LIVE * _FLOAT), _LARGEST_TENSOR) / widest)
+
+
+def pixels_that_fit_each(network: nn.Module, images: int) -> int:
+    """How many LR pixels each of ``images`` may have that are worked side by side.
+
+    On a GPU, which takes one after the other, what counts is the memory of the enlarged images.
+    """
+    if next(network.parameters()).is_cuda:
+        fit = int(_SHARE * psutil.virtual_memory().available / _ENLARGED)
+    else:
+        fit = pixels_that_fit(network)
+    return fit // max(1, images)
 
 
 def halo_for(network: nn.Module, image: Image, data_range: float) -> int:

@@ -1,7 +1,11 @@
 """Any image made four times as large: the command ``upscale``."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,12 +17,30 @@ from esr.common.factor import SCALE
 from esr.common.progress import Progress
 from esr.images import bicubic
 from esr.images.arrays import Image
-from esr.images.image_files import LARGEST_SIDE, image_size, list_images, read_picture, write_png
+from esr.images.image_files import LARGEST_SIDE, list_images, opened, read_picture, write_png
 from esr.images.outputs import check_outputs, outputs_in
-from esr.inference.super_resolve import restoring, super_resolve
-from esr.inference.tile_size import plan_tiles
-from esr.inference.tiles import check_tile_side, super_resolve_tile
+from esr.inference.enlarge import enlarge
+from esr.inference.side_by_side import side_by_side, stoppable, torch_threads
+from esr.inference.super_resolve import restoring
+from esr.inference.tile_size import pixels_that_fit_each
+from esr.inference.tiles import check_tile_side
 from esr.weights.weights_file import load_network
+
+
+class Job(NamedTuple):
+    """One image to enlarge.
+
+    Attributes:
+        source: its file.
+        target: the PNG to make of it.
+        pixels: LR px by its header; 0 where it will be refused.
+        largest_side: px; it is refused if it has more.
+    """
+
+    source: Path
+    target: Path
+    pixels: int
+    largest_side: int
 
 
 def upscale_files(
@@ -55,67 +77,83 @@ def upscale_files(
         check_tile_side(tile)
     if largest_side < 1:
         raise EsrError(f"--largest-side {largest_side} would refuse every image; give a number of px")
-    sources, targets = _plan(source, target, overwrite)
+    jobs = _plan(source, target, overwrite, largest_side)
     network, info = load_network(weights, network_file)
     network.to("cuda" if torch.cuda.is_available() else "cpu")
-    complaints, written = [], []
-    with Progress(f"upscaling {source}", sum(map(_pixels, sources)), "megapixels", divide=1e6) as progress:
-        for path, output in zip(sources, targets, strict=True):
-            try:
-                picture = read_picture(path, largest_side)
-                with restoring(path):
-                    pixels = _enlarge_all(network, picture.pixels, info.data_range, tile, progress)
-            except EsrError as error:
-                complaints.append(str(error))
-                continue
-            write_png(output, pixels, picture.icc_profile)
-            written.append(output)
-    refuse(str(source), complaints)
-    return written
+    together, alone = _split(network, jobs)
+    complaints: dict[Path, str] = {}
+    with Progress(f"upscaling {source}", sum(job.pixels for job in jobs), "megapixels", divide=1e6) as progress:
+
+        def by_all_cores(image: Image) -> Image:
+            return enlarge(network, image, info.data_range, tile, progress)
+
+        for job, complaint in zip(together, _side_by_side(network, info.data_range, tile, together), strict=True):
+            complaints[job.source] = complaint
+            progress.add(job.pixels)
+        for job in alone:
+            complaints[job.source] = _make(job, by_all_cores)
+    refuse(str(source), filter(None, (complaints[job.source] for job in jobs)))
+    return [job.target for job in jobs]
 
 
-def enlarge(
-    network: nn.Module, image: Image, data_range: float, tile: int | None = None, progress: Progress | None = None
-) -> Image:
-    """What ``super_resolve`` gives; within 1 level of it where memory or ``tile`` (LR px) asks for tiles.
+def _split(network: nn.Module, jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
+    """The images to work side by side, and those to work alone: too large, or without another beside them."""
+    most = pixels_that_fit_each(network, min(torch.get_num_threads(), len(jobs)))
+    together = [job for job in jobs if job.pixels <= most]
+    if len(together) < 2:
+        return [], jobs
+    return together, [job for job in jobs if job.pixels > most]
 
-    ``progress`` counts LR pixels.
+
+def _side_by_side(network: nn.Module, data_range: float, tile: int | None, jobs: Sequence[Job]) -> Iterator[str]:
+    """Make the images an image per core, and give their complaints in order.
+
+    Small networks share an image out to cores badly, and reading and writing not at all. A GPU takes one image after
+    the other, while the cores read and write others. A forward pass may keep things in its modules: on a CPU each
+    thread has a network of its own.
     """
-    height, width, channels = image.shape
-    parts = plan_tiles(network, image, data_range, tile)
-    if not parts:
-        out = super_resolve(network, image, data_range)
-        if progress:
-            progress.add(height * width)
-        return out
-    out = np.empty((SCALE * height, SCALE * width, channels), image.dtype)
-    for part in parts:
-        rows, columns = (slice(SCALE * kept.start, SCALE * kept.stop) for kept in (part.rows, part.columns))
-        out[rows, columns] = super_resolve_tile(network, image, data_range, part)
-        if progress:
-            progress.add((part.rows.stop - part.rows.start) * (part.columns.stop - part.columns.start))
-    return out
+    if not jobs:
+        return
+    stop, threads = Event(), torch.get_num_threads()
+    workers = min(threads, len(jobs))
+    copies = 1 if next(network.parameters()).is_cuda else workers
+    idle: SimpleQueue[nn.Module] = SimpleQueue()
+    for _ in range(copies):
+        idle.put(stoppable(copy.deepcopy(network), stop))
+
+    def by_the_next_idle(image: Image) -> Image:
+        taken = idle.get()
+        try:
+            return enlarge(taken, image, data_range, tile)
+        finally:
+            idle.put(taken)
+
+    with torch_threads(threads // workers):
+        yield from side_by_side(lambda job: _make(job, by_the_next_idle), jobs, workers, stop)
 
 
-def _enlarge_all(network: nn.Module, pixels: Image, data_range: float, tile: int | None, progress: Progress) -> Image:
+def _make(job: Job, through_network: Callable[[Image], Image]) -> str:
+    """Make one image; one that cannot be used becomes a complaint."""
+    try:
+        picture = read_picture(job.source, job.largest_side)
+        with restoring(job.source):
+            pixels = _enlarge_all(picture.pixels, through_network)
+    except EsrError as error:
+        return str(error)
+    write_png(job.target, pixels, picture.icc_profile)
+    return ""
+
+
+def _enlarge_all(pixels: Image, through_network: Callable[[Image], Image]) -> Image:
     """Enlarge grey or colour through the network and, where there is one, the alpha channel behind it by bicubic."""
     colours = 3 if pixels.shape[2] > 2 else 1
-    enlarged = enlarge(network, pixels[..., :colours], data_range, tile, progress)
+    enlarged = through_network(pixels[..., :colours])
     if pixels.shape[2] == colours:
         return enlarged
     return np.concatenate([enlarged, bicubic.upscale(pixels[..., colours:], SCALE)], axis=2)
 
 
-def _pixels(path: Path) -> int:
-    """How many pixels there are to enlarge; none in an image that will be refused."""
-    try:
-        height, width = image_size(path)
-    except EsrError:
-        return 0
-    return height * width
-
-
-def _plan(source: Path, target: Path, overwrite: bool) -> tuple[Sequence[Path], Sequence[Path]]:
+def _plan(source: Path, target: Path, overwrite: bool, largest_side: int) -> Sequence[Job]:
     """The images to enlarge, and where each goes."""
     if source.is_dir():
         sources = list_images(source)
@@ -124,8 +162,20 @@ def _plan(source: Path, target: Path, overwrite: bool) -> tuple[Sequence[Path], 
     else:
         raise EsrError(f"{source} is missing; name an image or a folder of images")
     if source.is_dir() or target.is_dir() or not target.suffix:
-        return sources, outputs_in(target, sources, overwrite)
-    if target.suffix.lower() != ".png":
+        targets = outputs_in(target, sources, overwrite)
+    elif target.suffix.lower() == ".png":
+        targets = [target]
+        check_outputs(targets, sources, overwrite)
+    else:
         raise EsrError(f"{target} is not a .png, the one kind of file that is written; name a .png or a folder")
-    check_outputs([target], sources, overwrite)
-    return sources, [target]
+    counts = (_pixels(path, largest_side) for path in sources)
+    return [Job(*each, largest_side) for each in zip(sources, targets, counts, strict=True)]
+
+
+def _pixels(path: Path, largest_side: int) -> int:
+    """How many pixels there are to enlarge; none in an image that will be refused."""
+    try:
+        with opened(path, largest_side) as image:
+            return image.width * image.height
+    except EsrError:
+        return 0

@@ -1,18 +1,27 @@
 """`esr upscale`, as a user calls it."""
 
-from collections.abc import Callable
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageCms
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from skimage import data
 
 from esr.cli import main
-from esr.images.bicubic import upscale
+from esr.common.errors import EsrError
+from esr.images import bicubic
+from esr.images.arrays import Image as Pixels
 from esr.images.image_files import Picture, read_picture, write_png
+from esr.inference import enlarge
+from esr.inference import upscale as command
+from esr.inference.side_by_side import torch_threads
 from esr.inference.super_resolve import super_resolve
 from tests.evaluation.made_networks import attentive_network, attentive_weights, nearest_weights
 
@@ -71,7 +80,7 @@ def test_alpha_is_enlarged_by_bicubic(
     pixels = np.concatenate([PHOTO[..., :channels].astype(dtype), alpha], axis=2)
     write_png(tmp_path / "a.png", pixels)
     out = enlarged(call, tmp_path, tmp_path / "a.png").pixels
-    assert (out[..., -1:] == upscale(alpha)).all()
+    assert (out[..., -1:] == bicubic.upscale(alpha)).all()
     assert (out[80:, 120:, -1] == np.iinfo(dtype).max).all()  # what was opaque stays opaque
     assert abs(out[..., :-1].astype(int) - repeated(pixels[..., :-1]).astype(int)).max() <= 1
 
@@ -189,3 +198,135 @@ class TestRefused:
     def test_a_tile_off_the_grid(self, refused: Callable[..., None], tmp_path: Path) -> None:
         write_png(tmp_path / "a.png", data.coffee())
         refused(tmp_path / "a.png", "--tile", "100", reason=["100 is not a multiple of 24"])
+
+
+class TestSideBySide:
+    """A folder on a CPU: an image per thread, here three."""
+
+    @pytest.fixture(autouse=True)
+    def three_threads(self) -> Iterator[None]:
+        with torch_threads(3):
+            yield
+
+    @pytest.fixture
+    def photos(self, tmp_path: Path) -> list[Path]:
+        """Twelve photographs of different sizes, the largest in the middle."""
+        paths = [tmp_path / f"in/{number:02}.png" for number in range(12)]
+        for number, path in enumerate(paths):
+            side = 60 if number == 6 else 20 + number
+            write_png(path, data.coffee()[100 : 100 + side, 200 : 200 + 2 * number + 16])
+        return paths
+
+    def test_the_files_are_those_of_a_plain_loop(self, call: Call, photos: list[Path], tmp_path: Path) -> None:
+        code, _, err = call(attentive_weights(tmp_path), tmp_path / "in", tmp_path / "out")
+        assert (code, err) == (0, "")
+        network = attentive_network()
+        with torch_threads(1):
+            for path in photos:
+                write_png(tmp_path / "plain" / path.name, super_resolve(network, read_picture(path).pixels, 255.0))
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [path.name for path in photos]
+        for path in photos:
+            assert (tmp_path / "out" / path.name).read_bytes() == (tmp_path / "plain" / path.name).read_bytes()
+
+    def test_images_meet_and_large_ones_get_every_thread(
+        self, call: Call, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        meeting, threads = threading.Barrier(2, timeout=60), {}
+
+        def meet(network: torch.nn.Module, image: Pixels, data_range: float) -> Pixels:
+            threads[image.shape] = torch.get_num_threads()
+            if image.shape[0] != 60 and image.shape[0] < 31:  # all but the large one, and the odd one out
+                meeting.wait()
+            return super_resolve(network, image, data_range)
+
+        monkeypatch.setattr(enlarge, "super_resolve", meet)
+        monkeypatch.setattr(command, "pixels_that_fit_each", lambda network, images: 60 * 28 - 1)
+        assert call(nearest_weights(tmp_path), tmp_path / "in", tmp_path / "out")[0] == 0
+        assert threads.pop((60, 28, 3)) == 3
+        assert set(threads.values()) == {1}
+        assert len(threads) == len(photos) - 1
+
+    def test_no_more_images_are_held_than_there_are_threads(
+        self, call: Call, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lock, held, most = threading.Lock(), 0, 0
+
+        def read(path: Path, largest_side: int) -> Picture:
+            nonlocal held, most
+            with lock:
+                held += 1
+                most = max(most, held)
+            return read_picture(path, largest_side)
+
+        def write(path: Path, pixels: Pixels, icc_profile: bytes | None) -> None:
+            nonlocal held
+            write_png(path, pixels, icc_profile)
+            with lock:
+                held -= 1
+
+        monkeypatch.setattr(command, "read_picture", read)
+        monkeypatch.setattr(command, "write_png", write)
+        assert call(nearest_weights(tmp_path), tmp_path / "in", tmp_path / "out")[0] == 0
+        assert held == 0
+        assert most <= 3
+
+    def test_images_that_cannot_be_used_are_named_in_order(
+        self, call: Call, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, last = threading.Event(), tmp_path / "in/99.png"
+        last.write_text("no image")
+        photos[4].write_bytes(photos[4].read_bytes()[:100])
+
+        def read(path: Path, largest_side: int) -> Picture:
+            """The last image is refused before the damaged one in the middle is."""
+            if path == photos[4]:
+                first.wait(60)
+            try:
+                return read_picture(path, largest_side)
+            finally:
+                if path == last:
+                    first.set()
+
+        monkeypatch.setattr(command, "read_picture", read)
+        code, _, err = call(nearest_weights(tmp_path), tmp_path / "in", tmp_path / "out")
+        assert (code, err.count("\n")) == (2, 1)
+        assert 0 < err.index("2 images") < err.index("04.png is damaged") < err.index("99.png is no image")
+        made = sorted(path.name for path in (tmp_path / "out").iterdir())
+        assert made == [path.name for path in photos if path != photos[4]]
+
+    def test_a_full_disk_ends_the_run(
+        self, call: Call, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun = []
+
+        def full(path: Path, *_: object) -> None:
+            begun.append(path)
+            raise EsrError(f"cannot write {path}: no space left on device; free the disk")
+
+        monkeypatch.setattr(command, "write_png", full)
+        code, _, err = call(nearest_weights(tmp_path), tmp_path / "in", tmp_path / "out")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "out/00.png: no space left" in err
+        assert len(begun) < len(photos)
+
+    def test_ctrl_c_ends_it_within_a_layer(
+        self, call: Call, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun, passed = [], []
+
+        def endless(network: torch.nn.Module, image: Pixels, data_range: float) -> Pixels:
+            begun.append(image.shape)
+            if begun[0] == image.shape:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            for _ in range(6000):  # a minute
+                time.sleep(0.01)
+                out = super_resolve(network, image, data_range)
+            passed.append(image.shape)
+            return out
+
+        monkeypatch.setattr(enlarge, "super_resolve", endless)
+        code, _, _ = call(nearest_weights(tmp_path), tmp_path / "in", tmp_path / "out")
+        assert code == 130
+        assert passed == []
+        assert 1 <= len(begun) <= 3
+        assert not (tmp_path / "out").exists()
