@@ -28,7 +28,7 @@ from torch import nn
 
 from esr.batches.batches import Batches
 from esr.evaluation.scores import score
-from esr.inference.upscale import enlarge
+from esr.inference.enlarge import enlarge
 from esr.networks.slimrlfn import SlimRLFN
 from esr.packed.store import PackedSet, open_set
 from esr.recipes.engine_settings import EngineSettings

@@ -20,8 +20,9 @@ class Stopped(Exception):
 def side_by_side(work: Callable[[Item], Result], items: Sequence[Item], workers: int, stop: Event) -> Iterator[Result]:
     """``work`` of every item, in the order of ``items``, done by ``workers`` threads.
 
-    An item is begun when a thread is free for it, so that no more than ``workers`` are held in memory. In the end ``stop``
-    is set: when one has failed, or the caller leaves early (Ctrl-C), no other is begun, and what has begun sees it.
+    An item is begun when a thread is free for it, so that no more than ``workers`` are held in memory. In the end
+    ``stop`` is set: when one has failed, or the caller leaves early (Ctrl-C), no other is begun, and what has
+    begun sees it.
     """
     with ThreadPoolExecutor(workers) as pool:
         try:

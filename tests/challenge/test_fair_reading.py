@@ -55,8 +55,8 @@ def test_what_no_cold_start_explains_is_said_to_be_spread(call: Call, tmp_path: 
     (told,) = [each for each in read(call, write(tmp_path, 2026, content))["remarks"] if each["why"] == "means"]
     assert told["team"] == "01_Team"
     assert told["text"] == (
-        "its means are 1.985 times the baseline's, its median image 1.250 times: images differ, the middle eight tenths "
-        "of them from 0.50 to 2.00 times, and a mean weighs the slow ones most"
+        "its means are 1.985 times the baseline's, its median image 1.250 times: images differ, the middle eight "
+        "tenths of them from 0.50 to 2.00 times, and a mean weighs the slow ones most"
     )
 
 
