@@ -301,7 +301,9 @@ def layers(
 def import_(
     name: Annotated[
         str,
-        typer.Argument(help="The row of params.yaml; or rlfn, slimrlfn, r2net, ifadnet, ripfdn, rfdn, fmen, safmn."),
+        typer.Argument(
+            help="The row of params.yaml; or rlfn, slimrlfn, r2net, ifadnet, ripfdn, rfdn, fmen, safmn, span, spanv2."
+        ),
     ],
     checkpoint: Annotated[Path | None, typer.Argument(help="The team's released .pth, where it is no row.")] = None,
     out: Annotated[Path | None, typer.Argument(metavar="OUT.safetensors", help="The weights file to write.")] = None,

@@ -23,6 +23,8 @@ from esr.networks.ripfdn import RIPFDN
 from esr.networks.rlfn import RLFN
 from esr.networks.safmn import SAFMN
 from esr.networks.slimrlfn import SlimRLFN
+from esr.networks.span import SPAN
+from esr.networks.spanv2 import SPANV2
 from esr.weights.weights_file import network_of, read_info, try_network
 
 LISTED_NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -37,6 +39,8 @@ LISTED_NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "fmen": lambda: FMEN(deploy=True),
     "rfdn": lambda: RFDN(deploy=True),
     "safmn-large": lambda: SAFMN(deploy=True),
+    "span": lambda: SPAN(deploy=True),
+    "spanv2": lambda: SPANV2(deploy=True),
 }
 """The deploy forms of the entries, baselines and teachers, by name."""
 

@@ -22,6 +22,8 @@ from esr.weights.released_names import (
     rlfn_names,
     safmn_names,
     slimrlfn_names,
+    span_names,
+    spanv2_names,
 )
 from esr.weights.weights_file import WeightsInfo, build_network, check_finite, check_fit, data_range_of, save_weights
 
@@ -63,6 +65,8 @@ RELEASES = {
     "rfdn": Release("esr/networks/rfdn.py", rfdn_names()),
     "fmen": Release("esr/networks/fmen.py", fmen_names()),
     "safmn": Release("esr/networks/safmn.py", safmn_names()),
+    "span": Release("esr/networks/span.py", span_names()),
+    "spanv2": Release("esr/networks/spanv2.py", spanv2_names()),
 }
 """The networks that ``esr import`` knows by name."""
 

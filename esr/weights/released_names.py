@@ -71,6 +71,8 @@ SAFMN_BLOCK: Names = {
     "mix.narrow": "ccm.ccm.2",
 }
 ERB_NAMES: Names = {"conv1": "conv1.rep_conv", "conv2": "conv2.rep_conv"}
+SPAB_NAMES: Names = {"conv1": "c1_r.eval_conv", "conv2": "c2_r.eval_conv", "conv3": "c3_r.eval_conv"}
+SPABV2_NAMES: Names = {"conv1": "c1.conv", "conv2": "c2.conv", "conv3": "c3.conv"}
 HFAB_NAMES: Names = {"squeeze": "squeeze", "excite": "excitate"}
 
 
@@ -145,4 +147,21 @@ def fmen_names() -> Names:
         names |= _within(f"blocks.{2 * index}", f"ERBs.{index}", ERB_NAMES)
         names |= _within(f"blocks.{2 * index + 1}", f"HFABs.{index}", HFAB_NAMES)
         names |= _within(f"blocks.{2 * index + 1}.blocks.0", f"HFABs.{index}.convs.0", ERB_NAMES)
+    return names
+
+
+def span_names() -> Names:
+    """SPAN, team38_span_ch28_slim.pth of 2024 and team00_SPAN.pth of 2026, which are one file."""
+    names = {"head": "conv_1.eval_conv", "last": "conv_2.eval_conv", "join": "conv_cat", "tail": "upsampler.0"}
+    for index in range(6):
+        names |= _within(f"blocks.{index}", f"block_{index + 1}", SPAB_NAMES)
+    return names
+
+
+def spanv2_names() -> Names:
+    """SPANV2, team22_spanv2_c2.pth of 2026."""
+    names = {"near": "conv_near", "depthwise": "depthwise_conv", "tail": "pointwise_conv"}
+    names |= _within("head", "block_1", SPABV2_NAMES)
+    for index in range(4):
+        names |= _within(f"blocks.{index}", f"block_{index + 2}", SPABV2_NAMES | {"guide": "guidance_map_conv"})
     return names

@@ -28,6 +28,8 @@ PUBLISHED = {
     "rfdn": (433_448, 27_046_231_296, 27_102_622_560, 112_034_240, 64),
     "rlfn-6x196": (6_963_116, 454_354_848_768, 454_560_893_952, 428_480_192, 57),
     "safmn-large": (5_600_816, 365_129_367_552, 365_028_704_256, 592_969_728, 114),
+    "span": (150_688, 9_833_807_872, 9_833_807_872, 41_680_896, 22),
+    "spanv2": (139_104, 9_107_931_136, 9_130_999_808, 51_380_224, 22),
 }
 
 
@@ -51,7 +53,9 @@ def test_edrn_as_drawn_uses_what_the_team_counted() -> None:
     assert measure_complexity(EDRN(reading="as_drawn")).flops == 224_189_743_104
 
 
-@pytest.mark.parametrize("name", ["rlfn", "slimrlfn-pruned", "r2net", "ifadnet", "ripfdn", "edrn", "fmen", "rfdn"])
+@pytest.mark.parametrize(
+    "name", ["rlfn", "slimrlfn-pruned", "r2net", "ifadnet", "ripfdn", "edrn", "fmen", "rfdn", "span", "spanv2"]
+)
 @pytest.mark.parametrize(("height", "width"), [(24, 33), (9, 16)])
 def test_the_2024_counter_is_fvcores(name: str, height: int, width: int) -> None:
     network = LISTED_NETWORKS[name]()

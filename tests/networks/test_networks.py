@@ -16,6 +16,8 @@ from esr.networks.ripfdn import RIPFDN
 from esr.networks.rlfn import RLFN
 from esr.networks.safmn import SAFMN
 from esr.networks.slimrlfn import SlimRLFN
+from esr.networks.span import SPAN
+from esr.networks.spanv2 import SPANV2
 
 # Every network, made small, in both forms.
 SMALL: dict[str, tuple[type[nn.Module], dict[str, Any]]] = {
@@ -29,6 +31,8 @@ SMALL: dict[str, tuple[type[nn.Module], dict[str, Any]]] = {
     "fmen": (FMEN, {"channels": 6, "warmup_inner": 4, "inner": 4, "blocks": 1}),
     "rfdn": (RFDN, {"channels": 8, "blocks": 2, "distilled": 4, "esa_channels": 4}),
     "safmn": (SAFMN, {"channels": 8, "blocks": 2}),
+    "span": (SPAN, {"channels": 8, "blocks": 2}),
+    "spanv2": (SPANV2, {"channels": 8, "blocks": 2}),
 }
 
 
@@ -53,7 +57,13 @@ def convs(network: nn.Module) -> int:
 
 @pytest.mark.parametrize(
     ("network_class", "count", "conv_count"),
-    [(SlimRLFN, 226_146, 75), (R2Net, 1_009_440, 64), (FMEN, 1_045_866, 74), (IFADNet, 442_908, 90)],
+    [
+        (SlimRLFN, 226_146, 75),
+        (R2Net, 1_009_440, 64),
+        (FMEN, 1_045_866, 74),
+        (IFADNet, 442_908, 90),
+        (SPAN, 634_048, 82),
+    ],
 )
 def test_training_forms_have_the_published_sizes(network_class: type[nn.Module], count: int, conv_count: int) -> None:
     network = network_class()
@@ -132,11 +142,19 @@ def test_what_is_prunable_can_be_rebuilt_at_other_widths(network_class: type[RLF
         (RLFN, {"widths": [28] * 9}, "8"),
         (SlimRLFN, {"esa_rep": "both"}, "both"),
         (EDRN, {"reading": "as_told"}, "as_told"),
+        (SPAN, {"blocks": 1}, "at least 2"),
     ],
 )
 def test_impossible_arguments_are_refused(network_class: type[nn.Module], arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         network_class(**arguments)
+
+
+def test_an_untrained_spanv2_begins_as_nearest_neighbour() -> None:
+    network = SPANV2().double()
+    x = torch.rand(1, 3, 5, 6, dtype=torch.float64)
+    near = nn.functional.pixel_shuffle(network.near(x), SCALE)
+    assert torch.equal(near, nn.functional.interpolate(x, scale_factor=SCALE, mode="nearest"))
 
 
 def test_ifadnet_takes_the_mean_off_and_puts_it_back() -> None:

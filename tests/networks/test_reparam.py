@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from esr.networks.conv3xc import Conv3XC
 from esr.networks.reparam import RRRB, ComposedConv2d, EdgeConv, NormedConv, RepConv, WidePointwise
 
 FORMS: dict[str, Callable[[], ComposedConv2d]] = {
@@ -21,6 +22,8 @@ FORMS: dict[str, Callable[[], ComposedConv2d]] = {
     "wide 1x1 without bias": lambda: WidePointwise(6, 4, inner=12, bias=False),
     "wide 1x1 with identity": lambda: WidePointwise(6, 6, inner=12, identity=True),
     "edge-oriented": lambda: EdgeConv(6),
+    "SPAN's": lambda: Conv3XC(6, 6),
+    "SPAN's, other width": lambda: Conv3XC(3, 8, gain=3),
 }
 
 
@@ -126,6 +129,19 @@ def test_rrrb_by_hand() -> None:
     weight, bias = conv.compose()
     assert weight[0, 0].tolist() == [[0, 0, 0], [0, 41, 0], [0, 0, 0]]
     assert bias is not None and bias.tolist() == [26]
+
+
+def test_conv3xc_by_hand() -> None:
+    # E x = 2x + 1, also around the image, where x is 0; F: three times the pixel, its right neighbour once, and 1.
+    conv = Conv3XC(1, 1, gain=1)
+    fill((conv.expand, 2.0, 1.0), (conv.conv, 3.0, 1.0), (conv.reduce, 5.0, 1.0), (conv.pointwise, 7.0, 0.5))
+    with torch.no_grad():
+        conv.conv.weight[0, 0, 1, 2] = 1.0
+    weight, bias = conv.compose()
+    assert weight[0, 0].tolist() == [[0, 0, 0], [0, 37, 10], [0, 0, 0]]  # 5 * 3 * 2 + 7 and 5 * 1 * 2
+    assert bias is not None and bias.tolist() == [26.5]  # 5 ((3 + 1) * 1 + 1) + 1 + 0.5
+    # One pixel of 2: E makes it 5 and its surroundings 1; F 3 * 5 + 1 + 1 = 17; R 86; beside them 7 * 2 + 0.5.
+    assert conv.branches(torch.full((1, 1, 1, 1), 2.0)).item() == pytest.approx(100.5)
 
 
 def test_wide_1x1_by_hand() -> None:
