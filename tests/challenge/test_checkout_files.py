@@ -118,9 +118,8 @@ def test_passes_before_the_images_and_operators_are_read_from_the_code(call: Cal
     """Nothing of it is run: the code would fail at its first import."""
     base = {"valid_ave_psnr": 27.0, "valid_ave_runtime": 10.0, "num_parameters": 0.1, "flops": 6.0}
     checkout = write(tmp_path, 2026, {"00_Base": base, "01_Team": base | {"flops": 3.0}})
-    files(
-        checkout, {"test_demo.py": LOADER, "models/team01_Team.py": TEAM, "models/team00_Base.py": "class Base:\n  x"}
-    )
+    code_of = {"test_demo.py": LOADER, "models/team01_Team.py": TEAM, "models/team02_Alone.py": ALONE}
+    files(checkout, code_of | {"models/team00_Base.py": "class Base:\n  pass"})
     code, out, _ = call("challenge", checkout, "--json")
     assert code == 0
     told = [(each["team"], each["text"]) for each in json.loads(out)["remarks"] if each["why"] != "runs"]
@@ -132,10 +131,14 @@ def test_passes_before_the_images_and_operators_are_read_from_the_code(call: Cal
             "20 forward passes in select_model (test_demo.py, line 13)",
         )
     ]
-    ((team, text),) = told[3:]
+    (team, text), without_results = told[3:]
     assert team == "01_Team"
     assert "3.00 G are 0.46 of 6.55 G" in text
     assert "the counter knows nothing of Gate, selective_scan_cuda (models/team01_Team.py)" in text
+    assert without_results == (
+        "02_Alone",
+        "before any image is timed it does a forward pass in Alone.__init__ (models/team02_Alone.py, line 4)",
+    )
 
 
 @pytest.mark.parametrize("loader", ["def select_model(:", "\0", "NTIRE2024-EfficientSR = 1"])

@@ -49,7 +49,7 @@ def test_a_cold_start_moves_a_place_and_is_told_of(call: Call, tmp_path: Path) -
 
 
 def test_what_no_cold_start_explains_is_said_to_be_spread(call: Call, tmp_path: Path) -> None:
-    """Of ten images of 1 ms and ten of 100 ms the team takes half and twice the time: means say 1.99, medians 1.25."""
+    """Of ten images of 1 ms and ten of 100 ms the team takes half and twice the time: means say 1.985, medians 1.25."""
     beside = [1.0, 100.0] * 5
     content = {"00_Base": timed(beside, beside), "01_Team": timed([0.5, 200.0] * 5, [0.5, 200.0] * 5)}
     (told,) = [each for each in read(call, write(tmp_path, 2026, content))["remarks"] if each["why"] == "means"]
