@@ -4,7 +4,7 @@
 
     python benchmarks/challenge_tables.py CHECKOUT...
 
-CHECKOUT is a clone of an organisers' repository: Amazingren/NTIRE2024_ESR, NTIRE2025_ESR or NTIRE2026_ESR. Run times are
+CHECKOUT is a clone of an organisers' repository: Amazingren/NTIRE2024_ESR, NTIRE2025_ESR, NTIRE2026_ESR. Run times are
 the organisers'; nothing is timed here, so the machine may do other things meanwhile.
 """
 
