@@ -251,9 +251,20 @@ def complexity(
 def challenge(
     checkout: Annotated[Path, typer.Argument(help="An organisers' repository, or a folder with its files.")],
     year: Annotated[int | None, typer.Option(help="Of the challenge; else what its files say.")] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="00,21", help="Load these networks by the teams' code and count; or all.")
+    ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Run the teams' code, which may read your files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Recompute the organisers' table, read it fairly, and say where the two differ and why."""
+    if run is not None:
+        from esr.challenge.strangers import TRUST, measure_strangers, print_strangers
+
+        if not trust:
+            raise EsrError(TRUST)
+        print_strangers(measure_strangers(checkout, run), as_json)
+        return
     from esr.challenge.challenge_text import print_challenge
     from esr.challenge.checkout import read_checkout
     from esr.challenge.remarks import remarks

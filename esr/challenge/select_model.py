@@ -42,12 +42,14 @@ class Loaded:
     """A team's branch of the loader.
 
     Attributes:
+        number: the team's.
         name: what its results are called.
         file: of its network, below the checkout; empty where the branch does not say so plainly.
         warm_ups: passes before any image is timed.
         operators: packages and functions of its file that torch, and so the organisers' counter, knows nothing of.
     """
 
+    number: int
     name: str
     file: str
     warm_ups: Sequence[Passes]
@@ -94,7 +96,7 @@ def _branch(checkout: Path, number: int, body: list[ast.stmt]) -> Loaded | None:
     here = [_passes(FILE, "select_model", call, times) for call, times in _calls(body) if _runs(call, "model")]
     tree = _parsed(checkout / file) if file else None
     inside = _hidden(tree, file, classes) if tree else []
-    return Loaded(name, file if tree else "", [*inside, *here], _operators(tree) if tree else [])
+    return Loaded(number, name, file if tree else "", [*inside, *here], _operators(tree) if tree else [])
 
 
 def _named(node: ast.AST) -> ast.expr | None:

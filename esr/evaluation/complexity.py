@@ -28,13 +28,14 @@ class Complexity:
     convs: int
 
 
-def measure_complexity(network: nn.Module, height: int = 256, width: int = 256) -> Complexity:
+def measure_complexity(network: nn.Module, height: int = 256, width: int = 256, device: str = "meta") -> Complexity:
     """Count the work of a network's deploy form on one RGB image of ``height`` x ``width`` LR pixels.
 
-    Only shapes are computed, so neither the image's size nor the network's costs time or memory.
+    On ``meta`` only shapes are computed, so neither the image's size nor the network's costs time or memory. A network
+    whose code looks at values, or makes tensors on a device of its own choice, is counted on ``cpu``.
     """
-    shapes = copy.deepcopy(network).to("meta").eval()
-    image = torch.empty(1, 3, height, width, device="meta")
+    shapes = copy.deepcopy(network).to(device).eval()
+    image = torch.zeros(1, 3, height, width, device=device)
     flops = count_flops(shapes, image)
     hooks = _HookCounter(shapes)
     with torch.no_grad():

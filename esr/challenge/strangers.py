@@ -1,0 +1,159 @@
+"""The teams' networks, loaded from their own code and counted: ``esr challenge --run``."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from esr.challenge.checkout import RESULTS
+from esr.challenge.select_model import Loaded, read_loader
+from esr.challenge.stranger import FOUND
+from esr.common.errors import EsrError, printable
+from esr.common.progress import Progress
+from esr.evaluation.complexity import Complexity
+from esr.evaluation.organisers import TeamResults, read_teams
+
+TRUST = (
+    "--run runs the teams' code, which may read all that you may read. Where this system can bar it, it has no network "
+    "and writes in a scratch folder alone; add --trust if you trust it"
+)
+PASSED_ON = ("PATH", "LANG", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+LONGEST = 600  # s for a network
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A team's network: its complexity, or the reason why there is none.
+
+    Attributes:
+        name: of the loader's branch.
+        complexity: counted by esr; None where the network could not be loaded or run.
+        reason: why; empty where it could.
+        printed: the organisers' results of it, if there are any.
+        unbarred: what the system could not bar it from.
+    """
+
+    name: str
+    complexity: Complexity | None
+    reason: str
+    printed: TeamResults | None
+    unbarred: Sequence[str]
+
+
+def measure_strangers(checkout: Path, wanted: str) -> list[Stranger]:
+    """Load and count the networks with these numbers, each in a process of its own.
+
+    Args:
+        checkout: a work tree of the organisers' repository, with the checkpoints.
+        wanted: numbers, as ``00,21,22``; or ``all``.
+
+    Raises:
+        EsrError: the loader cannot be read, or has no network of such a number.
+    """
+    chosen = _chosen(checkout, wanted)
+    results = read_teams(checkout / RESULTS) if (checkout / RESULTS).exists() else {}
+    printed = {name.strip(): team for name, team in results.items()}
+    with Progress("loading networks", len(chosen), "networks") as progress:
+        return list(_measured(checkout.resolve(), chosen, printed, progress))
+
+
+def print_strangers(strangers: Sequence[Stranger], as_json: bool) -> None:
+    """Print on standard output: as JSON and nothing else, or as a table and a line for what could not be loaded."""
+    if as_json:
+        print(json.dumps([_as_data(stranger) for stranger in strangers], indent=2))
+        return
+    table = Table("network", "parameters (M)", "FLOPs (G)", "printed", "2023's (G)", "activations (M)", "convs")
+    table.columns[0].overflow = "fold"
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for stranger in strangers:
+        if each := stranger.complexity:
+            flops = stranger.printed.flops if stranger.printed else None
+            table.add_row(
+                escape(printable(stranger.name)),
+                f"{each.parameters / 1e6:.3f}",
+                f"{each.flops / 1e9:.2f}",
+                f"{flops:.2f}" if flops else "\N{EN DASH}",
+                f"{each.flops_2023 / 1e9:.2f}",
+                f"{each.activations / 1e6:.2f}",
+                str(each.convs),
+            )
+    console = Console()
+    console.print(table)
+    for stranger in strangers:
+        if stranger.reason:
+            console.print(escape(printable(f"{stranger.name} could not be run: {stranger.reason}")), soft_wrap=True)
+    if unbarred := sorted({what for stranger in strangers for what in stranger.unbarred}):
+        console.print(f"This system could not bar the teams' code from: {', '.join(unbarred)}.", soft_wrap=True)
+
+
+def _chosen(checkout: Path, wanted: str) -> list[Loaded]:
+    loader = read_loader(checkout)
+    if not loader:
+        raise EsrError(f"{checkout} has no test_demo.py with the organisers' select_model; name a checkout of theirs")
+    if wanted == "all":
+        return loader
+    numbers = [text.strip() for text in wanted.split(",")]
+    unknown = [text for text in numbers if not text.isdigit() or int(text) not in {each.number for each in loader}]
+    if unknown:
+        known = ", ".join(f"{each.number:02}" for each in loader)
+        raise EsrError(f"--run: there is no network {printable(', '.join(unknown))}; there are: {known}, or all")
+    return [each for each in loader if each.number in set(map(int, numbers))]
+
+
+def _measured(
+    checkout: Path, chosen: Sequence[Loaded], printed: Mapping[str, TeamResults], progress: Progress
+) -> Iterator[Stranger]:
+    for branch in chosen:
+        found = _found(checkout, branch.number)
+        counted, name = found.get("complexity"), branch.name.strip()
+        complexity = Complexity(**counted) if counted else None
+        yield Stranger(name, complexity, found.get("reason", ""), printed.get(name), found.get("unbarred", []))
+        progress.add(1)
+
+
+def _found(checkout: Path, number: int) -> dict[str, Any]:
+    """What the process of one network found; a process that ends without a word is a reason, too."""
+    with tempfile.TemporaryDirectory(prefix="esr-stranger-") as name:
+        folder = Path(name)
+        environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+        environment |= {"HOME": name, "TMPDIR": name}
+        command = [sys.executable, "-m", "esr.challenge.stranger", str(checkout), str(number), name]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=name,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=LONGEST,
+                start_new_session=True,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return {"reason": f"it took more than {LONGEST} s"}
+        try:
+            found: dict[str, Any] = json.loads((folder / FOUND).read_text())
+        except (OSError, ValueError):
+            return {"reason": f"its process ended with code {done.returncode}"}
+        return found
+
+
+def _as_data(stranger: Stranger) -> dict[str, Any]:
+    return {
+        "name": stranger.name,
+        "complexity": asdict(stranger.complexity) if stranger.complexity else None,
+        "reason": stranger.reason,
+        "printed_flops_g": stranger.printed.flops if stranger.printed else None,
+        "unbarred": list(stranger.unbarred),
+    }
