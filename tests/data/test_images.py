@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from skimage import data
 
 from esr.common.errors import EsrError
+from esr.images.bicubic import upscale
 from esr.images.image_files import crop_to_multiple, image_size, list_images, read_picture, read_rgb, write_png
 
 RANDOM = np.random.default_rng(0)
@@ -279,6 +281,13 @@ class TestWriting:
         write_png(tmp_path / "a.png", RGB.astype(dtype))
         write_png(tmp_path / "b.png", RGB.astype(dtype))
         assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+    def test_an_enlarged_photograph_takes_little_more_than_by_pillow(self, tmp_path: Path) -> None:
+        """What is written fast is not written carelessly: uncompressed it would be three times as large."""
+        enlarged = upscale(data.coffee()[100:200, 200:350])
+        write_png(tmp_path / "a.png", enlarged)
+        by_pillow = saved(tmp_path / "b.png", enlarged)
+        assert (tmp_path / "a.png").stat().st_size < 1.05 * by_pillow.stat().st_size
 
     def test_pillow_reads_the_16_bits_that_are_written(self, tmp_path: Path) -> None:
         """Pillow keeps all 16 bits of a grey PNG, and checks the file's structure."""
