@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from ctypes import CDLL
 from threading import Event
 from typing import TypeVar
 
 import torch
 from torch import nn
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_KEPT, _LARGE = 2**28, 2**25  # bytes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,6 +47,18 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def keep_some_freed_memory() -> None:
+    """Let the process keep up to 256 MiB of what a layer has freed, for the next layer.
+
+    Else glibc gives it back, the system fills it with zeros for the next one, and a twentieth of the time is gone.
+    Where the C library has no ``mallopt`` nothing happens.
+    """
+    mallopt = getattr(CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
 
 def stoppable(network: nn.Module, stop: Event) -> nn.Module:

@@ -20,7 +20,7 @@ from esr.images.arrays import Image
 from esr.images.image_files import LARGEST_SIDE, list_images, opened, read_picture, write_png
 from esr.images.outputs import check_outputs, outputs_in
 from esr.inference.enlarge import enlarge
-from esr.inference.side_by_side import side_by_side, stoppable, torch_threads
+from esr.inference.side_by_side import keep_some_freed_memory, side_by_side, stoppable, torch_threads
 from esr.inference.super_resolve import restoring
 from esr.inference.tile_size import pixels_that_fit_each
 from esr.inference.tiles import check_tile_side
@@ -114,6 +114,7 @@ def _side_by_side(network: nn.Module, data_range: float, tile: int | None, jobs:
     """
     if not jobs:
         return
+    keep_some_freed_memory()
     stop, threads = Event(), torch.get_num_threads()
     workers = min(threads, len(jobs))
     copies = 1 if next(network.parameters()).is_cuda else workers
