@@ -32,7 +32,8 @@ def pytorch(network: nn.Module, folder: Path, threads: int) -> Run:
     def run(x: Floats) -> Floats:
         torch.set_num_threads(threads)
         with torch.no_grad():
-            return network(torch.from_numpy(x)).numpy()
+            y: Floats = network(torch.from_numpy(x)).numpy()
+            return y
 
     return run
 
@@ -95,7 +96,7 @@ def onnx_file(network: nn.Module, folder: Path) -> str:
     if not path.exists():
         axes = {"x": {2: "height", 3: "width"}, "y": {2: "height4", 3: "width4"}}
         names: dict[str, Any] = {"input_names": ["x"], "output_names": ["y"], "dynamic_axes": axes}
-        torch.onnx.export(network, (example(network),), str(path), dynamo=False, **names)
+        torch.onnx.export(network, (example(),), str(path), dynamo=False, **names)
     return str(path)
 
 
@@ -105,13 +106,14 @@ def ncnn_files(network: nn.Module, folder: Path) -> tuple[str, str]:
 
     paths = folder / "network.ncnn.param", folder / "network.ncnn.bin"
     if not all(path.exists() for path in paths):
-        torch.jit.trace(network, example(network)).save(str(folder / "network.pt"))
+        traced = torch.jit.trace(network, example())  # type: ignore[no-untyped-call]
+        traced.save(str(folder / "network.pt"))
         shapes = [f"inputshape=[1,3,{SIDE},{SIDE}]", f"inputshape2=[1,3,{SIDE // 2},{2 * SIDE}]"]
         command = [pnnx.EXEC_PATH, "network.pt", *shapes, "fp16=0"]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return str(paths[0]), str(paths[1])
 
 
-def example(network: nn.Module) -> torch.Tensor:
+def example() -> torch.Tensor:
     """An input to trace with."""
     return torch.rand(1, 3, SIDE, SIDE)
