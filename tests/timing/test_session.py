@@ -110,7 +110,12 @@ def test_what_comes_before_a_pass_comes_before_each_of_them_and_is_recorded(
 ) -> None:
     done: list[str] = []
     monkeypatch.setattr("esr.timing.session.flush_l2", lambda _: lambda: done.append("flush"))
-    network = Network(lambda _: (done.append("pass"), clock.spend(10)))
+
+    def look(_: Tensor) -> None:
+        done.append("pass")
+        clock.spend(10)
+
+    network = Network(look)
     same = Candidate("baseline", network)
     measured = compare([Candidate("A", network)], same, (16, 24), torch.device("cpu"), RULE, flush=True)
     assert measured.flushed
