@@ -274,7 +274,9 @@ class TestCommand:
         monkeypatch.setattr(layers, "measure_ceiling", lambda _: Ceiling(1e9, 1e10))
 
     def answer(self, *arguments: str) -> str:
-        result = CliRunner().invoke(app, ["layers", *arguments, "--device", "cpu"], catch_exceptions=False)
+        result = CliRunner().invoke(
+            app, ["layers", *arguments, "--device", "cpu", "--threads", "1"], catch_exceptions=False
+        )
         assert result.exit_code == 0
         return result.stdout
 
