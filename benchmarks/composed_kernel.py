@@ -22,6 +22,7 @@ from esr.compression.fusion import branch_by_branch
 from esr.networks.ifadnet import IFADNet
 from esr.networks.r2net import R2Net
 from esr.networks.slimrlfn import SlimRLFN
+from esr.networks.span import SPAN
 from esr.weights.weights_file import data_range_of
 
 WHAT = (
@@ -29,7 +30,7 @@ WHAT = (
     " same step branch by branch: images per second (of processor time on one thread on a CPU, of wall time on a GPU),"
     " and the ratio of each round of the two in turn."
 )
-NETWORKS: dict[str, type[nn.Module]] = {"R2Net": R2Net, "SlimRLFN": SlimRLFN, "IFADNet": IFADNet}
+NETWORKS: dict[str, type[nn.Module]] = {"R2Net": R2Net, "SlimRLFN": SlimRLFN, "IFADNet": IFADNet, "SPAN": SPAN}
 
 
 def main() -> None:

@@ -7,10 +7,17 @@ import pytest
 
 from tests.tiny_project import Project, keep_only
 
-PUBLISHED = {"r2net": "26.9042", "slimrlfn": "26.914", "ifadnet": "26.9", "edrn": "28.98", "rlfn": "26.96"}
+PUBLISHED = {
+    "r2net": "26.9042",
+    "slimrlfn": "26.914",
+    "ifadnet": "26.9",
+    "edrn": "28.98",
+    "rlfn": "26.96",
+    "span": "26.94",
+}
 
 pytestmark = pytest.mark.slow
-OTHERS = {"r2net", "ifadnet", "ripfdn", "edrn", "rfdn"}
+OTHERS = {"r2net", "ifadnet", "ripfdn", "edrn", "rfdn", "span"}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +35,7 @@ def leaderboard(project: Project) -> list[dict[str, str]]:
 
 
 def test_every_entry_and_baseline_is_on_the_leaderboard(board: dict[str, dict[str, str]]) -> None:
-    assert set(board) == {"r2net", "slimrlfn", "slimrlfn-pruned", "ifadnet", "ripfdn", "edrn", "rlfn", "rfdn"}
+    assert set(board) == {"r2net", "slimrlfn", "slimrlfn-pruned", "ifadnet", "ripfdn", "edrn", "rlfn", "rfdn", "span"}
     assert all(float(line["psnr"]) > 0 and float(line["time_ms"]) > 0 for line in board.values())
     asked = {line["threshold"] for line in board.values()}
     assert asked == {"not measured"}  # stand-ins meet no threshold
@@ -44,6 +51,7 @@ def test_every_deploy_form_has_its_published_complexity(board: dict[str, dict[st
         "edrn": (3_425_980, 224_189_743_104),  # as drawn
         "rlfn": (317_218, 19_674_859_520),
         "rfdn": (433_448, 27_046_231_296),
+        "span": (150_688, 9_833_807_872),
     }
     found = {key: (int(board[key]["parameters"]), int(board[key]["flops"])) for key in expected}
     assert found == expected

@@ -19,6 +19,7 @@ PHASES = {
     **{entry: list(phases) for entry, phases in PRINTED.items()},
     "rlfn": ["train/rlfn-1", "finetune/rlfn-2", "finetune/rlfn-3"],
     "rfdn": ["train/rfdn-1"],
+    "span": ["train/span-1", "finetune/span-2"],
 }
 
 SOURCES = {
@@ -29,6 +30,7 @@ SOURCES = {
     "edrn": {"div2k", "flickr2k"},
     "rlfn": {"div2k", "flickr2k"},
     "rfdn": {"div2k"},
+    "span": {"div2k", "flickr2k"},
 }
 
 
@@ -69,6 +71,7 @@ def test_published_numbers_are_those_in_print() -> None:
     assert (published["edrn"]["psnr_valid"], published["rfdn"]["psnr_valid"]) == (28.98, 29.04)
     assert (published["ifadnet"]["flops_g"], published["ifadnet"]["memory_mb"]) == (9.78, 508.4)
     assert published["rlfn"]["memory_mb"] == 774.28
+    assert (published["span"]["psnr_valid"], published["span"]["psnr_test"]) == (26.94, 27.01)
     assert (published["ifadnet"]["psnr_valid"], published["ifadnet"]["psnr_valid_also"]) == (26.90, 26.96)
 
 
