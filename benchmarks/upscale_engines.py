@@ -17,6 +17,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -118,13 +119,13 @@ def ways_of(weights: Path, images: Sequence[Path], folder: Path) -> dict[str, Wa
         for path in images:
             write_png(out / path.name, enlarge(network, read_picture(path).pixels, info.data_range))
 
-    ways = {ESR: side_by_side, BEFORE: one_after_another}
+    ways: dict[str, Way] = {ESR: side_by_side, BEFORE: one_after_another}
     for name, engine in ENGINES.items():
         if missing(name):
             print(f"{name}: {', '.join(missing(name))} of {', '.join(PACKAGES[name])} not installed")
             continue
         run = engine(load_network(weights)[0], folder, cores)
-        ways[name] = lambda out, run=run: plain_loop(run, info.data_range, images, out)  # type: ignore[misc]
+        ways[name] = partial(plain_loop, run, info.data_range, images)
     return ways
 
 
