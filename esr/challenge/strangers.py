@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -47,6 +48,14 @@ class Stranger:
     reason: str
     printed: TeamResults | None
     unbarred: Sequence[str]
+
+
+class Found(BaseModel):
+    """What the process of a network wrote; the team's code may have written anything in its place."""
+
+    unbarred: list[str] = []
+    complexity: Complexity | None = None
+    reason: str = ""
 
 
 def measure_strangers(checkout: Path, wanted: str) -> list[Stranger]:
@@ -115,13 +124,12 @@ def _measured(
 ) -> Iterator[Stranger]:
     for branch in chosen:
         found = _found(checkout, branch.number)
-        counted, name = found.get("complexity"), branch.name.strip()
-        complexity = Complexity(**counted) if counted else None
-        yield Stranger(name, complexity, found.get("reason", ""), printed.get(name), found.get("unbarred", []))
+        name = branch.name.strip()
+        yield Stranger(name, found.complexity, found.reason, printed.get(name), found.unbarred)
         progress.add(1)
 
 
-def _found(checkout: Path, number: int) -> dict[str, Any]:
+def _found(checkout: Path, number: int) -> Found:
     """What the process of one network found; a process that ends without a word is a reason, too."""
     with tempfile.TemporaryDirectory(prefix="esr-stranger-") as name:
         folder = Path(name)
@@ -141,12 +149,11 @@ def _found(checkout: Path, number: int) -> dict[str, Any]:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return {"reason": f"it took more than {LONGEST} s"}
+            return Found(reason=f"it took more than {LONGEST} s")
         try:
-            found: dict[str, Any] = json.loads((folder / FOUND).read_text())
+            return Found.model_validate_json((folder / FOUND).read_bytes())
         except (OSError, ValueError):
-            return {"reason": f"its process ended with code {done.returncode}"}
-        return found
+            return Found(reason=f"its process ended with code {done.returncode}")
 
 
 def _as_data(stranger: Stranger) -> dict[str, Any]:
