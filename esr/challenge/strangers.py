@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ TRUST = (
 )
 PASSED_ON = ("PATH", "LANG", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 LONGEST = 600  # s for a network
+LONGEST_REASON = 200  # characters in the terminal; JSON has all of it
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def print_strangers(strangers: Sequence[Stranger], as_json: bool) -> None:
     console.print(table)
     for stranger in strangers:
         if stranger.reason:
-            console.print(escape(printable(f"{stranger.name} could not be run: {stranger.reason}")), soft_wrap=True)
+            why = textwrap.shorten(stranger.reason, LONGEST_REASON, placeholder=" ...")
+            console.print(escape(printable(f"{stranger.name} could not be run: {why}")), soft_wrap=True)
     if unbarred := sorted({what for stranger in strangers for what in stranger.unbarred}):
         console.print(f"This system could not bar the teams' code from: {', '.join(unbarred)}.", soft_wrap=True)
 
