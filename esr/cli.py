@@ -259,7 +259,8 @@ def challenge(
 ) -> None:
     """Recompute the organisers' table, read it fairly, and say where the two differ and why."""
     if run is not None:
-        from esr.challenge.strangers import TRUST, measure_strangers, print_strangers
+        from esr.challenge.strangers import TRUST, measure_strangers
+        from esr.challenge.strangers_text import print_strangers
 
         if not trust:
             raise EsrError(TRUST)

@@ -1,20 +1,14 @@
 """The teams' networks, loaded from their own code and counted: ``esr challenge --run``."""
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from esr.challenge.checkout import RESULTS
 from esr.challenge.select_model import Loaded, read_loader
@@ -30,7 +24,6 @@ TRUST = (
 )
 PASSED_ON = ("PATH", "LANG", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 LONGEST = 600  # s for a network
-LONGEST_REASON = 200  # characters in the terminal; JSON has all of it
 
 
 @dataclass(frozen=True)
@@ -75,37 +68,6 @@ def measure_strangers(checkout: Path, wanted: str) -> list[Stranger]:
     printed = {name.strip(): team for name, team in results.items()}
     with Progress("loading networks", len(chosen), "networks") as progress:
         return list(_measured(checkout.resolve(), chosen, printed, progress))
-
-
-def print_strangers(strangers: Sequence[Stranger], as_json: bool) -> None:
-    """Print on standard output: as JSON and nothing else, or as a table and a line for what could not be loaded."""
-    if as_json:
-        print(json.dumps([_as_data(stranger) for stranger in strangers], indent=2))
-        return
-    table = Table("network", "parameters (M)", "FLOPs (G)", "printed", "2023's (G)", "activations (M)", "convs")
-    table.columns[0].overflow = "fold"
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for stranger in strangers:
-        if each := stranger.complexity:
-            flops = stranger.printed.flops if stranger.printed else None
-            table.add_row(
-                escape(printable(stranger.name)),
-                f"{each.parameters / 1e6:.3f}",
-                f"{each.flops / 1e9:.2f}",
-                f"{flops:.2f}" if flops else "\N{EN DASH}",
-                f"{each.flops_2023 / 1e9:.2f}",
-                f"{each.activations / 1e6:.2f}",
-                str(each.convs),
-            )
-    console = Console()
-    console.print(table)
-    for stranger in strangers:
-        if stranger.reason:
-            why = textwrap.shorten(stranger.reason, LONGEST_REASON, placeholder=" ...")
-            console.print(escape(printable(f"{stranger.name} could not be run: {why}")), soft_wrap=True)
-    if unbarred := sorted({what for stranger in strangers for what in stranger.unbarred}):
-        console.print(f"This system could not bar the teams' code from: {', '.join(unbarred)}.", soft_wrap=True)
 
 
 def _chosen(checkout: Path, wanted: str) -> list[Loaded]:
@@ -157,13 +119,3 @@ def _found(checkout: Path, number: int) -> Found:
             return Found.model_validate_json((folder / FOUND).read_bytes())
         except (OSError, ValueError):
             return Found(reason=f"its process ended with code {done.returncode}")
-
-
-def _as_data(stranger: Stranger) -> dict[str, Any]:
-    return {
-        "name": stranger.name,
-        "complexity": asdict(stranger.complexity) if stranger.complexity else None,
-        "reason": stranger.reason,
-        "printed_flops_g": stranger.printed.flops if stranger.printed else None,
-        "unbarred": list(stranger.unbarred),
-    }

@@ -1,4 +1,4 @@
-"""What a challenge asked for is met, not met, or not measured; nothing in between."""
+"""What a challenge asked for is met, met when rounded, not met, or not measured; nothing else."""
 
 import csv
 import io
