@@ -27,7 +27,7 @@ from esr.inference.tiles import check_tile_side
 from esr.weights.weights_file import load_network
 
 
-class Job(NamedTuple):
+class Enlargement(NamedTuple):
     """One image to enlarge.
 
     Attributes:
@@ -77,46 +77,48 @@ def upscale_files(
         check_tile_side(tile)
     if largest_side < 1:
         raise EsrError(f"--largest-side {largest_side} would refuse every image; give a number of px")
-    jobs = _plan(source, target, overwrite, largest_side)
+    wanted = _plan(source, target, overwrite, largest_side)
     network, info = load_network(weights, network_file)
     network.to("cuda" if torch.cuda.is_available() else "cpu")
-    together, alone = _split(network, jobs)
+    together, alone = _split(network, wanted)
     complaints: dict[Path, str] = {}
-    with Progress(f"upscaling {source}", sum(job.pixels for job in jobs), "megapixels", divide=1e6) as progress:
+    with Progress(f"upscaling {source}", sum(one.pixels for one in wanted), "megapixels", divide=1e6) as progress:
 
         def by_all_cores(image: Image) -> Image:
             return enlarge(network, image, info.data_range, tile, progress)
 
-        for job, complaint in zip(together, _side_by_side(network, info.data_range, tile, together), strict=True):
-            complaints[job.source] = complaint
-            progress.add(job.pixels)
-        for job in alone:
-            complaints[job.source] = _make(job, by_all_cores)
-    refuse(str(source), filter(None, (complaints[job.source] for job in jobs)))
-    return [job.target for job in jobs]
+        for one, complaint in zip(together, _side_by_side(network, info.data_range, tile, together), strict=True):
+            complaints[one.source] = complaint
+            progress.add(one.pixels)
+        for one in alone:
+            complaints[one.source] = _make(one, by_all_cores)
+    refuse(str(source), filter(None, (complaints[one.source] for one in wanted)))
+    return [one.target for one in wanted]
 
 
-def _split(network: nn.Module, jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
+def _split(network: nn.Module, wanted: Sequence[Enlargement]) -> tuple[Sequence[Enlargement], Sequence[Enlargement]]:
     """The images to work side by side, and those to work alone: too large, or without another beside them."""
-    most = pixels_that_fit_each(network, min(torch.get_num_threads(), len(jobs)))
-    together = [job for job in jobs if job.pixels <= most]
+    most = pixels_that_fit_each(network, min(torch.get_num_threads(), len(wanted)))
+    together = [one for one in wanted if one.pixels <= most]
     if len(together) < 2:
-        return [], jobs
-    return together, [job for job in jobs if job.pixels > most]
+        return [], wanted
+    return together, [one for one in wanted if one.pixels > most]
 
 
-def _side_by_side(network: nn.Module, data_range: float, tile: int | None, jobs: Sequence[Job]) -> Iterator[str]:
+def _side_by_side(
+    network: nn.Module, data_range: float, tile: int | None, wanted: Sequence[Enlargement]
+) -> Iterator[str]:
     """Make the images an image per core, and give their complaints in order.
 
     Small networks share an image out to cores badly, and reading and writing not at all. A GPU takes one image after
     the other, while the cores read and write others. A forward pass may keep things in its modules: on a CPU each
     thread has a network of its own.
     """
-    if not jobs:
+    if not wanted:
         return
     keep_some_freed_memory()
     stop, threads = Event(), torch.get_num_threads()
-    workers = min(threads, len(jobs))
+    workers = min(threads, len(wanted))
     copies = 1 if next(network.parameters()).is_cuda else workers
     idle: SimpleQueue[nn.Module] = SimpleQueue()
     for _ in range(copies):
@@ -130,18 +132,18 @@ def _side_by_side(network: nn.Module, data_range: float, tile: int | None, jobs:
             idle.put(taken)
 
     with torch_threads(threads // workers):
-        yield from side_by_side(lambda job: _make(job, by_the_next_idle), jobs, workers, stop)
+        yield from side_by_side(lambda one: _make(one, by_the_next_idle), wanted, workers, stop)
 
 
-def _make(job: Job, through_network: Callable[[Image], Image]) -> str:
+def _make(one: Enlargement, through_network: Callable[[Image], Image]) -> str:
     """Make one image; one that cannot be used becomes a complaint."""
     try:
-        picture = read_picture(job.source, job.largest_side)
-        with restoring(job.source):
+        picture = read_picture(one.source, one.largest_side)
+        with restoring(one.source):
             pixels = _enlarge_all(picture.pixels, through_network)
     except EsrError as error:
         return str(error)
-    write_png(job.target, pixels, picture.icc_profile)
+    write_png(one.target, pixels, picture.icc_profile)
     return ""
 
 
@@ -154,7 +156,7 @@ def _enlarge_all(pixels: Image, through_network: Callable[[Image], Image]) -> Im
     return np.concatenate([enlarged, bicubic.upscale(pixels[..., colours:], SCALE)], axis=2)
 
 
-def _plan(source: Path, target: Path, overwrite: bool, largest_side: int) -> Sequence[Job]:
+def _plan(source: Path, target: Path, overwrite: bool, largest_side: int) -> Sequence[Enlargement]:
     """The images to enlarge, and where each goes."""
     if source.is_dir():
         sources = list_images(source)
@@ -170,7 +172,7 @@ def _plan(source: Path, target: Path, overwrite: bool, largest_side: int) -> Seq
     else:
         raise EsrError(f"{target} is not a .png, the one kind of file that is written; name a .png or a folder")
     counts = (_pixels(path, largest_side) for path in sources)
-    return [Job(*each, largest_side) for each in zip(sources, targets, counts, strict=True)]
+    return [Enlargement(*each, largest_side) for each in zip(sources, targets, counts, strict=True)]
 
 
 def _pixels(path: Path, largest_side: int) -> int:
