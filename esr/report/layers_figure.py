@@ -15,7 +15,7 @@ from esr.evaluation.layers import Layer, LayerCosts
 
 INK, MUTED, LINE = "#1b1f24", "#5e6772", "#e2e4e1"
 BY_OPERATIONS, BY_MEMORY = "#0b6e69", "#b45309"
-WIDTH, LINE_HEIGHT, MARGINS = 9.0, 0.22, 1.4  # inches
+WIDTH, LINE_HEIGHT, MARGINS = 9.0, 0.22, 1.3  # inches
 SHOWN = 0.003
 """Layers that take less of the pass have no bar."""
 
@@ -45,7 +45,7 @@ def draw_layers(name: str, costs: LayerCosts) -> Figure:
     axes.grid(color=LINE, axis="x")
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-    axes.legend(handles=_legend(), loc="lower right", frameon=True, edgecolor=LINE)
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
