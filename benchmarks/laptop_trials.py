@@ -8,7 +8,7 @@ data/laptop/sets/{set5,set14,bsd100}/manifest.json``::
     python benchmarks/laptop_trials.py 16x128 plain --seeds 0 1 2    # some, with several first weights and crops
 
 Every trial of a seed trains the same first weights on as many pixels of HR (800 iterations of 16 patches of 192 x 192),
-so that smaller patches or batches run for more iterations. It is an eighth of what the scale gives to a first phase:
+so that smaller patches or batches run for more iterations. It is a sixth of what the scale gives to a first phase:
 what is worth much here need not be worth as much there. PSNR is of luma, as the literature prints it; on the scale's
 held-out photographs it is in RGB. Nothing is timed, so the machine may do other things meanwhile.
 """
