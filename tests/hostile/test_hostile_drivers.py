@@ -219,7 +219,8 @@ def everything_below(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_make_run_stops_snakemake_and_saves_the_stages(
     working: Project, start: Start, number: signal.Signals
 ) -> None:
