@@ -18,7 +18,8 @@ def table(board: pd.DataFrame) -> str:
     for _, row in board.iterrows():
         ratio = f"{row['ratio_to_baseline_low']:.3f} to {row['ratio_to_baseline_high']:.3f}"
         cells = (f"{row['psnr']:.3f}", f"{row['above_bicubic']:+.3f}", ratio)
-        lines.append(f"| {row['rank']} | {row['entry']} | {' | '.join(cells)} |")
+        rank = "–" if pd.isna(row["rank"]) else row["rank"]
+        lines.append(f"| {rank} | {row['entry']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
