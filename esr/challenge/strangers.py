@@ -1,10 +1,12 @@
 """The teams' networks, loaded from their own code and counted: ``esr challenge --run``."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,21 +103,29 @@ def _found(checkout: Path, number: int) -> Found:
         environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
         environment |= {"HOME": name, "TMPDIR": name}
         command = [sys.executable, "-m", "esr.challenge.stranger", str(checkout), str(number), name]
+        process = subprocess.Popen(
+            command,
+            cwd=name,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
-            done = subprocess.run(
-                command,
-                cwd=name,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=LONGEST,
-                start_new_session=True,
-                check=False,
-            )
+            code = process.wait(LONGEST)
         except subprocess.TimeoutExpired:
             return Found(reason=f"it took more than {LONGEST} s")
+        finally:
+            _end_all(process)
         try:
             return Found.model_validate_json((folder / FOUND).read_bytes())
         except (OSError, ValueError):
-            return Found(reason=f"its process ended with code {done.returncode}")
+            return Found(reason=f"its process ended with code {code}")
+
+
+def _end_all(leader: "subprocess.Popen[bytes]") -> None:
+    """End the process and whatever the team's code has started and left behind."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from esr.evaluation.narrowing import Saving, measure_savings
 from esr.evaluation.operation_clock import Operation, timed_operations
+from esr.inference.torch_threads import on_threads
 from esr.timing.ceiling import Ceiling, measure_ceiling
-from esr.timing.clock import device_name, milliseconds_of, on_threads, random_image
+from esr.timing.clock import device_name, milliseconds_of, random_image
 from esr.timing.conditions import load
 from esr.timing.interval import Interval, median_interval
 from esr.timing.session import NOISY

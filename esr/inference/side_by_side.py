@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from ctypes import CDLL
 from threading import Event
 from typing import TypeVar
 
-import torch
 from torch import nn
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -33,20 +31,6 @@ def side_by_side(work: Callable[[Item], Result], items: Sequence[Item], workers:
             yield from pool.map(work, items)
         finally:
             stop.set()
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """PyTorch with so many threads for each operation, and with the former number afterwards.
-
-    The number holds for threads that are begun in the block, too.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def keep_some_freed_memory() -> None:

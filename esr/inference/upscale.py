@@ -20,10 +20,11 @@ from esr.images.arrays import Image
 from esr.images.image_files import LARGEST_SIDE, list_images, opened, read_picture, write_png
 from esr.images.outputs import check_outputs, outputs_in
 from esr.inference.enlarge import enlarge
-from esr.inference.side_by_side import keep_some_freed_memory, side_by_side, stoppable, torch_threads
+from esr.inference.side_by_side import keep_some_freed_memory, side_by_side, stoppable
 from esr.inference.super_resolve import restoring
 from esr.inference.tile_size import pixels_that_fit_each
 from esr.inference.tiles import check_tile_side
+from esr.inference.torch_threads import on_threads
 from esr.weights.weights_file import load_network
 
 
@@ -131,7 +132,7 @@ def _side_by_side(
         finally:
             idle.put(taken)
 
-    with torch_threads(threads // workers):
+    with on_threads(threads // workers):
         yield from side_by_side(lambda one: _make(one, by_the_next_idle), wanted, workers, stop)
 
 

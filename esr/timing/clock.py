@@ -3,11 +3,13 @@
 import copy
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
+
+from esr.inference.torch_threads import on_threads
 
 Pass = Callable[[], float]
 """Runs a network once and gives the milliseconds that it took."""
@@ -51,17 +53,6 @@ def random_image(height: int, width: int, device: torch.device) -> Tensor:
 def usable_cores() -> int:
     """The cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def on_threads(number: int) -> Iterator[None]:
-    """PyTorch with so many CPU threads, and with the former number afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def on_every_core() -> AbstractContextManager[None]:

@@ -1,23 +1,12 @@
-import sys
-from collections.abc import Callable
+"""The command line on a narrow terminal."""
 
 import pytest
 
-from esr.cli import main
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.conftest import Call
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run a command of esr in this process: its exit code, what it printed, and what it said on standard error."""
+def call(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """The same as everywhere."""
     monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["esr", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    return run
+    return call

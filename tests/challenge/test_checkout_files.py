@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.challenge.conftest import Call
 from tests.challenge.printed_tables import HEAD, MEANS_2024, results, write
+from tests.conftest import Call
 
 EFDN_RUNS = (  # means of validation and test images, ms, of the runs in the log of Amazingren/NTIRE2025_ESR (b69fb66)
     *((22.534683, 18.189581), (19.351527, 14.743563), (18.910879, 15.012341), (19.285719, 14.851760)),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.challenge.conftest import Call
 from tests.challenge.printed_tables import write
+from tests.conftest import Call
 
 E2 = 7.389056098930650
 SAME = {"num_parameters": 0.1, "flops": 6.0, "activations": 50.0, "valid_memory": 300.0, "num_conv": 20}

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tests.challenge.conftest import Call
 from tests.challenge.printed_tables import (
     HEAD,
     MEANS_2024,
@@ -17,6 +16,7 @@ from tests.challenge.printed_tables import (
     results,
     write,
 )
+from tests.conftest import Call
 
 
 def read(call: Call, checkout: Path) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
-from tests.challenge.conftest import Call
+from tests.conftest import Call
 from tests.tiny_project import ROOT
 
 LOADER = """
@@ -63,6 +64,7 @@ for name, attempt in {
         pass
 print(json.dumps([unbarred, done]))
 """
+LEFT_BEHIND = ["sleep", "86399"]
 
 
 def checkout(folder: Path) -> Path:
@@ -70,7 +72,8 @@ def checkout(folder: Path) -> Path:
     (folder / "model_zoo").mkdir()
     (folder / "test_demo.py").write_text(LOADER)
     (folder / "models/team00_Base.py").write_text(BASE)
-    (folder / "models/team03_Team.py").write_text("import another_package_that_nobody_has\n")
+    left_behind = f"import subprocess\nsubprocess.Popen({LEFT_BEHIND!r})\n"
+    (folder / "models/team03_Team.py").write_text(f"{left_behind}import another_package_that_nobody_has\n")
     weights = {"conv.weight": torch.zeros(48, 3, 3, 3), "conv.bias": torch.zeros(48)}
     torch.save(weights, folder / "model_zoo/base.pth")
     return folder
@@ -92,6 +95,7 @@ def test_what_loads_is_counted_and_what_does_not_is_listed_with_its_reason(call:
     }
     assert (team["name"], team["complexity"]) == ("03_Team", None)
     assert team["reason"] == "ModuleNotFoundError: No module named 'another_package_that_nobody_has'"
+    assert not [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == LEFT_BEHIND]
 
 
 def test_nothing_is_run_without_trust(call: Call, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from esr import cli
 from esr.common.errors import EsrError
 from esr.common.yaml_file import read_yaml
 from esr.packed.crop import crop
@@ -21,26 +21,18 @@ from esr.recipes.graph import read_graph
 from esr.recipes.read import check
 from esr.sources.download import download
 from esr.sources.survey import survey
+from tests.conftest import Call
 from tests.packed_sets import REAL, packed, source_of
 from tests.small_images import coded_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run ``esr data ARGUMENTS...`` in an empty folder; gives exit code, standard output, standard error."""
+def call(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Run ``esr data ARGUMENTS...`` in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["esr", "data", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
+    return partial(call, "data")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,34 +15,24 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from skimage import data
 
-from esr.cli import main
 from esr.common.errors import EsrError
 from esr.images import bicubic
 from esr.images.arrays import Image as Pixels
 from esr.images.image_files import Picture, read_picture, write_png
 from esr.inference import enlarge
 from esr.inference import upscale as command
-from esr.inference.side_by_side import torch_threads
 from esr.inference.super_resolve import super_resolve
+from esr.inference.torch_threads import on_threads
+from tests.conftest import Call
 from tests.evaluation.made_networks import attentive_network, attentive_weights, nearest_weights
 
 PHOTO = data.coffee()[100:140, 200:252]
 
-Call = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Run the command line in a folder of its own; gives exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["esr", "upscale", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
+def call(call: Call) -> Call:
+    """Run ``esr upscale ARGUMENTS...``."""
+    return partial(call, "upscale")
 
 
 def repeated(image: np.ndarray) -> np.ndarray:
@@ -205,7 +196,7 @@ class TestSideBySide:
 
     @pytest.fixture(autouse=True)
     def three_threads(self) -> Iterator[None]:
-        with torch_threads(3):
+        with on_threads(3):
             yield
 
     @pytest.fixture
@@ -221,7 +212,7 @@ class TestSideBySide:
         code, _, err = call(attentive_weights(tmp_path), tmp_path / "in", tmp_path / "out")
         assert (code, err) == (0, "")
         network = attentive_network()
-        with torch_threads(1):
+        with on_threads(1):
             for path in photos:
                 write_png(tmp_path / "plain" / path.name, super_resolve(network, read_picture(path).pixels, 255.0))
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [path.name for path in photos]
