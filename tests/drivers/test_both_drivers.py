@@ -121,6 +121,7 @@ def test_an_edited_network_runs_its_own_stages_again_and_no_others(working: Proj
     assert "teacher@slimrlfn-teacher" not in listed(working)
 
 
+@pytest.mark.slow
 def test_an_edit_that_changes_no_result_is_accepted_by_name_and_recorded(working: Project) -> None:
     append(working, "esr/training/losses.py", "HALF = 0.5\n")
     working.well("esr", "code")

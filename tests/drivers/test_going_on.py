@@ -180,6 +180,7 @@ def gone_on(everything: Project, tmp_path_factory: pytest.TempPathFactory) -> Ru
 MISSING = "esr: slimrlfn and the report cannot be made: download.lsdir: nothing says where its images are; accept"
 
 
+@pytest.mark.slow
 class TestARunThatCannotMakeEverything:
     def test_it_says_so_first_makes_the_other_row_and_ends_with_the_list_and_a_code(self, gone_on: Run) -> None:
         project, done = gone_on
@@ -194,7 +195,6 @@ class TestARunThatCannotMakeEverything:
         assert missing.startswith(MISSING)
         assert culprit.startswith("esr: train@rfdn-1: network networks/leaves.py cannot be imported (SystemExit: 0)")
 
-    @pytest.mark.slow
     def test_make_run_says_the_same_with_the_leaderboard_of_the_row(self, gone_on: Run, tmp_path: Path) -> None:
         project = gone_on[0].copy(tmp_path / "esr")
         done = project.run("esr", "run")
@@ -208,7 +208,6 @@ class TestARunThatCannotMakeEverything:
         assert told[2] in MISSING and told[3].startswith("esr: train@rfdn-1: network networks/leaves.py")
         assert not list(project.folder.glob("reports/demo/*"))
 
-    @pytest.mark.slow
     def test_a_second_run_makes_nothing_and_says_it_again(self, gone_on: Run, tmp_path: Path) -> None:
         project = gone_on[0].copy(tmp_path / "esr")
         project.edit(lambda params: without(params, "rfdn"))
@@ -218,7 +217,6 @@ class TestARunThatCannotMakeEverything:
             assert done.stderr.splitlines()[-1].startswith(MISSING)
             assert ": done" not in done.stderr
 
-    @pytest.mark.slow
     def test_what_is_made_needs_its_source_no_more(self, gone_on: Run, tmp_path: Path) -> None:
         """The images' disk is not mounted: nothing of what is current is called missing, and what can be kept stays."""
         project = gone_on[0].copy(tmp_path / "esr")

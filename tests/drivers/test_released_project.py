@@ -174,6 +174,7 @@ def test_a_copy_of_the_folder_is_a_project_beside_it(project: Project, server: F
     assert project.weights() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.project
 def test_a_server_that_has_other_bytes_is_one_line_of_either_driver(project: Project, server: FileServer) -> None:
     server.files["/test_weights.pt"] = b"something else"

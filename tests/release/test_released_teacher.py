@@ -37,6 +37,7 @@ def test_uncommented_and_named_it_is_the_teacher(chosen: Project, monkeypatch: p
     assert "teacher@ifadnet-teacher" not in before
 
 
+@pytest.mark.slow
 def test_the_stage_takes_the_released_file(chosen: Project) -> None:
     place = Path("data/archives/checkpoints/safmn-large/SAFMN_L_DF2K_x4.pth")
     refused = chosen.run("esr", "import", "safmn-large", ESR_OFFLINE="1")

@@ -76,6 +76,7 @@ def test_a_damaged_database_is_told_of_in_one_line_and_left_as_it_is(
     assert (filled.path.read_bytes() if filled.path.is_file() else b"") == left
 
 
+@pytest.mark.slow
 def test_after_the_damaged_file_is_moved_away_everything_is_sent_again(filled: Database) -> None:
     overwrite_a_page(filled.path)
     filled.path.rename("damaged.db")

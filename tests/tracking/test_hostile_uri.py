@@ -12,6 +12,7 @@ from esr.tracking.mirror import drain, send_all, shown, tracking_uri
 NAMES_NO_STORE = ["http://[::1", "http://host:port/", "mlruns", "sqlite:", "sqlite://", "sqlite:///", "foo://bar"]
 
 
+@pytest.mark.slow
 def test_what_names_no_store_costs_one_line(
     project: Path, stage: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_mirror_killed_again_and_again_loses_nothing_and_repeats_nothing(
     assert len(database.history(CHILD, "images_per_second")) == steps
 
 
+@pytest.mark.slow
 def test_a_mirror_does_nothing_while_a_stage_measures_time(mirrored: Path, start: Start) -> None:
     stage = start(kind="benchmark", key="tiny", results={"psnr": 28.0}, exclusive=True, wait_for="go")
     wait_until(mirror_lives)
