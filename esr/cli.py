@@ -338,6 +338,24 @@ def import_(
 
 
 @app.command(rich_help_panel=TOOLS)
+def submission(
+    entry: Annotated[str, typer.Argument(metavar="ENTRY | WEIGHTS", help="A benchmarked row, or a .safetensors file.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="The folder to make.")],
+    team: Annotated[int, typer.Option(help="The team's number.")],
+    name: Annotated[str, typer.Option(help="Of the entry, such as SlimRLFN.")],
+    year: Annotated[int | None, typer.Option(help="Of the challenge: 2024, 2025 or 2026.  [default: 2026]")] = None,
+    network: NetworkOption = None,
+) -> None:
+    """Write what the organisers of a year ask for: network, checkpoint, loader's branch, command and factsheet."""
+    from esr.submission.layout import LATEST, Layout
+    from esr.submission.submit import write_submission
+
+    written = write_submission(entry, Layout(year or LATEST, team, name), out, network)
+    print(f"{printable(str(out))}: {', '.join(written)}")
+    print(f"{name} computes there what it does here, bit for bit. Put the lines of select_model.txt into test_demo.py.")
+
+
+@app.command(rich_help_panel=TOOLS)
 def inspect(
     path: Annotated[Path, typer.Argument(help="A manifest, a store, or the folder that holds them.")],
     verify: Annotated[bool, typer.Option("--verify", help="Read every image and compare its hash.")] = False,
