@@ -205,8 +205,7 @@ def _chosen(source: SourceText, node: ast.If, body: list[ast.stmt]) -> Edit:
     start, end = source.span(node)
     if not body:
         return Edit(start, end, "pass")
-    first = source.text.rfind("\n", 0, source.span(body[0])[0]) + 1
-    text = source.text[first : source.span(body[-1])[1]]
+    text = source.text[source.lines_of(body[0])[0] : source.span(body[-1])[1]]
     deeper = body[0].col_offset - node.col_offset
     return Edit(start, end, re.sub(rf"^ {{{deeper}}}", "", text, flags=re.MULTILINE).lstrip(" "))
 

@@ -33,10 +33,8 @@ def check_python39(text: str, culprit: str) -> None:
     try:
         tree = ast.parse(text, feature_version=VERSION)
     except SyntaxError as error:
-        line = text.split("\n")[(error.lineno or 1) - 1].strip()
-        raise EsrError(
-            f"{culprit}: Python 3.9, which organisers may run, does not read `{line}`; write it otherwise"
-        ) from (error)
+        told = f"does not run on Python 3.9, which organisers may have: {error.msg}"
+        raise EsrError(f"{culprit} {told}; write it otherwise") from error
     newer = [
         alias.name
         for node in ast.walk(tree)
@@ -45,6 +43,5 @@ def check_python39(text: str, culprit: str) -> None:
         if alias.name in NEWER_IN_TYPING
     ]
     if newer:
-        raise EsrError(
-            f"{culprit}: typing has no {', '.join(newer)} in Python 3.9, which organisers may run; leave it out"
-        )
+        told = f"in Python 3.9, which organisers may have, typing has no {', '.join(newer)}"
+        raise EsrError(f"{culprit}: {told}; leave it out")
