@@ -58,7 +58,7 @@ def read_checkout(folder: Path, year: int | None = None) -> Checkout:
         raise EsrError(f"{folder} is no folder; name a checkout of the organisers' repository")
     if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
         raise EsrError(f"{folder} is a bare git repository; check it out: git clone {folder} CHECKOUT")
-    year = year or _year(folder)
+    year = year or year_of(folder)
     if year not in {*FORMULAS, YEAR}:
         known = ", ".join(map(str, sorted({*FORMULAS, YEAR})))
         raise EsrError(f"{folder}: the scoring of {year} is not known here; there are: {known}")
@@ -79,7 +79,12 @@ def read_checkout(folder: Path, year: int | None = None) -> Checkout:
     return Checkout(year, source, teams, read_table(table) if table.exists() else {}, runs, read_loader(folder))
 
 
-def _year(folder: Path) -> int:
+def year_of(folder: Path) -> int:
+    """The year that its files say.
+
+    Raises:
+        EsrError: none does.
+    """
     for name, pattern in _SAID.items():
         try:
             text = (folder / name).read_text(encoding="utf-8", errors="replace")

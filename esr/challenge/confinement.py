@@ -52,7 +52,7 @@ def _leave_network(libc: ctypes.CDLL) -> bool:
 
 
 def _bar_writing(libc: ctypes.CDLL, folder: Path) -> bool:
-    """Landlock: all changes of files are barred, and then allowed in ``folder``; writing to /dev/null is, too."""
+    """Landlock: all changes of files are barred, and then allowed in ``folder``; so are devices that harm none."""
     version = libc.syscall(_CREATE_RULESET, None, 0, 1)
     if version < _TRUNCATE_SINCE:  # before, a file could be emptied all the same
         return False
@@ -66,7 +66,10 @@ def _bar_writing(libc: ctypes.CDLL, folder: Path) -> bool:
     rules = libc.syscall(_CREATE_RULESET, packed, len(packed), 0)
     if rules < 0:
         return False
-    allowed = _allow(libc, rules, folder, writing | _CHANGES) and _allow(libc, rules, Path(os.devnull), writing)
+    devices = [Path(os.devnull), *Path("/dev").glob("nvidia*")]  # CUDA opens its devices for writing
+    allowed = _allow(libc, rules, folder, writing | _CHANGES) and all(
+        _allow(libc, rules, device, writing) for device in devices
+    )
     return allowed and libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0 and libc.syscall(_RESTRICT_SELF, rules, 0) == 0
 
 

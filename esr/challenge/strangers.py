@@ -1,61 +1,71 @@
-"""The teams' networks, loaded from their own code and counted: ``esr challenge --run``."""
+"""The teams' networks, loaded from their own code and measured: ``esr challenge --run``."""
 
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from pydantic import BaseModel
 
 from esr.challenge.checkout import RESULTS
 from esr.challenge.select_model import Loaded, read_loader
-from esr.challenge.stranger import FOUND
+from esr.challenge.stranger_process import StrangerFailed, StrangerProcess
+from esr.challenge.trial_images import TrialImages, restored
+from esr.challenge.turns import take_turns_beside
 from esr.common.errors import EsrError, printable
 from esr.common.progress import Progress
 from esr.evaluation.complexity import Complexity
 from esr.evaluation.organisers import TeamResults, read_teams
+from esr.evaluation.scores import Evaluation
+from esr.recipes.scale import Measuring
+from esr.timing.official import OfficialTime
+from esr.timing.session import Session
 
 TRUST = (
     "--run runs the teams' code, which may read all that you may read. Where this system can bar it, it has no network "
     "and writes in a scratch folder alone; add --trust if you trust it"
 )
-PASSED_ON = ("PATH", "LANG", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
-LONGEST = 600  # s for a network
+BASELINE = 0
+"""The number of the year's baseline."""
 
 
 @dataclass(frozen=True)
 class Stranger:
-    """A team's network: its complexity, or the reason why there is none.
+    """A team's network: what was measured of it, and the reason why something was not.
 
     Attributes:
-        name: of the loader's branch.
+        name: of the loader's branch; with a count behind it where branches share a name.
         complexity: counted by esr; None where the network could not be loaded or run.
-        reason: why; empty where it could.
+        quality: scores on the images; None where none were given, or it could not be run.
+        official: run times by the challenge's protocol, likewise.
+        reason: what could not be done, and why; empty where all could.
         printed: the organisers' results of it, if there are any.
         unbarred: what the system could not bar it from.
     """
 
     name: str
-    complexity: Complexity | None
-    reason: str
-    printed: TeamResults | None
-    unbarred: Sequence[str]
-
-
-class Found(BaseModel):
-    """What the process of a network wrote; the team's code may have written anything in its place."""
-
-    unbarred: list[str] = []
     complexity: Complexity | None = None
+    quality: Evaluation | None = None
+    official: OfficialTime | None = None
     reason: str = ""
+    printed: TeamResults | None = None
+    unbarred: Sequence[str] = ()
 
 
-def measure_strangers(checkout: Path, wanted: str) -> list[Stranger]:
+@dataclass(frozen=True)
+class Strangers:
+    """What was measured.
+
+    Attributes:
+        networks: of the numbers that were wanted, in the loader's order; without the baseline where there is one.
+        baseline: the year's, which they were held against; None where they were only counted.
+        sessions: run times by esr's protocol, a session per size of image, the baseline among them.
+    """
+
+    networks: Sequence[Stranger]
+    baseline: Stranger | None = None
+    sessions: Sequence[Session] = ()
+
+
+def count_strangers(checkout: Path, wanted: str) -> Strangers:
     """Load and count the networks with these numbers, each in a process of its own.
 
     Args:
@@ -65,15 +75,60 @@ def measure_strangers(checkout: Path, wanted: str) -> list[Stranger]:
     Raises:
         EsrError: the loader cannot be read, or has no network of such a number.
     """
-    chosen = _chosen(checkout, wanted)
-    results = read_teams(checkout / RESULTS) if (checkout / RESULTS).exists() else {}
-    printed = {name.strip(): team for name, team in results.items()}
-    with Progress("loading networks", len(chosen), "networks") as progress:
-        return list(_measured(checkout.resolve(), chosen, printed, progress))
+    named = _named(checkout, _chosen(read_loader(checkout), checkout, wanted))
+    counted = []
+    with Progress("loading networks", len(named), "networks") as progress:
+        for number, stranger in named:
+            with StrangerProcess(checkout.resolve(), number) as process:
+                counted.append(_counted(stranger, process, loaded=False))
+            progress.add(1)
+    return Strangers(counted)
 
 
-def _chosen(checkout: Path, wanted: str) -> list[Loaded]:
+def measure_strangers(checkout: Path, wanted: str, hr: Path, lr: Path | None, rule: Measuring) -> Strangers:
+    """The same, with scores on images, and run times beside the year's baseline by both protocols.
+
+    Every network has a process of its own, in which it is loaded, then passes the images once, as in the organisers'
+    script, and then takes turns with the others. The baseline has two: the second one is the control.
+
+    Args:
+        checkout: as above.
+        wanted: as above; the baseline need not be named.
+        hr: folder of HR images.
+        lr: folder of their LR images; made by MATLAB's bicubic when None.
+        rule: how long networks take turns, and on which sizes of image.
+
+    Raises:
+        EsrError: as above; images cannot be used; or the baseline cannot be run.
+    """
     loader = read_loader(checkout)
+    chosen = _chosen(loader, checkout, wanted)
+    baseline = [branch for branch in loader if branch.number == BASELINE]
+    if not baseline:
+        raise EsrError(f"{checkout}: its loader has no network 00, the year's baseline; fetch it again")
+    others = [branch for branch in chosen if branch.number != BASELINE]
+    named = _named(checkout, [*others, *baseline[:1]])
+    with ExitStack() as processes, TrialImages(hr, lr) as images:
+        measured, living = [], {}
+        with Progress("running networks", len(named), "networks") as progress:
+            for number, stranger in named:
+                process = processes.enter_context(StrangerProcess(checkout.resolve(), number))
+                measured.append(_tested(stranger, process, images))
+                if measured[-1].official:
+                    living[stranger.name] = process
+                progress.add(1)
+        if not measured[-1].official:
+            raise EsrError(
+                f"{measured[-1].name}, the year's baseline, could not be run: {printable(measured[-1].reason)}; mend "
+                "that, or leave out --hr to count alone"
+            )
+        control = processes.enter_context(StrangerProcess(checkout.resolve(), BASELINE))
+        sessions, reasons = take_turns_beside(living, control, rule)
+    *networks, beside = [replace(each, reason=reasons.get(each.name, each.reason)) for each in measured]
+    return Strangers(networks, beside, sessions)
+
+
+def _chosen(loader: Sequence[Loaded], checkout: Path, wanted: str) -> Sequence[Loaded]:
     if not loader:
         raise EsrError(f"{checkout} has no test_demo.py with the organisers' select_model; name a checkout of theirs")
     if wanted == "all":
@@ -86,46 +141,40 @@ def _chosen(checkout: Path, wanted: str) -> list[Loaded]:
     return [each for each in loader if each.number in set(map(int, numbers))]
 
 
-def _measured(
-    checkout: Path, chosen: Sequence[Loaded], printed: Mapping[str, TeamResults], progress: Progress
-) -> Iterator[Stranger]:
-    for branch in chosen:
-        found = _found(checkout, branch.number)
-        name = branch.name.strip()
-        yield Stranger(name, found.complexity, found.reason, printed.get(name), found.unbarred)
-        progress.add(1)
+def _named(checkout: Path, branches: Sequence[Loaded]) -> list[tuple[int, Stranger]]:
+    """The branches' numbers, and of each a stranger of whom nothing but the name and what was printed is known."""
+    results = read_teams(checkout / RESULTS) if (checkout / RESULTS).exists() else {}
+    printed = {name.strip(): team for name, team in results.items()}
+    return [
+        (branch.number, Stranger(name, printed=printed.get(branch.name.strip())))
+        for branch, name in zip(branches, _names(branches), strict=True)
+    ]
 
 
-def _found(checkout: Path, number: int) -> Found:
-    """What the process of one network found; a process that ends without a word is a reason, too."""
-    with tempfile.TemporaryDirectory(prefix="esr-stranger-") as name:
-        folder = Path(name)
-        environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
-        environment |= {"HOME": name, "TMPDIR": name}
-        command = [sys.executable, "-m", "esr.challenge.stranger", str(checkout), str(number), name]
-        process = subprocess.Popen(
-            command,
-            cwd=name,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(LONGEST)
-        except subprocess.TimeoutExpired:
-            return Found(reason=f"it took more than {LONGEST} s")
-        finally:
-            _end_all(process)
-        try:
-            return Found.model_validate_json((folder / FOUND).read_bytes())
-        except (OSError, ValueError):
-            return Found(reason=f"its process ended with code {code}")
+def _names(branches: Sequence[Loaded]) -> Iterator[str]:
+    names = [branch.name.strip() for branch in branches]
+    for place, name in enumerate(names):
+        before = names[:place].count(name)
+        yield f"{name} ({before + 1})" if before else name
 
 
-def _end_all(leader: "subprocess.Popen[bytes]") -> None:
-    """End the process and whatever the team's code has started and left behind."""
-    with suppress(ProcessLookupError):
-        os.killpg(leader.pid, signal.SIGKILL)
-    leader.wait()
+def _counted(stranger: Stranger, process: StrangerProcess, loaded: bool) -> Stranger:
+    """The stranger with its complexity, or with the reason why there is none."""
+    try:
+        if not loaded:
+            process.load()
+        stranger = replace(stranger, complexity=process.count())
+    except StrangerFailed as failed:
+        stranger = replace(stranger, reason=str(failed))
+    return replace(stranger, unbarred=process.unbarred)
+
+
+def _tested(stranger: Stranger, process: StrangerProcess, images: TrialImages) -> Stranger:
+    """The same with scores and official run times, which come first: the passes find the process as cold as there."""
+    try:
+        process.load()
+        times, quality = restored(process, images)
+        stranger = replace(stranger, quality=quality, official=OfficialTime(stranger.name, tuple(times)))
+    except StrangerFailed as failed:
+        return replace(stranger, reason=str(failed), unbarred=process.unbarred)
+    return _counted(stranger, process, loaded=True)

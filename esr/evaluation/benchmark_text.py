@@ -35,7 +35,7 @@ def print_json(measured: Measured) -> None:
         ],
         "baseline": measured.baseline,
         "run_time": [session_json(session) for session in measured.sessions],
-        "official": [_official(each) for each in measured.official],
+        "official": [official_json(each) for each in measured.official],
     }
     print(json.dumps(content, indent=2))
 
@@ -47,9 +47,9 @@ def print_measured(measured: Measured) -> None:
         if memory is not None:
             print(f"{printable(name)}: {memory:,.0f} MiB at the peak of a pass over the first size")
     for session in measured.sessions:
-        _print_session(session)
+        print_session(session)
     if measured.official:
-        _print_official(measured.official, measured.baseline)
+        print_official(measured.official, measured.baseline)
     for name, quality in zip(measured.names, measured.qualities, strict=False):
         if len(measured.names) > 1:
             print(f"\n{printable(name)}")
@@ -84,7 +84,8 @@ def session_json(session: Session) -> dict[str, Any]:
     }
 
 
-def _official(time: OfficialTime) -> dict[str, Any]:
+def official_json(time: OfficialTime) -> dict[str, Any]:
+    """The official figures of a network, and every image's time."""
     return {
         "name": time.name,
         "mean_ms": time.mean_ms,
@@ -95,7 +96,8 @@ def _official(time: OfficialTime) -> dict[str, Any]:
     }
 
 
-def _print_session(session: Session) -> None:
+def print_session(session: Session) -> None:
+    """Print a session as a table, and why it is not to be believed, if it is not."""
     where = f"{printable(session.device)}, threads: {session.threads}, rounds: {len(session.rounds)}"
     table = Table(title=f"run time for {session.width}x{session.height} LR px ({where})", title_justify="left")
     table.add_column("network")
@@ -123,7 +125,8 @@ def print_doubt(session: Session) -> None:
         print(f"The GPU slowed itself down in {session.throttled} of {len(session.rounds)} rounds, for heat or power")
 
 
-def _print_official(times: Sequence[OfficialTime], baseline: str) -> None:
+def print_official(times: Sequence[OfficialTime], baseline: str) -> None:
+    """Print the official figures as a table; the baseline comes last."""
     title = f"run time by the challenge's protocol ({len(times[0].times)} images, each once, cold start included)"
     table = Table(title=title, title_justify="left")
     table.add_column("network")
