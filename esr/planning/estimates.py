@@ -12,7 +12,7 @@ from esr.planning.phases import TrainingStage, training_stage
 from esr.planning.sets import images_of_source, pixels_of
 from esr.recipes.graph import Node
 from esr.recipes.read import Params
-from esr.recipes.rows import Benchmark, Crop, Download, StageRow
+from esr.recipes.rows import Benchmark, Crop, Download, Import, StageRow
 from esr.sources.origin import row_in_use
 from esr.timing.rounds import FEWEST_ROUNDS, WINDOW
 
@@ -35,7 +35,7 @@ class Estimate:
         pace: what was measured for that.
         disk: bytes of images that stay.
         download: bytes to fetch, as far as the rows say.
-        unsaid: archives, or sources without one, whose size no row says.
+        unsaid: archives, released files, or sources without either, whose size no row says.
     """
 
     node: Node
@@ -66,6 +66,8 @@ def estimate(params: Params, node: Node, machine: Machine, pace_of: PaceOf) -> E
         return _plain(node, machine.stage_cost + pixels * machine.packing, disk=pixels * STORE)
     if isinstance(row, Benchmark):
         return _plain(node, machine.stage_cost + _benchmark_seconds(params, row, node, machine, pace_of))
+    if isinstance(row, Import) and row.url:
+        return _plain(node, machine.stage_cost, download=float(row.bytes or 0), unsaid=int(row.bytes is None))
     training = training_stage(params, node, params.rule) if node.key else None
     return _training(params, training, machine, pace_of(training)) if training else _plain(node, machine.stage_cost)
 

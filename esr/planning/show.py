@@ -141,7 +141,7 @@ def _download(plan: ScalePlan, params: Params) -> str:
     fetched, unsaid = sum(each.download for each in plan.estimates), sum(each.unsaid for each in plan.estimates)
     if not fetched and not unsaid:
         return "Download: nothing."
-    more = f", and {unsaid} archives or folders whose size no row says" if unsaid else ""
+    more = f", and {unsaid} files or folders whose size no row says" if unsaid else ""
     return f"Download: {size(fetched)}{more}; the time for that is not counted."
 
 

@@ -81,6 +81,19 @@ def test_images_that_the_user_has_are_not_downloaded() -> None:
     assert (made.download, made.disk, made.unsaid) == (0, 0, 0)
 
 
+def test_a_released_file_is_downloaded_at_any_scale_and_one_that_is_here_is_not() -> None:
+    row = {"entry": "rlfn", "network": "esr/networks/rlfn.py"}
+    released = {
+        "known": row | {"url": "https://x/rlfn.pth", "bytes": 1_294_011},
+        "unknown": row | {"url": "https://x/rlfn.pth"},
+        "here": row | {"checkpoint": "checkpoints/team00_rlfn.pth"},
+    }
+    raw = RAW | {"scale": "demo", "import": released}
+    made = [estimated("import", key, raw=raw) for key in released]
+    assert [(each.download, each.unsaid) for each in made] == [(1_294_011, 0), (0, 1), (0, 0)]
+    assert {each.seconds for each in made} == {10.0}
+
+
 def test_a_packed_set_holds_hr_and_lr_uncompressed() -> None:
     assert estimated("crop", "div2k").disk == pytest.approx(800 * 2.8e6 * 3 * 17 / 16)
     at_demo = {**RAW, "scale": "demo"}

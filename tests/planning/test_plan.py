@@ -100,7 +100,7 @@ def test_on_a_machine_without_a_gpu_paper_scale_is_told_to_be_hopeless(untouched
     said = " ".join(plan(untouched, "--scale", "paper", "--entry", "rlfn").split())
     assert re.search(r"scale paper would take [\d.,]+ (days|years): do not wait for it", said), said
     assert "* timed on fewer patches" in said
-    assert "Download: 4.0 GB, and 3 archives or folders whose size no row says" in said
+    assert "Download: 4.0 GB, and 3 files or folders whose size no row says" in said
 
 
 @pytest.mark.slow
