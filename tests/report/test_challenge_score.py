@@ -2,10 +2,14 @@
 
 import csv
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from esr.common.yaml_file import read_yaml
 from esr.recipes.rows import Entry
 from tests.report.made_board import RFDN, Board, made_metrics
 
@@ -40,6 +44,29 @@ def test_an_entry_is_scored_by_its_own_years_formula_and_baseline(board: Board) 
 )
 def test_there_is_no_score_without_the_years_own_baseline_or_a_formula(board: Board, year: int, baseline: str) -> None:
     assert of_year(board, year, baseline) == ("", "")
+
+
+BASELINES = {2023: "rfdn", 2024: "rlfn", 2026: "span"}  # as each year's README names it
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def rows_of(file: str) -> dict[str, Any]:
+    """The rows of a params.yaml, or those that a page gives as an example."""
+    if not file.endswith(".md"):
+        return dict(read_yaml(ROOT / file))
+    (example,) = re.findall(r"```yaml\n# params.yaml\n(.*?)```", (ROOT / file).read_text(), re.DOTALL)
+    return dict(yaml.safe_load(example))
+
+
+@pytest.mark.parametrize("file", ["params.yaml", "released/params.yaml", "docs/adding-an-entry.md"])
+def test_every_row_is_timed_beside_the_baseline_of_its_year(file: str) -> None:
+    """Another one would leave its score empty."""
+    rows = rows_of(file)
+    years = {key: rows["entries"][row["entry"]]["year"] for key, row in rows["benchmark"].items()}
+    beside = {key: Path(row["year_baseline"]).stem for key, row in rows["benchmark"].items()}
+    scored = {key for key, year in years.items() if year in BASELINES}
+    assert scored
+    assert {key: beside[key] for key in scored} == {key: BASELINES[years[key]] for key in scored}
 
 
 def with_two_of_2023(board: Board, memory_mb: float | None) -> Board:
