@@ -69,7 +69,7 @@ class _Stranger:
 
         torch.set_num_threads(usable_cores())
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network, _, self.data_range, *_ = _loaded(checkout, number, self.device)
+        self.network, _, self.data_range, *_ = loaded(checkout, number, self.device)
         self._pass: Any = None
 
     def obey(self, order: dict[str, Any], orders: Connection) -> tuple[dict[str, Any], bytes]:
@@ -123,7 +123,7 @@ class _Stranger:
             return float(self._pass())
 
 
-def _loaded(checkout: Path, number: int, device: Any) -> Any:
+def loaded(checkout: Path, number: int, device: Any) -> Any:
     """What the organisers' function gives, alone: what else their script imports is left.
 
     Without a GPU ``.cuda()`` does nothing, and files are loaded to the CPU and by the rules of the torch of their day.

@@ -84,7 +84,7 @@ def test_what_loads_is_counted_and_what_does_not_is_listed_with_its_reason(call:
     """By hand: 48 x 27 weights and 48 biases; 48 x 27 products at each of 65,536 pixels."""
     code, out, _ = call("challenge", checkout(tmp_path), "--run", "00,03", "--trust", "--json")
     assert code == 0
-    base, team = json.loads(out)
+    base, team = json.loads(out)["networks"]
     assert (base["name"], base["reason"]) == ("00_Base", "")
     assert base["complexity"] == {
         "parameters": 1344,
