@@ -85,6 +85,9 @@ class Zoo(nn.Module):
         tokens = self.layer(self.linear(y.flatten(2).transpose(1, 2)))
         attention = torch.softmax(tokens @ tokens.transpose(1, 2), dim=-1)
         tokens = torch.bmm(attention, tokens)
+        tokens = torch.einsum("x t c, x t d -> x c d", tokens, tokens)  # every channel with every other
+        tokens = torch.einsum("ndc,ntc->ntd", tokens, y.flatten(2).transpose(1, 2))
+        tokens = torch.einsum("ijk,kl,lm->ijm", tokens, self.linear.weight, self.linear.weight)
         y = tokens.transpose(1, 2).reshape(y.shape)
         y = F.interpolate(y, scale_factor=2, mode="nearest")
         return F.interpolate(self.tail(y), scale_factor=2, mode="bilinear")
