@@ -1,0 +1,106 @@
+"""The teams' networks, loaded by their own code and counted, beside what the organisers print and fvcore counts.
+
+::
+
+    python benchmarks/challenge_networks.py CHECKOUT...
+
+CHECKOUT is a clone of an organisers' repository: ofsoundof/NTIRE2023_ESR, Amazingren/NTIRE2024_ESR, NTIRE2025_ESR,
+NTIRE2026_ESR. It runs the teams' code, each network in a confined process of its own: that code may read what you may
+read. fvcore, the organisers' counter since 2024, runs on the same networks in a second process. Packages that a team
+needs and that are not installed are the reason why its network has no counts. Nothing is timed.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from records import versions, write_record
+
+from esr.challenge.checkout import year_of
+from esr.challenge.confinement import confine
+from esr.challenge.select_model import read_loader
+from esr.challenge.stranger import loaded
+from esr.challenge.strangers import Stranger, count_strangers
+from esr.common.errors import on_one_line
+
+COUNT = "--count-with-fvcore"
+PACKAGES = ("einops", "timm", "torchvision", "basicsr", "mamba-ssm", "mmcv", "huggingface-hub", "thop", "fvcore")
+LONGEST = 600  # s for a count with fvcore
+
+
+def main() -> None:
+    """Count every network of every checkout, and write a record, by year."""
+    if sys.argv[1:2] == [COUNT]:
+        count_with_fvcore(Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+        return
+    results: dict[str, Any] = {"packages": versions(*PACKAGES)}
+    for checkout in map(Path, sys.argv[1:]):
+        numbers = [branch.number for branch in read_loader(checkout)]
+        strangers = count_strangers(checkout, "all").networks
+        results[str(year_of(checkout))] = [
+            described(checkout, number, stranger) for number, stranger in zip(numbers, strangers, strict=True)
+        ]
+    print(write_record("challenge-networks", __doc__ or "", results))
+
+
+def described(checkout: Path, number: int, stranger: Stranger) -> dict[str, Any]:
+    """A network's counts: esr's, fvcore's by operator, and the organisers'."""
+    printed = stranger.printed
+    return {
+        "name": stranger.name,
+        "reason": stranger.reason.replace(str(checkout.resolve()), checkout.name),
+        "counted": asdict(stranger.complexity) if stranger.complexity else None,
+        "fvcore": fvcore_process(checkout.resolve(), number) if stranger.complexity else None,
+        "printed": {
+            "parameters_m": printed.num_parameters,
+            "flops_g": printed.flops,
+            "activations_m": printed.activations,
+            "convs": printed.num_conv,
+        }
+        if printed
+        else None,
+    }
+
+
+def fvcore_process(checkout: Path, number: int) -> dict[str, Any]:
+    """What a confined process counts."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, __file__, COUNT, str(checkout), str(number), folder]
+        try:
+            subprocess.run(
+                command,
+                env={**os.environ, "HOME": folder, "TMPDIR": folder},
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                timeout=LONGEST,
+            )
+            found: dict[str, Any] = json.loads((Path(folder) / "found.json").read_text())
+        except (subprocess.TimeoutExpired, OSError, ValueError) as error:
+            return {"reason": on_one_line(error)}
+    return found
+
+
+def count_with_fvcore(checkout: Path, number: int, folder: Path) -> None:
+    """Write FOLDER/found.json: the operations at 256 x 256 in sum and by operator, or the reason why there are none."""
+    confine(folder)
+    import torch
+    from fvcore.nn import FlopCountAnalysis
+
+    try:
+        network, *_ = loaded(checkout, number, torch.device("cpu"))
+        with torch.no_grad():
+            analysis = FlopCountAnalysis(network.eval(), torch.rand(1, 3, 256, 256))
+            by_operator = {name: int(count) for name, count in analysis.by_operator().items()}
+            found: dict[str, Any] = {"flops": int(analysis.total()), "by_operator": by_operator}
+    except BaseException as error:
+        found = {"reason": on_one_line(error)}
+    (folder / "found.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
