@@ -167,6 +167,24 @@ def track() -> None:
 
 
 @app.command(rich_help_panel=TOOLS)
+def trace(
+    row: Annotated[str, typer.Argument(help="A line of the leaderboard, such as slimrlfn.")],
+    column: Annotated[str, typer.Argument(help="Of leaderboard.csv, such as psnr; else the whole line.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Go back from a number to every stage behind it, and say whether what lies on disk still matches."""
+    from esr.stages.tracing import trace as trace_cell
+    from esr.stages.tracing_text import print_trail
+    from esr.tracking.finding import find_runs
+
+    trail = trace_cell(row, column)
+    runs, trouble = find_runs(stage.run for stage in trail.stages)
+    if trouble:
+        print(printable(trouble), file=sys.stderr)
+    print_trail(trail, runs, as_json)
+
+
+@app.command(rich_help_panel=TOOLS)
 def evaluate(
     hr: Annotated[Path, typer.Option(help="Folder of HR images.")],
     weights: Annotated[Path | None, typer.Argument(help="A weights file; or give --sr.")] = None,

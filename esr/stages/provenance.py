@@ -1,6 +1,7 @@
 """What a journal says of a stage before it begins: where its numbers will come from."""
 
 import importlib.metadata
+import platform
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from esr.common.files import hash_of
 from esr.recipes.graph import Graph, Node
 from esr.recipes.kinds import OF_ENTRIES
 from esr.tracking.journal import Head
+
+PACKAGES = ("torch", "numpy", "scipy", "pillow", "scikit-image")  # whose versions decide bytes
+WIDEST_FIRST = ("avx512f", "avx2", "avx", "asimd")  # by which a library chooses how to sum; /proc/cpuinfo's words
 
 
 def head_of(graph: Graph, node: Node, deps: dict[str, str]) -> Head:
@@ -31,7 +35,10 @@ def head_of(graph: Graph, node: Node, deps: dict[str, str]) -> Head:
             "git_dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))),
             "scale": node.scale,
             "device": _device(),
-            "torch": importlib.metadata.version("torch"),
+            "processor": _processor(),
+            "threads": str(graph.params["scales"][node.scale]["threads"]),
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
             **{f"manifest_of_{name}": deps[path] for name, path in _sets_of(node, row) if path in deps},
             **{f"md5 {path}": md5 for path, md5 in deps.items()},
         },
@@ -73,3 +80,15 @@ def _device() -> str:
             if line.startswith("Model:"):
                 return line.removeprefix("Model:").strip()
     return "cpu"
+
+
+def _processor() -> str:
+    """The CPU's model and its widest vectors, such as "AMD EPYC, avx512f": two machines may bear one name."""
+    try:
+        said = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        said = []
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(said))}
+    flags = told.get("flags", told.get("Features", "")).split()
+    model = told.get("model name") or platform.processor() or platform.machine()
+    return ", ".join([model, *[name for name in WIDEST_FIRST if name in flags][:1]])

@@ -16,12 +16,11 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
 from esr.common.errors import EsrError, on_one_line
-from esr.common.files import hash_of, write_text
+from esr.common.files import write_text
 from esr.tracking import shape
-from esr.tracking.journal import JOURNALS, events_in, is_measuring, journals
+from esr.tracking.journal import PROJECT, events_in, is_measuring, journals, known_by
 from esr.tracking.views import EXPERIMENT, experiment_tags
 
-PROJECT = JOURNALS / "project"  # a random name: clones that share a server keep their runs apart
 IDENTITY = "esr.id"  # the tag by which a run is found again
 PARENT = "mlflow.parentRunId"
 WORST_FIRST = ("RUNNING", "FAILED", "KILLED", "FINISHED")
@@ -46,7 +45,6 @@ class Runs:
             _check_database(path)
         if not PROJECT.exists():
             write_text(PROJECT, secrets.token_hex(8))
-        self._project = PROJECT.read_bytes().hex()
         self._sent: dict[Path, tuple[bool, int]] = {}
         client = self._client = MlflowClient(uri)
         found = client.get_experiment_by_name(EXPERIMENT)
@@ -97,9 +95,9 @@ class Runs:
 
     def _run(self, identity: Iterable[str], name: str, began: int) -> Run:
         """The run of this identity; made where there is none, or where somebody has deleted it."""
-        known_by = hash_of([self._project, *identity])
-        found = self._client.search_runs(self._place, f"tags.`{IDENTITY}` = '{known_by}'", max_results=1)
-        return found[0] if found else self._client.create_run(self._place[0], began, {IDENTITY: known_by}, name)
+        tag = known_by(*identity)
+        found = self._client.search_runs(self._place, f"tags.`{IDENTITY}` = '{tag}'", max_results=1)
+        return found[0] if found else self._client.create_run(self._place[0], began, {IDENTITY: tag}, name)
 
     def _log(self, run: Run, points: list[Point], files: list[Picture], params: Texts, tags: Texts) -> None:
         """Log what the run lacks; a parameter that it has stays, because MLflow refuses to change one."""

@@ -1,0 +1,141 @@
+"""``esr trace``: from a number of the leaderboard back to every stage behind it."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from esr.common.yaml_file import read_yaml
+from esr.recipes.graph import Graph
+from esr.stages.tracing import trace
+from tests.conftest import Call
+from tests.drivers.grown import grow, stages
+from tests.provenance.finished_project import finish, lay_project, two_entries
+from tests.tiny_project import ROOT
+
+WEIGHTS = "runs/demo/finetune/slimrlfn-640/weights.safetensors"
+
+
+def edit(change: Any) -> None:
+    params = json.loads(Path("params.yaml").read_text())
+    change(params)
+    Path("params.yaml").write_text(json.dumps(params))
+
+
+def faults(name: str = "slimrlfn") -> dict[str, tuple[str, ...]]:
+    """Of the stages behind a row that have any."""
+    return {stage.name: stage.faults for stage in trace(name).stages if stage.faults}
+
+
+def test_a_number_leads_to_every_stage_as_it_ran(finished: Graph, call: Call) -> None:
+    code, out, _ = call("trace", "slimrlfn", "psnr", "--json")
+    told = json.loads(out)
+    assert (code, told["row"], told["value"], told["sound"]) == (0, "slimrlfn", 28.25, True)
+    names = [stage["name"] for stage in told["stages"]]
+    assert names[:2] == ["benchmark@slimrlfn", "fuse@slimrlfn"]
+    assert {"finetune@slimrlfn-640", "distill@slimrlfn-distill", "teacher@slimrlfn-teacher"} < set(names)
+    assert {"download@div2k", "crop@div2k", "join@df2k"} < set(names)
+    assert not {"benchmark@rlfn", "prune@slimrlfn-pruned", "report"} & set(names)
+    tuned = told["stages"][names.index("finetune@slimrlfn-640")]
+    assert tuned["command"] == "python -m esr finetune slimrlfn-640"
+    assert tuned["parameters"]["finetune.slimrlfn-640"]["patch"] == 640
+    recorded = {file["path"]: file["recorded"] for file in [*tuned["inputs"], *tuned["outputs"]]}
+    assert recorded[WEIGHTS] == hashlib.md5(Path(WEIGHTS).read_bytes()).hexdigest()
+    assert "runs/demo/finetune/slimrlfn-384-1/weights.safetensors" in recorded
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    ran = tuned["circumstances"]
+    assert (ran["commit"], ran["dirty"], ran["threads"]) == (head, False, "1")
+    assert ran["host"] and ran["processor"] and ran["versions"]["torch"]
+    assert ran["began"] <= ran["ended"]
+
+
+def test_people_read_the_same(finished: Graph, call: Call) -> None:
+    code, out, _ = call("trace", "slimrlfn", "psnr")
+    assert code == 0
+    assert out.startswith("slimrlfn, PSNR (dB): 28.250\n")
+    assert "All that lies on disk matches." in out
+    assert hashlib.md5(Path(WEIGHTS).read_bytes()).hexdigest() in out
+
+
+def test_what_does_not_match_is_named_by_its_stage_and_its_fault(finished: Graph) -> None:
+    assert faults() == {}
+    edit(lambda params: params["finetune"]["slimrlfn-640"].update(patch=512))
+    Path("runs/demo/distill/slimrlfn-distill/weights.safetensors").write_text("damaged")
+    Path("runs/demo/teacher/slimrlfn-teacher/curve.csv").unlink()
+    shutil.rmtree("data/demo/sources/div2k")
+    Path(".esr/receipts/demo/download/div2k.json").unlink()
+    found = faults()
+    assert found["finetune@slimrlfn-640"] == ("stale",)
+    assert found["distill@slimrlfn-distill"] == ("damaged",)
+    assert found["teacher@slimrlfn-teacher"] == ("missing",)
+    assert found["download@div2k"] == ("unrecorded", "missing")
+    assert "fuse@slimrlfn" not in found  # its own inputs and outputs are what they were
+    tuned = next(stage for stage in trace("slimrlfn").stages if stage.name == "finetune@slimrlfn-640")
+    assert [(each.name, each.there, each.here) for each in tuned.differences] == [
+        ("finetune.slimrlfn-640.patch", "640", "512")
+    ]
+    assert trace("rlfn").sound is False  # the source is behind it, too
+
+
+def test_an_edit_of_code_is_named_by_its_file(finished: Graph) -> None:
+    file = Path("esr/compression/fusion.py")
+    file.write_text(file.read_text() + "\nEDITED = True\n")
+    assert faults() == {"fuse@slimrlfn": ("stale",)}
+    (difference,) = trace("slimrlfn").stages[1].differences
+    assert (difference.subject, difference.name) == ("code", "esr/compression/fusion.py")
+
+
+def test_a_run_is_found_after_its_code_was_accepted(finished: Graph, call: Call) -> None:
+    file = Path("esr/compression/fusion.py")
+    file.write_text(file.read_text() + "\nEDITED = True\n")
+    from esr.stages.accepting import accept
+
+    assert accept(["fuse@slimrlfn"], "a constant that nothing reads") == ["fuse@slimrlfn"]
+    fused = trace("slimrlfn").stages[1]
+    assert fused.faults == ()
+    assert fused.accepted == ("a constant that nothing reads",)
+    assert fused.circumstances is not None and fused.circumstances.commit
+
+
+def test_without_journals_the_hashes_are_there_all_the_same(finished: Graph) -> None:
+    shutil.rmtree(".esr/journal")
+    trail = trace("slimrlfn", "psnr")
+    assert trail.sound
+    assert {stage.circumstances for stage in trail.stages} == {None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("slimrflm",), "slimrflm is no row of benchmark; give one of: "),
+        (("slimrlfn", "pnsr"), "the leaderboard has no column pnsr; there are: "),
+        (("slimrlfn", "published_psnr_valid"), "was not measured: it stands as it was printed under entries.slimrlfn"),
+    ],
+)
+def test_what_cannot_be_traced_is_refused_in_one_line(
+    finished: Graph, call: Call, asked: tuple[str, ...], says: str
+) -> None:
+    code, out, err = call("trace", *asked)
+    assert (code, out) == (2, "")
+    assert says in err and err.count("\n") == 1
+
+
+def test_a_fused_row_that_is_measured_under_another_name(finished: Graph) -> None:
+    edit(lambda params: params["benchmark"].update({"second": params["benchmark"].pop("slimrlfn")}))
+    assert trace("slimrlfn-pruned").row == "slimrlfn-pruned"
+    assert trace("slimrlfn").row == "second"  # by its row of fuse
+
+
+@pytest.mark.slow
+def test_a_thousand_stages_are_traced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = grow(two_entries({**read_yaml(ROOT / "params.yaml"), "scale": "demo"}), 1000)
+    lay_project(params)
+    finish(journals=False)
+    assert stages(params) >= 1000
+    last = list(params["benchmark"])[-1]
+    assert trace(last).sound
