@@ -185,6 +185,29 @@ def trace(
 
 
 @app.command(rich_help_panel=TOOLS)
+def verify(
+    record: Annotated[Path | None, typer.Option(metavar="FILE", help="[default: records/SCALE.json]")] = None,
+    psnr: Annotated[float, typer.Option(min=0, max=100, help="dB that a PSNR may lie from the recorded one.")] = 0.1,
+    write: Annotated[
+        bool, typer.Option("--write", help="Record the finished run here, for others to compare.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Hold a finished run against the committed record, and name the first stage at which the two part."""
+    from esr.stages import verifying
+    from esr.stages.verifying_text import print_verification
+
+    if write:
+        if record or as_json:
+            raise EsrError("--write records the run under records/; leave out --record and --json")
+        print(f"Recorded in {verifying.write()}")
+        return
+    found = verifying.verify(record, psnr)
+    print_verification(found, as_json)
+    raise typer.Exit(0 if found.agrees else 1)
+
+
+@app.command(rich_help_panel=TOOLS)
 def evaluate(
     hr: Annotated[Path, typer.Option(help="Folder of HR images.")],
     weights: Annotated[Path | None, typer.Argument(help="A weights file; or give --sr.")] = None,

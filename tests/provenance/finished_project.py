@@ -54,6 +54,11 @@ def make(graph: Graph, node: Node, evidence: Evidence | None = None, word: str =
         else:
             write_text(Path(path), f"{path} {word}\n")
         evidence.digests.forget(path)
+    note(graph, node, evidence, journal)
+
+
+def note(graph: Graph, node: Node, evidence: Evidence, journal: bool = True) -> None:
+    """Write the receipt and the journal of what lies there, as the stage does when it ends."""
     deps = {path: md5 for path, md5 in evidence.inputs(node).items() if md5}
     outs = {path: md5 for path, md5 in evidence.outputs(node).items() if md5}
     write_receipt(node, deps, outs, sources_of(deps))
