@@ -10,8 +10,11 @@ MUTANTS ?= esr.*
 
 .PHONY: run check test test-slow lint docs mutants clean
 
-run: .venv/installed
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m esr run
+# Where the stages run: nothing for this machine, or profiles in workflow/profiles and of your own (docs/cluster.md).
+PROFILE ?=
+
+run: .venv/installed $(PROFILE:%=.venv/%-installed)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m esr run $(PROFILE:%=--profile %)
 
 test: .venv/installed lint
 	$(BIN)/python -m pytest
@@ -34,6 +37,14 @@ docs: .venv/docs-installed
 
 .venv/docs-installed: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+# Snakemake's plugin for a profile of workflow/profiles; a profile of your own needs none.
+.venv/slurm-installed .venv/kubernetes-installed: .venv/%-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
+	@touch $@
+
+.venv/%-installed: .venv/installed
 	@touch $@
 
 # No part of `make test`: a tool to look for what no test would notice. Without PYTHONPATH, which would hide the mutants.

@@ -22,10 +22,18 @@ from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
 from esr.recipes.read import check
 from esr.stages.refusing import refuse_gap, refuse_to_drive
-from esr.stages.snakemake_record import SYNCING, hush, keep_digests, prepare_jobs
+from esr.stages.requeueing import requeue_when_asked
+from esr.stages.snakemake_record import SYNCING, end_with_the_terminal, hush, keep_digests, prepare_jobs
+from esr.tracking.mirror import drain
 
 prepare_jobs()
 keep_digests()
+if workflow.remote_exec:  # in a job of a cluster
+    requeue_when_asked()
+elif workflow.is_main_process:
+    end_with_the_terminal()
+# `exec`, because a scheduler signals every process of a job: were the shell to die of it, the stage could save nothing.
+shell.prefix("set -euo pipefail; exec ")
 
 try:
     graph = read_graph()
@@ -99,8 +107,8 @@ def makeable(messages=()):
 
 
 def cores():
-    """The cores to share out; 1 where nothing is run, as for a report, and Snakemake does not ask for --cores."""
-    return workflow.cores if workflow.execution_settings else 1
+    """The cores to share out; None where it is for a scheduler to give a job a machine, or where nothing is run."""
+    return workflow.cores if workflow.execution_settings and workflow.local_exec and workflow.is_main_process else None
 
 
 digests = Digests()
@@ -121,7 +129,7 @@ if lacking.lacks and SYNCING not in os.environ:
         input:
             lambda wildcards: makeable(lacking.messages()),
         shell:
-            "exit 1  # all that can be made is made; the last lines say what is not"
+            "false  # all that can be made is made; the last lines say what is not"
 
 else:
 
@@ -157,6 +165,7 @@ for kind in graph.kinds:
             command=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).command,
             tracked=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).params,
             sources=lambda wildcards, kind=kind: sources(graph.find(kind, wildcards.get("key", ""))),
+        localrule: graph.is_small(kind)
         threads: lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).threads(cores())
         resources:
             gpu=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).resources.get("gpu", 0),
@@ -167,9 +176,11 @@ for kind in graph.kinds:
 
 
 def record():
-    """Tell DVC what was made, also after a run that failed halfway."""
+    """Tell DVC what was made, also after a run that failed halfway; and MLflow, whose mirrors end with a cluster's jobs."""
     if SYNCING not in os.environ:
         subprocess.run([sys.executable, "-m", "esr", "sync", "--dvc"], check=False)
+        if not workflow.local_exec:
+            print(*filter(None, [drain(elsewhere=True)]), file=sys.stderr)
 
 
 onstart:

@@ -136,11 +136,16 @@ def report() -> None:
 
 
 @app.command(rich_help_panel=TOOLS)
-def run() -> None:
+def run(
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(help="Of Snakemake, for a cluster: slurm, kubernetes, or yours; may be given again."),
+    ] = None,
+) -> None:
     """Run everything that is not up to date, through Snakemake, and print the leaderboard."""
     from esr.stages.driving import run_everything
 
-    raise typer.Exit(run_everything())
+    raise typer.Exit(run_everything(profile or []))
 
 
 @app.command(rich_help_panel=TOOLS)

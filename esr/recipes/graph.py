@@ -63,12 +63,17 @@ class Node:
         """The declared outputs, relative to the project."""
         return [out.path for out in self.outs]
 
-    def threads(self, cores: int) -> int:
-        """Threads to reserve: a number, ``scale`` (as many as the scale says) or ``all`` (nothing runs beside)."""
+    def threads(self, cores: int | None) -> int:
+        """Threads to reserve: a number, ``scale`` (as many as the scale says) or ``all`` (nothing runs beside).
+
+        Args:
+            cores: of the machine, which ``all`` takes; None where something else keeps others off: then it takes no
+                more than it uses.
+        """
         threads = self.resources.get("threads", 1)
-        if threads == "scale":
-            threads = self.params[f"scales.{self.scale}.threads"]
-        return cores if threads == "all" else int(threads)
+        if threads == "all" and cores is not None:
+            return cores
+        return int(self.params[f"scales.{self.scale}.threads"] if threads in ("scale", "all") else threads)
 
     def input(self, path: str) -> Path:
         """A file that the stage declares to depend on; reading anything else would escape both drivers."""
@@ -124,6 +129,12 @@ class Graph:
         """The keys of a kind's table; empty for a stage that has no table."""
         table = self.templates[kind].get("foreach")
         return list(self._look_up(table[2:-1])) if table else []
+
+    def is_small(self, kind: str) -> bool:
+        """Whether a stage of this kind is not worth a wait in a scheduler's queue, and runs where the driver does."""
+        template = self.templates[kind]
+        small = template.get("do", template).get("meta", {}).get("small", False)
+        return bool(self._look_up(f"scales.{self.scale}.data.stand_in") if small == "stand-ins" else small)
 
     def find(self, kind: str, key: str = "") -> Node:
         """One stage, or EsrError naming what there is."""

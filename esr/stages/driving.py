@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -23,17 +23,23 @@ from esr.stages.snakemake_record import COMPLAINTS_ONLY, SYNCING, clear_stale_lo
 from esr.stages.syncing import is_up_to_date, sync_records
 from esr.tracking.mirror import drain
 
-SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "all", "--rerun-incomplete", *COMPLAINTS_ONLY]
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--rerun-incomplete", *COMPLAINTS_ONLY]
+HERE = ["--cores", "all"]
+PROFILES = Path("workflow/profiles")
 ENTRIES_VIEW = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=entries"
 LOCK = Path(".esr/run.lock")
 NOTHING_TO_DO = "Nothing to be done: every stage is up to date."
 NOTHING_ELSE = "Nothing to be done: every stage that can be made is up to date."
 
 
-def run_everything() -> int:
+def run_everything(profiles: Sequence[str] = ()) -> int:
     """Run what is out of date and print the leaderboard; gives the exit code.
 
     A run that was killed is unlocked and gone on with; a run that is at work is an error.
+
+    Args:
+        profiles: of Snakemake, which give the stages to a cluster: a name in ``workflow/profiles``, or what Snakemake
+            takes for one. None: the stages run on this machine.
 
     Raises:
         Terminated: SIGTERM, Ctrl-C or the end of the terminal; the stages have saved their state, Snakemake has ended.
@@ -45,8 +51,8 @@ def run_everything() -> int:
     with at_once(LOCK) as alone:
         if not alone:
             raise EsrError("another `make run` is at work in this folder; wait for it, or stop it first")
-        done = _bring_up_to_date(lacking)
-    unsent = drain()
+        done = _bring_up_to_date(lacking, _where(profiles))
+    unsent = drain(elsewhere=bool(profiles))
     if unsent:
         print(printable(unsent), file=sys.stderr)
     if not done:
@@ -56,7 +62,13 @@ def run_everything() -> int:
     return 0
 
 
-def _bring_up_to_date(lacking: Lacking) -> bool:
+def _where(profiles: Sequence[str]) -> list[str]:
+    """Snakemake's arguments that say where the stages run."""
+    named = [str(PROFILES / name) if (PROFILES / name).is_dir() else name for name in profiles]
+    return [word for name in named for word in ("--profile", name)] or HERE
+
+
+def _bring_up_to_date(lacking: Lacking, where: list[str]) -> bool:
     """Whether everything is up to date in the end; what cannot be made is printed first and left out."""
     graph = lacking.graph
     if is_up_to_date(graph):
@@ -70,14 +82,15 @@ def _bring_up_to_date(lacking: Lacking) -> bool:
     if damaged := _damaged(graph, stale - lacking.left_out):
         print(f"Made again, because their outputs are damaged: {', '.join(damaged)}", file=sys.stderr)
         outputs = [path for name in damaged for path in graph.nodes[name].out_paths]
-        _snakemake("--forcerun", *outputs, "--", *outputs)
+        _snakemake(where, "--forcerun", *outputs, "--", *outputs)
         stale = sync_records()
     if not stale - lacking.left_out:
         print(NOTHING_ELSE if stale else NOTHING_TO_DO)
         return not stale
     wanted = sorted(stale - lacking.left_out)
     forced = [path for name in wanted for path in graph.nodes[name].out_paths if Path(path).exists()]
-    well = _snakemake(*(["--forcerun", *forced, "--", "all"] if forced else []))  # independent of the files' times
+    again = ["--forcerun", *forced, "--", "all"] if forced else []  # independent of the files' times
+    well = _snakemake(where, *again)
     stale = sync_records()
     unexplained = sorted(stale - lacking.left_out)
     if unexplained and not last_words():
@@ -91,12 +104,12 @@ def _damaged(graph: Graph, stale: set[str]) -> list[str]:
     return [name for name in graph.nodes if name in stale and evidence.repairable(graph.nodes[name])]
 
 
-def _snakemake(*arguments: str) -> bool:
+def _snakemake(where: list[str], *arguments: str) -> bool:
     """Run Snakemake to its end; whether it ended well."""
     environment = {**os.environ, SYNCING: "1"}
     # In a group of its own, so that Ctrl-C reaches it in the order in which it can end well.
-    process = subprocess.Popen([*SNAKEMAKE, *arguments], env=environment, process_group=0)
-    with _stopping(process) as asked:
+    process = subprocess.Popen([*SNAKEMAKE, *where, *arguments], env=environment, process_group=0)
+    with _stopping(process, signal.SIGTERM if where == HERE else signal.SIGINT) as asked:
         code = process.wait()
     if asked:
         raise Terminated("stopped; `make run` goes on from there", asked[0])
@@ -104,8 +117,13 @@ def _snakemake(*arguments: str) -> bool:
 
 
 @contextmanager
-def _stopping(process: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
-    """While ``process`` (Snakemake) runs, pass on what asks this process to stop; gives the signals that came."""
+def _stopping(process: "subprocess.Popen[bytes]", end: signal.Signals) -> Iterator[list[int]]:
+    """While ``process`` (Snakemake) runs, pass on what asks this process to stop; gives the signals that came.
+
+    Args:
+        end: what Snakemake is sent. After SIGTERM it starts no other stage and waits for those that run, which have
+            been asked to stop; after SIGINT it also cancels what it has given to a cluster.
+    """
     asked: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -113,7 +131,7 @@ def _stopping(process: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
         with suppress(psutil.Error):
             snakemake = psutil.Process(process.pid)
             stages = list(_stages(snakemake.children(recursive=True)))
-            snakemake.terminate()  # it starts no other stage and waits for those that run
+            snakemake.send_signal(end)
             for stage in stages:
                 stage.terminate()
 

@@ -32,6 +32,7 @@ from esr.stages.premises import sources_of
 from esr.stages.provenance import head_of
 from esr.stages.receipts import identity_of, write_receipt
 from esr.stages.refusing import MEND, refuse_spoilt
+from esr.stages.requeueing import ask_for_requeue
 from esr.stages.watch import Watch
 from esr.tracking.journal import Journal, journal_path
 from esr.tracking.mirror import ensure_mirror
@@ -90,6 +91,8 @@ def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
         except Terminated as stop:
             watch.note(str(stop))
             journal.close("killed", {})
+            if watch.terminated:  # the stage has saved its state and ended by itself
+                ask_for_requeue()
             raise
         except BaseException as error:
             watch.note(str(error) or type(error).__name__)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,12 @@ def prepare_jobs() -> None:
     """Set what the jobs of this Snakemake inherit: its own python first, and that they share the terminal."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     os.environ["ESR_UNDER_SNAKEMAKE"] = "1"  # lines, not bars
+
+
+def end_with_the_terminal() -> None:
+    """End as by Ctrl-C where the terminal is closed, so that the jobs that were given to a cluster are cancelled."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # not where `nohup` has it ignored
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def keep_digests() -> None:

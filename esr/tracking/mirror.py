@@ -45,9 +45,18 @@ def ensure_mirror() -> None:
         print(f"the mirror to MLflow does not start: {error}; {LATER}", file=sys.stderr)
 
 
-def drain() -> str:
-    """Wait at the end of a run until its mirror leaves, a minute at most; gives a line on what was not sent, or ""."""
-    return "" if os.environ.get(SWITCH) == "off" else _last_words(60.0)
+def drain(elsewhere: bool = False) -> str:
+    """Wait at the end of a run until its mirror leaves, a minute at most; gives a line on what was not sent, or "".
+
+    Args:
+        elsewhere: the stages ran as jobs of a cluster, which ends a mirror together with its job: send what is left.
+    """
+    if os.environ.get(SWITCH) == "off":
+        return ""
+    try:
+        return send_all() if elsewhere else _last_words(60.0)
+    except EsrError as error:
+        return str(error)
 
 
 def send_all() -> str:
