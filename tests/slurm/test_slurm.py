@@ -54,7 +54,7 @@ def environment(cluster: Cluster, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def dawdling(working: Project) -> Project:
-    """A finished project whose RLFN waits before each batch, if DAWDLE says how many seconds; training is out of date."""
+    """A finished project whose training is out of date; RLFN waits before each batch for DAWDLE seconds, if any."""
     network = working.folder / "esr/networks/rlfn.py"
     head = "    def _upscale(self, x: Tensor) -> Tensor:\n"
     assert head in network.read_text()

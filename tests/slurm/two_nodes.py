@@ -127,7 +127,7 @@ def _write_files(folder: Path, ports: list[int]) -> None:
     (folder / "munge.key").chmod(0o600)
     for name in ("bin", "state", *(f"spool-{node}" for node in NODES)):
         (folder / name).mkdir(exist_ok=True)
-    # Snakemake's plugin takes SLURM_CONF away from the srun of a job, because elsewhere Slurm has its configuration in /etc.
+    # Snakemake's plugin takes SLURM_CONF away from a job's srun: elsewhere Slurm's configuration lies in /etc.
     srun = folder / "bin" / "srun"
     srun.write_text(f'#!/bin/sh\nSLURM_CONF={_conf(folder)} exec {_program("srun")} "$@"\n')
     srun.chmod(0o755)
