@@ -26,7 +26,7 @@ from esr.sources.transfer import check_space
 _CHUNK = 1 << 20
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, LZMAError, EOFError, OSError, ValueError)
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
-_ENCRYPTED_OR_UNKNOWN = (RuntimeError, NotImplementedError)
+_ENCRYPTED_OR_UNKNOWN = (RuntimeError, NotImplementedError, MemoryError)  # a tar's headers may be of any length
 
 
 def unpack(archive: Path, folder: Path, only: str | None = None) -> None:
@@ -96,6 +96,7 @@ def _unpack_tar(archive: Path, folder: Path, only: str) -> None:
                 raise _refused(archive, member.name, "is a link or a device")
             source = file.extractfile(member) if member.isreg() and _is_wanted(member.name, only) else None
             if source is not None:
+                check_space(folder, member.size)  # a few bytes may stand for terabytes
                 _write(source, folder / member.name)
                 progress.add(member.size)
         while file.fileobj and file.fileobj.read(_CHUNK):  # to the end, where a compressed file has its checksum
