@@ -20,6 +20,9 @@ OFFLINE = "ESR_OFFLINE"
 ARCHIVES = "ESR_ARCHIVES"
 """Environment variable: the folder of what was downloaded, if it is not data/archives."""
 
+TOKENS = "ESR_TOKEN_"
+"""What the name of an environment variable begins with that a row may have sent to an address: no other secret's."""
+
 TRIES = 5  # at each address, without a byte gained
 LONGEST_RETRY_AFTER = 300.0  # seconds; a server that asks for a longer pause is given up
 
@@ -113,6 +116,11 @@ def _download(
 def _token(remote: RemoteFile) -> str | None:
     if remote.token is None:
         return None
+    if not remote.token.startswith(TOKENS):
+        raise EsrError(
+            f"{remote.url} asks for the environment variable {remote.token}, and a row may ask for {TOKENS}... alone; "
+            "rename it in the row, and set the new one to your token"
+        )
     token = os.environ.get(remote.token)
     if not token:
         raise EsrError(f"{remote.url} asks for a token; accept its licence and set {remote.token} to your token")

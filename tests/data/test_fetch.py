@@ -202,9 +202,9 @@ def test_who_asks_for_an_hour_is_not_waited_for(served: FileServer, tmp_path: Pa
 def test_redirects_are_followed_and_the_token_stays_with_its_host(
     served: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MY_TOKEN", "secret")
+    monkeypatch.setenv("ESR_TOKEN_MINE", "secret")
     served.faults["/licensed.zip"] = [("redirect", served.url("/set.zip", host="localhost"))]
-    fetch(Archive(url=served.url("/licensed.zip"), token="MY_TOKEN", sha256=SHA256), tmp_path)
+    fetch(Archive(url=served.url("/licensed.zip"), token="ESR_TOKEN_MINE", sha256=SHA256), tmp_path)
     assert (tmp_path / "licensed.zip").read_bytes() == CONTENT
     first, second = (headers for _, headers in served.requests)
     assert first["authorization"] == "Bearer secret"
@@ -212,9 +212,9 @@ def test_redirects_are_followed_and_the_token_stays_with_its_host(
 
 
 def test_a_token_that_is_not_set_is_named(served: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MY_TOKEN", raising=False)
-    with pytest.raises(EsrError, match="MY_TOKEN"):
-        fetch(Archive(url=served.url("/set.zip"), token="MY_TOKEN"), tmp_path)
+    monkeypatch.delenv("ESR_TOKEN_MINE", raising=False)
+    with pytest.raises(EsrError, match="ESR_TOKEN_MINE"):
+        fetch(Archive(url=served.url("/set.zip"), token="ESR_TOKEN_MINE"), tmp_path)
     assert served.requests == []
 
 
