@@ -13,12 +13,10 @@ from typing import Any
 from records import write_record
 
 from esr.evaluation.benchmark_file import Subject, measure_modes
-from esr.evaluation.benchmark_text import session_json
 from esr.evaluation.complexity_table import sides
-from esr.evaluation.modes_text import print_modes
+from esr.evaluation.modes_text import modes_json, print_modes
 from esr.recipes.scale import Measuring
 from esr.timing.device import choose_device
-from esr.timing.modes import ModeSession
 
 WHAT = (
     "Execution modes of deploy forms with random weights, in turn in one session per network: milliseconds of every"
@@ -41,18 +39,9 @@ def main() -> None:
     for name in NETWORKS:
         compared = measure_modes([Subject(Path(f"esr/networks/{name}.py"))], rule, device)
         print_modes(compared)
-        results[name] = raw(compared[name][0])
+        results[name] = modes_json(compared[name][0])
     if options.record:
         print(write_record(f"modes-{device.type}", WHAT, results))
-
-
-def raw(compared: ModeSession) -> dict[str, Any]:
-    """A network's session, with every pass."""
-    return {
-        **session_json(compared.session),
-        "differences": compared.differences,
-        "missing": compared.missing,
-    }
 
 
 if __name__ == "__main__":

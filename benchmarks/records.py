@@ -7,26 +7,32 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "records"
 
 
-def write_record(name: str, what: str, results: Any) -> Path:
+def write_record(name: str, what: str, results: Any, measured_on: Mapping[str, Any] | None = None) -> Path:
     """Write benchmarks/records/DATE-NAME.json and return its path.
 
     Args:
         name: of the benchmark.
         what: one sentence or more: what was measured against what, and what to beware of.
         results: any JSON value.
+        measured_on: ``machine`` and ``versions`` of the machine that measured; of this one where there is none.
     """
+    here = measured_on or {
+        "machine": machine(),
+        "versions": versions("python", "numpy", "pillow", "torch", "opencv-python-headless", "lmdb", "mutmut"),
+    }
     record = {
         "what": what,
         "date": datetime.date.today().isoformat(),
         "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *map(_shown, sys.argv[1:])]),
-        "machine": machine(),
-        "versions": versions("python", "numpy", "pillow", "torch", "opencv-python-headless", "lmdb", "mutmut"),
+        "machine": here["machine"],
+        "versions": here["versions"],
         "results": results,
     }
     path = FOLDER / f"{record['date']}-{name}.json"

@@ -3,7 +3,7 @@
     python benchmarks/teacher_cost.py
 
 Without a teacher; with its forward pass as it is often written (no_grad, the layout it comes in); with ours
-(inference mode, channels_last) in fp32; and in bf16. Rounds alternate. On a GPU: training.py --part engine.
+(inference mode, channels_last) in fp32; and in bf16. Rounds alternate. On a GPU: gpu.py --part fast.
 """
 
 import statistics

@@ -9,25 +9,26 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from esr.batches.batches import Batches
 from esr.compression.fusion import branch_by_branch
-from esr.networks.r2net import R2Net
-from esr.networks.slimrlfn import SlimRLFN
 from esr.packed.crop import crop
 from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Crop, Download
 from esr.recipes.scale import DataRule
 from esr.sources.download import download
 from esr.training.checkpoints import Checkpoints
+from esr.training.curve import Point
 from esr.training.engine import Engine
 from esr.training.loop import train
 from esr.training.losses import l1
 from esr.training.objective import Objective, Teacher
-from esr.training.plan import Data, Plan
+from esr.training.plan import Data, Observer, Plan
+from esr.training.ranks import ALONE, Ranks
 from esr.training.validation import Validated
-from esr.weights.weights_file import data_range_of
+from esr.weights.weights_file import build_network, data_range_of
 
 RATE, BETAS, EMA = 2e-4, (0.9, 0.99), 0.999
 
@@ -43,9 +44,10 @@ class Task:
     warm_up: int = 3  # before that
 
     def build(self) -> nn.Module:
-        """The network: its class and form by name, such as ``SlimRLFN deploy``."""
+        """The network: one of esr's own and its form, such as ``SlimRLFN deploy``, with the same weights every time."""
         name, form = self.network.split()
-        network = {"SlimRLFN": SlimRLFN, "R2Net": R2Net}[name](deploy=form == "deploy")
+        torch.manual_seed(0)
+        network = build_network(f"esr/networks/{name.lower()}.py", {}, deploy=form == "deploy")
         return branch_by_branch(network) if form == "branches" else network
 
     def __str__(self) -> str:
@@ -57,7 +59,7 @@ class Stopwatch:
     """Stands in for the stage's watch: the time at which the timed iterations begin and end."""
 
     warm_up: int
-    terminated: bool = False
+    terminated: int = 0
     begun: float = 0.0
     ended: float = 0.0
 
@@ -68,10 +70,14 @@ class Stopwatch:
                 torch.cuda.synchronize()
             self.begun, self.ended = (self.begun, time.perf_counter()) if done == total else (time.perf_counter(), 0.0)
 
-    def say(self, *_: object) -> None:
+    def say(self, text: str) -> None:
         """Nothing."""
 
-    point = picture = say
+    def point(self, name: str, point: Point) -> None:
+        """Nothing."""
+
+    def picture(self, name: str, image: NDArray[np.uint8], step: int) -> None:
+        """Nothing."""
 
 
 def packed(folder: Path) -> PackedSet:
@@ -85,13 +91,20 @@ def packed(folder: Path) -> PackedSet:
     return open_set(manifest)
 
 
-def ours(
-    task: Task, engine: Engine, batches: Callable[[int, int], Iterable[Any]], teacher: Teacher | None = None
-) -> float:
-    """Images per second of our loop."""
-    torch.manual_seed(0)
-    network = task.build()
-    plan = Plan(
+BatchesOf = Callable[[int, int], Iterable[Any]]
+"""(first iteration, end) -> batches."""
+
+
+def plan_of(
+    task: Task,
+    network: nn.Module,
+    engine: Engine,
+    batches: BatchesOf,
+    teacher: Teacher | None = None,
+    ranks: Ranks = ALONE,
+) -> Plan:
+    """What our loop does with a network of ``task.build()``."""
+    return Plan(
         name=str(task),
         iterations=task.warm_up + task.iterations,
         rate=lambda iteration: RATE,
@@ -101,11 +114,23 @@ def ours(
         objectives=[(0, Objective(l1, data_range_of(network), engine, teacher))],
         data=Data(batches, lambda network: Validated(0.0, np.zeros((1, 1, 3), np.uint8)), validate_every=10**9),
         engine=engine,
+        ranks=ranks,
     )
+
+
+def ours(task: Task, engine: Engine, batches: BatchesOf, teacher: Teacher | None = None) -> float:
+    """Images per second of our loop."""
     watch = Stopwatch(task.warm_up)
-    with tempfile.TemporaryDirectory() as folder:
-        train(network, plan, Checkpoints(Path(folder)), watch)  # type: ignore[arg-type]
+    run(task, engine, batches, watch, teacher)
     return task.batch * task.iterations / (watch.ended - watch.begun)
+
+
+def run(task: Task, engine: Engine, batches: BatchesOf, watch: Observer, teacher: Teacher | None = None) -> nn.Module:
+    """Our loop from beginning to end, with checkpoints that nobody keeps; gives the averaged weights' network."""
+    network = task.build()
+    with tempfile.TemporaryDirectory() as folder:
+        trained, _ = train(network, plan_of(task, network, engine, batches, teacher), Checkpoints(Path(folder)), watch)
+    return trained
 
 
 def crops_of(images: PackedSet, task: Task, device: torch.device, **options: Any) -> Callable[[int, int], Batches]:
@@ -115,7 +140,7 @@ def crops_of(images: PackedSet, task: Task, device: torch.device, **options: Any
     )
 
 
-def one_batch(task: Task, device: torch.device) -> Callable[[int, int], Iterable[Any]]:
+def one_batch(task: Task, device: torch.device) -> BatchesOf:
     """The same random batch again and again: a loop that never waits for data."""
     images = [torch.rand(task.batch, 3, side, side, device=device) for side in (task.patch // 4, task.patch)]
     pair = tuple(image.contiguous(memory_format=torch.channels_last) for image in images)

@@ -2,11 +2,12 @@
 
     python benchmarks/training.py --basicsr ../BasicSR    # needs opencv-python-headless, lmdb, tqdm beside esr
     python benchmarks/training.py --part composed         # composed kernels against branch by branch
-    python benchmarks/training.py --part engine           # what each setting of the table `engine` is worth
+    python benchmarks/training.py --part engine           # what each setting of `engine.cpu` is worth
 
 Everything runs on the same photographs, network, batch, patch, loss (L1), optimiser (Adam) and EMA, in fp32, each run
 in a process of its own. Rounds alternate, so that a machine that is busy or throttles hurts all alike; the ratio is
-the median of the rounds' ratios. On a GPU ours runs as the table ``engine`` of params.yaml says.
+the median of the rounds' ratios. On a GPU ours runs as the table ``engine`` of params.yaml says; what its settings are
+worth there is a part of benchmarks/gpu.py.
 """
 
 import argparse
@@ -14,7 +15,6 @@ import multiprocessing
 import os
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -25,10 +25,10 @@ import basicsr_tools
 import engine_variants
 import torch
 from basicsr_training import basicsr
+from convolution_peak import convolution_peak
 from photographs import make_photographs
 from records import write_record
 from timed_training import Task, crops_of, ours, packed
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from esr.common.yaml_file import read_yaml
@@ -110,20 +110,9 @@ def alternate(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str,
     }
 
 
-def convolution_peak() -> float:
-    """FLOP/s of the device's own convolution at its best: 3x3, 256 channels, in fp32 or the engine's tf32."""
-    device = start_engine().device
-    conv = nn.Conv2d(256, 256, 3, padding=1, device=device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    x = torch.rand(8, 256, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
-    best = float("inf")
-    with torch.inference_mode():
-        for _ in range(30):
-            begun = time.perf_counter()
-            conv(x)
-            if GPU:
-                torch.cuda.synchronize()
-            best = min(best, time.perf_counter() - begun)
-    return 2 * 9 * 256 * 256 * 64 * 64 * 8 / best
+def peak_here() -> float:
+    """FLOP/s of the convolution, as the engine of params.yaml sets a process up."""
+    return convolution_peak(start_engine().device)
 
 
 def operations(task: Task) -> float:
@@ -137,7 +126,7 @@ def operations(task: Task) -> float:
 def compare(given: argparse.Namespace) -> dict[str, Any]:
     """Our loop against BasicSR's, and against what the machine's convolution can do."""
     alone(prepare, given.folder, given.images, given.basicsr)
-    peak = alone(convolution_peak)
+    peak = alone(peak_here)
     results: dict[str, Any] = {"convolution_peak_gflops": round(peak / 1e9, 1)}
     for task in tasks(given.sizes):
         ways = {"ours": partial(alone, run_ours, task, given.folder)}
@@ -171,7 +160,7 @@ def compare_settings(given: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for task in engine_variants.CPU_TASKS:
         ways = {
-            name: partial(alone, engine_variants.on_cpu, task, name, given.folder) for name in engine_variants.ON_CPU
+            name: partial(alone, engine_variants.speed_of, task, name, given.folder) for name in engine_variants.ON_CPU
         }
         results[str(task)] = found = alternate(ways, given.rounds)
         found["seconds_of_two_iterations"] = {
@@ -197,8 +186,9 @@ def main() -> None:
     where = "gpu" if GPU else "cpu"
     if given.part == "engine":
         alone(prepare, given.folder, given.images, None)
-        results = alone(engine_variants.measure, given.folder) if GPU else compare_settings(given)
-        name, what = f"training-engine-{where}", engine_variants.__doc__
+        if GPU:
+            parser.error("--part engine is of a CPU; python benchmarks/gpu.py --part fast measures a GPU's settings")
+        results, name, what = compare_settings(given), f"training-engine-{where}", engine_variants.__doc__ or ""
     elif given.part == "composed":
         results, name, what = compare_composed(given), f"training-composed-{where}", compare_composed.__doc__ or ""
     else:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,17 +20,17 @@ SEEN = 0.5
 
 def print_modes_json(compared: Mapping[str, Sequence[ModeSession]]) -> None:
     """Print ``{"modes": [{"network": NAME, "differences": {...}, "missing": {...}, ...}]}``, a session each."""
-    content = [
-        {
-            "network": name,
-            **session_json(each.session),
-            "differences": {mode: _finite(difference) for mode, difference in each.differences.items()},
-            "missing": each.missing,
-        }
-        for name, sessions in compared.items()
-        for each in sessions
-    ]
+    content = [{"network": name, **modes_json(each)} for name, sessions in compared.items() for each in sessions]
     print(json.dumps({"modes": content}, indent=2))
+
+
+def modes_json(compared: ModeSession) -> dict[str, Any]:
+    """A network's session with every pass, what its modes' outputs differ by, and which did not run."""
+    return {
+        **session_json(compared.session),
+        "differences": {mode: _finite(difference) for mode, difference in compared.differences.items()},
+        "missing": compared.missing,
+    }
 
 
 def _finite(difference: float) -> float | None:
