@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from esr import cli
@@ -21,9 +22,12 @@ WHOLE_PROJECTS = {"everything", "fresh", "made", "working", "untouched"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a whole project, which takes minutes to make, and let one of two workers begin with that.
 
-    The other one, which begins with the first half, would wait for the project to be made.
+    The other one, which begins with the first half, would wait for the project to be made. What needs a GPU is skipped
+    where there is none.
     """
     for item in items:
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU"))
         if isinstance(item, pytest.Function) and WHOLE_PROJECTS & set(item.fixturenames):
             item.add_marker("project")
     with_project = [item for item in items if item.get_closest_marker("project")]

@@ -17,6 +17,7 @@ from esr.training.objective import Teacher
 from esr.weights.weights_file import data_range_of
 from on_gpu.extent import Extent, Given
 from on_gpu.notes import Notes
+from on_gpu.shortfalls import times_of
 
 PEAKS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 
@@ -80,8 +81,9 @@ def _waiting(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, 
 
 def shares(found: dict[str, Any]) -> dict[str, Any]:
     """The same, with the share of the time that each source of data takes."""
-    waits = {key.removeprefix("no data / "): round(1 - 1 / ratio, 4) for key, ratio in found["ratio"].items()}
-    return {**found, "share_waiting": waits}
+    rounds = found["rounds"]
+    others = [source for source in rounds if source != "no data"]
+    return {**found, "share_waiting": {each: round(1 - times_of(rounds, each, "no data"), 4) for each in others}}
 
 
 def composed(given: Given, notes: Notes, _: str) -> None:

@@ -32,9 +32,9 @@ class Profiled(Stopwatch):
 
     def progress(self, name: str, done: int, total: int, samples: int) -> None:
         """Begin after the warm-up, and end with the last iteration."""
-        super().progress(name, done, total, samples)
         if done == self.warm_up:
-            self.profile.start()
+            self.profile.start()  # before the time is taken: it loads libraries
+        super().progress(name, done, total, samples)
         if done == total:
             self.profile.stop()
 

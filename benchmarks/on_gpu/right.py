@@ -30,6 +30,7 @@ from on_gpu.extent import Given
 from on_gpu.notes import Notes
 
 ROOT = Path(__file__).resolve().parents[2]
+EXACT = ("R2Net", "IFADNet", "SlimRLFN")
 LONGEST = 120  # seconds that a killed training may take to its first checkpoint
 
 
@@ -59,31 +60,35 @@ def outcome(report: Any) -> dict[str, Any]:
     return {"passed": len(cases) - len(failed) - skipped, "skipped": skipped, "failed": names}
 
 
-def exact_task(given: Given) -> Task:
-    """The training whose weights are compared."""
+def exact_task(given: Given, network: str) -> Task:
+    """A training whose weights are compared."""
     extent = given.extent
-    return Task("SlimRLFN training", extent.exact_batch, extent.exact_patch, extent.exact_iterations, warm_up=0)
+    return Task(f"{network} training", extent.exact_batch, extent.exact_patch, extent.exact_iterations, warm_up=0)
 
 
 def against_cpu(given: Given, notes: Notes, _: str) -> None:
     """Weights after a training in fp32 on the GPU, against the CPU's; beside it, what the order of sums does alone.
 
     The same training on a CPU with another layout sums in another order. How far that moves the weights says how near
-    two right trainings can be expected to be.
+    two right trainings can be expected to be: of SlimRLFN's, whose attention is saturated at first, not near at all.
     """
     prepare(given.work, given.extent.photographs, None)
-    task, cpu = exact_task(given), torch.device("cpu")
+    cpu, images = torch.device("cpu"), packed(given.work)
     on_cpu = Engine(EngineSettings(), cpu)
     on_cpu.set_up_process()
-    images = packed(given.work)
-    begin = weights_of(task.build())
-    right = weights_of(run(task, on_cpu, crops_of(images, task, cpu), Silence()))
 
-    def distance(engine: Engine) -> dict[str, float]:
-        return apart(weights_of(run(task, engine, crops_of(images, task, engine.device), Silence())), right, begin)
+    def distances(network: str) -> dict[str, Any]:
+        task = exact_task(given, network)
 
-    notes.once("GPU", lambda: distance(engine_of("fp32")))
-    notes.once("CPU, contiguous", lambda: distance(ContiguousEngine(EngineSettings(), cpu)))
+        def trained(engine: Engine) -> torch.Tensor:
+            return weights_of(run(task, engine, crops_of(images, task, engine.device), Silence()))
+
+        begin, right = weights_of(task.build()), trained(on_cpu)
+        other_layout = apart(trained(ContiguousEngine(EngineSettings(), cpu)), right, begin)
+        return {"GPU": apart(trained(engine_of("fp32")), right, begin), "CPU, other layout": other_layout}
+
+    for network in EXACT:
+        notes.tried(network, partial(distances, network))
 
 
 def weights_of(network: nn.Module) -> torch.Tensor:
@@ -103,7 +108,7 @@ def same_bytes(given: Given, notes: Notes, _: str) -> None:
     """``deterministic: true`` gives the same bytes twice, eager and recorded; and what it costs."""
     prepare(given.work, given.extent.photographs, None)
     extent, images = given.extent, packed(given.work)
-    task = replace(exact_task(given), batch=extent.batch, patch=extent.patch, iterations=extent.iterations)
+    task = replace(exact_task(given, "SlimRLFN"), batch=extent.batch, patch=extent.patch, iterations=extent.iterations)
 
     def digest(name: str) -> str:
         return digest_of(run(task, engine_of(name), crops_of(images, task, DEVICE), Silence()))
@@ -167,7 +172,7 @@ def _trained_aside(given: Given, words: str, folder: Path, kill: bool) -> str | 
 
 
 def _train_into(given: Given, words: str, folder: Path, send: Any) -> None:
-    task = replace(exact_task(given), iterations=given.extent.killed_iterations)
+    task = replace(exact_task(given, "SlimRLFN"), iterations=given.extent.killed_iterations)
     network, engine = task.build(), engine_of(words)
     plan = plan_of(task, network, engine, crops_of(packed(given.work), task, DEVICE))
     folder.mkdir(parents=True, exist_ok=True)

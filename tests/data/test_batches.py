@@ -230,7 +230,7 @@ def test_a_batch_that_cannot_be_shared_is_told(images: PackedSet) -> None:
         Batches(images, 32, 4, iterations=1, ranks=3)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("way", WAYS, ids=WAY_NAMES)
 def test_a_gpu_is_given_the_very_same_batches(images: PackedSet, way: dict[str, Any]) -> None:
     on_gpu = ((lr.cpu(), hr.cpu()) for lr, hr in Batches(images, 64, 6, **CODED, device="cuda", **way))

@@ -20,7 +20,7 @@ from esr.training.objective import Objective, Teacher
 from esr.training.plan import Forward, Plan
 from tests.training.small_training import PLAN, Quiet, content, random_batches
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+pytestmark = pytest.mark.gpu
 
 
 def plan(deterministic: bool = True, **own: Any) -> Plan:
