@@ -64,7 +64,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--luggage", type=Path, default=ROOT / "luggage", help="what benchmarks/gpu_luggage.sh packed")
     parser.add_argument("--rehearse", action="store_true", help="tiny sizes; numbers mean nothing")
     parser.add_argument("--record", action="store_true", help="write benchmarks/records/DATE-gpu.json")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if unknown := set(given.only or ()) - {step.key for step in steps_of(given.part)}:
+        parser.error(
+            f"--part {given.part} has no step {', '.join(sorted(unknown))}; name one of "
+            f"{', '.join(step.key for step in steps_of(given.part))}"
+        )
+    return given
 
 
 def environment(given: argparse.Namespace) -> dict[str, str]:
@@ -92,7 +98,7 @@ def begin_part(part: str, given: argparse.Namespace) -> None:
 def left(part: str, given: argparse.Namespace) -> list[Step]:
     """The steps that were named, whose failed values are tried again; else those not at their end, failed ones last."""
     if given.only:
-        return [step for step in steps_of(part) if step.key in given.only]
+        return [step for step in steps_of(part) if step.key in given.only]  # in the order of the plan
     steps = read(given.results / f"{part}.json")["steps"]
     unfinished = [step for step in steps_of(part) if "finished" not in steps.get(step.key, {})]
     return sorted(unfinished, key=lambda step: bool(steps.get(step.key, {}).get("failed")))

@@ -13,12 +13,14 @@ class Extent:
     Attributes:
         batch, patch: of a training, HR pixels on a side; ``large`` is the patch of the last phases.
         iterations, warm_up: of a timed training at ``batch`` and ``patch``, a multiple of the latter.
+        fewest_warm_up: iterations at other sizes: a CUDA graph is recorded in the fourth.
         rounds: of trainings that alternate.
         exact_batch, exact_patch, exact_iterations: of trainings that are held against each other, weight by weight.
         killed_iterations: of the training that is killed, which saves its first state after a second.
         photographs: 1024x768 each, to train with.
         networks: esr's, the teacher among them.
         precisions: of the table.
+        peak_times: that the convolution at its best is timed.
         passes_seconds: for a session of run times.
         official_images: passes of the challenge's protocol.
         teacher: channels of RLFN with six blocks.
@@ -31,6 +33,7 @@ class Extent:
     large: int = 640
     iterations: int = 60
     warm_up: int = 15
+    fewest_warm_up: int = 5
     rounds: int = 3
     exact_batch: int = 16
     exact_patch: int = 128
@@ -39,6 +42,7 @@ class Extent:
     photographs: int = 32
     networks: tuple[str, ...] = NETWORKS
     precisions: tuple[str, ...] = ("tf32", "fp32", "bf16")
+    peak_times: int = 30
     passes_seconds: float = 15
     official_images: int = 100
     teacher: int = 196
@@ -48,7 +52,7 @@ class Extent:
     def iterations_of(self, batch: int, patch: int) -> tuple[int, int]:
         """Timed iterations, and those before, of about as long a time at another batch and patch."""
         work = batch * patch**2 / (self.batch * self.patch**2)
-        warm_up = max(1, round(self.warm_up / work**0.8))
+        warm_up = max(self.fewest_warm_up, round(self.warm_up / work**0.8))
         return warm_up * self.iterations // self.warm_up, warm_up
 
 
@@ -59,6 +63,7 @@ TINY = Extent(
     large=96,
     iterations=2,
     warm_up=1,
+    fewest_warm_up=1,
     rounds=1,
     exact_batch=2,
     exact_patch=64,
@@ -67,6 +72,7 @@ TINY = Extent(
     photographs=2,
     networks=("slimrlfn", "rlfn"),
     precisions=("tf32",),
+    peak_times=1,
     passes_seconds=0.2,
     official_images=2,
     teacher=8,

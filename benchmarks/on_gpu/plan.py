@@ -51,7 +51,7 @@ STEPS = (
     Step("right", "networks", 1),
     Step("right", "drivers", 8, "tiny"),
     Step("right", "drivers", 9, "demo"),
-    Step("fast", "basicsr", 3, "64x256"),
+    Step("fast", "basicsr", 4, "64x256"),
     Step("fast", "waiting", 1),
     Step("fast", "composed", 1.5),
     Step("fast", "basicsr", 4, "64x640"),
