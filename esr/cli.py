@@ -191,7 +191,7 @@ def trace(
 
 @app.command(rich_help_panel=TOOLS)
 def verify(
-    record: Annotated[Path | None, typer.Option(metavar="FILE", help="[default: records/SCALE.json]")] = None,
+    record: Annotated[Path | None, typer.Option(metavar="FILE", help="[default: workflow/records/SCALE.json]")] = None,
     psnr: Annotated[float, typer.Option(min=0, max=100, help="dB that a PSNR may lie from the recorded one.")] = 0.1,
     write: Annotated[
         bool, typer.Option("--write", help="Record the finished run here, for others to compare.")
@@ -204,7 +204,7 @@ def verify(
 
     if write:
         if record or as_json:
-            raise EsrError("--write records the run under records/; leave out --record and --json")
+            raise EsrError("--write records the run under workflow/records/; leave out --record and --json")
         print(f"Recorded in {verifying.write()}")
         return
     found = verifying.verify(record, psnr)
@@ -417,8 +417,8 @@ def submission(
     network: NetworkOption = None,
 ) -> None:
     """Write what the organisers of a year ask for: network, checkpoint, loader's branch, command and factsheet."""
-    from esr.submission.layout import LATEST, Layout
     from esr.submission.submit import write_submission
+    from esr.submission.years_layout import LATEST, Layout
 
     written = write_submission(entry, Layout(year or LATEST, team, name), out, network)
     print(f"{printable(str(out))}: {', '.join(written)}")

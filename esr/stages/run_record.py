@@ -18,7 +18,7 @@ from esr.stages.figures import figures_of
 from esr.stages.receipts import Receipt, read_receipt
 from esr.stages.whereabouts import circumstances, journal_of
 
-RECORDS = Path("records")
+RECORDS = Path("workflow/records")
 
 
 class RecordedStage(BaseModel):

@@ -18,7 +18,7 @@ from tests.conftest import Call
 from tests.provenance.finished_project import make, note
 from tests.report.made_board import made_metrics
 
-RECORD = Path("records/demo.json")
+RECORD = Path("workflow/records/demo.json")
 
 
 @pytest.fixture
@@ -154,10 +154,10 @@ def of_another_scale(record: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda: RECORD.unlink(), "records/demo.json is missing"),
-        (lambda: RECORD.write_text("{"), "records/demo.json cannot be read"),
-        (lambda: RECORD.write_text("[]"), "records/demo.json is no record of a run"),
-        (lambda: spoilt(without), "records/demo.json is no record of a run"),
+        (lambda: RECORD.unlink(), "workflow/records/demo.json is missing"),
+        (lambda: RECORD.write_text("{"), "workflow/records/demo.json cannot be read"),
+        (lambda: RECORD.write_text("[]"), "workflow/records/demo.json is no record of a run"),
+        (lambda: spoilt(without), "workflow/records/demo.json is no record of a run"),
         (lambda: spoilt(of_another_scale), "is of the scale pilot, and params.yaml names demo"),
     ],
 )
