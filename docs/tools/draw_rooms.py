@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 ESR = Path(__file__).resolve().parents[2] / "esr"
 WHAT = {
     "cli": "the command line",
+    "submission": "an entry as the\norganisers take it",
     "stages": "run a stage, receipts,\nboth drivers' records",
     "planning": "what a recipe says,\nwhat it would take",
     "challenge": "official scores,\norganisers' tables",
@@ -40,6 +41,8 @@ def uses() -> dict[str, set[str]]:
         names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
         rooms = {name.split(".")[1] for name in names if name.startswith("esr.")}
         found.setdefault(own, set()).update(rooms - {own})
+    if nameless := found.keys() - WHAT.keys():
+        raise SystemExit(f"draw_rooms.py does not say what is in {', '.join(sorted(nameless))}")
     return found
 
 
