@@ -417,8 +417,8 @@ def submission(
     network: NetworkOption = None,
 ) -> None:
     """Write what the organisers of a year ask for: network, checkpoint, loader's branch, command and factsheet."""
+    from esr.submission.layout import LATEST, Layout
     from esr.submission.submit import write_submission
-    from esr.submission.years_layout import LATEST, Layout
 
     written = write_submission(entry, Layout(year or LATEST, team, name), out, network)
     print(f"{printable(str(out))}: {', '.join(written)}")
