@@ -417,12 +417,31 @@ def submission(
     network: NetworkOption = None,
 ) -> None:
     """Write what the organisers of a year ask for: network, checkpoint, loader's branch, command and factsheet."""
-    from esr.submission.layout import LATEST, Layout
-    from esr.submission.submit import write_submission
+    from esr.delivery.layout import LATEST, Layout
+    from esr.delivery.submit import write_submission
 
     written = write_submission(entry, Layout(year or LATEST, team, name), out, network)
     print(f"{printable(str(out))}: {', '.join(written)}")
     print(f"{name} computes there what it does here, bit for bit. Put the lines of select_model.txt into test_demo.py.")
+
+
+@app.command(rich_help_panel=TOOLS)
+def export(
+    weights: Annotated[Path, typer.Argument(help="A weights file.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write, NAME.onnx or NAME.pt2.")],
+    form: Annotated[Literal["onnx", "pt2"], typer.Option("--format", help="ONNX, or torch.export's archive.")] = "onnx",
+    fp16: Annotated[bool, typer.Option("--fp16", help="Compute, take and give half precision.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
+    network: NetworkOption = None,
+) -> None:
+    """Write a network for other engines, for images of any size, and hold it against PyTorch first."""
+    from esr.delivery.export import export_weights
+
+    done = export_weights(weights, out, form, fp16, overwrite, network)
+    print(printable(f"{out}: lr (batch, 3, height, width) to sr, height and width from {done.smallest} px on"))
+    sizes = ", ".join("x".join(map(str, size)) for size in done.sizes)
+    differs = f"differs by {done.difference:.1e} of the range, where {done.allowed:g} is allowed"
+    print(f"Held against PyTorch in fp32 on {sizes}: {differs}.")
 
 
 @app.command(rich_help_panel=TOOLS)

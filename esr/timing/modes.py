@@ -1,10 +1,8 @@
 """The ways in which one network can be run, side by side: layouts, compilers, precisions, runtimes."""
 
 import copy
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -153,11 +151,6 @@ def _cuda_graph(prepare: Callable[[nn.Module, Tensor], Runner]) -> Callable[[nn.
     return prepare_graph
 
 
-def _onnxruntime(network: nn.Module, image: Tensor) -> Runner:
-    with tempfile.TemporaryDirectory() as folder:
-        return with_onnxruntime(network, image, Path(folder) / "network.onnx")
-
-
 def _nothing(_: torch.device) -> str:
     return ""
 
@@ -183,6 +176,6 @@ MODES = (
     Mode("fp16 compiled", _compiled(_in(torch.float16)), _no_gpu),
     Mode("CUDA graph", _cuda_graph(_channels_last), _no_gpu),
     Mode("CUDA graph fp16", _cuda_graph(_in(torch.float16)), _no_gpu),
-    Mode("onnxruntime", _onnxruntime, why_no_onnxruntime),
+    Mode("onnxruntime", with_onnxruntime, why_no_onnxruntime),
 )
 """All modes; the others are held against the first. fp32 where nothing else is said, half precision channels_last."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from esr.common.errors import EsrError
-from esr.submission.source_text import SourceText
+from esr.delivery.source_text import SourceText
 
 
 @dataclass(frozen=True)

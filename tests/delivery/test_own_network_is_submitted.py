@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from esr.common.errors import EsrError
-from esr.submission.deploy_form import in_deploy_form
-from esr.submission.self_contained import self_contained
+from esr.delivery.deploy_form import in_deploy_form
+from esr.delivery.self_contained import self_contained
 from esr.weights.weights_file import WeightsInfo, build_network, load_network, save_weights
 from tests.conftest import Call
-from tests.submission.organisers_loader import loaded
+from tests.delivery.organisers_loader import loaded
 
 MINE = '''"""Mine: a network of my own."""
 

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from esr.challenge.formulas import FORMULAS
+from esr.delivery.deployed import Deployed
+from esr.delivery.layout import Layout
+from esr.delivery.phases_ran import GUESSED, phases_table
+from esr.delivery.row_results import RowResults
+from esr.delivery.self_contained import packages_of
+from esr.delivery.sheet import Bullets, Cells, Section, Sheet
 from esr.evaluation.complexity import Complexity, measure_complexity
 from esr.evaluation.metrics import Metrics, RunTime
 from esr.stages.receipts import read_receipt
-from esr.submission.deployed import Deployed
-from esr.submission.layout import Layout
-from esr.submission.phases_ran import GUESSED, phases_table
-from esr.submission.row_results import RowResults
-from esr.submission.self_contained import packages_of
-from esr.submission.sheet import Bullets, Cells, Section, Sheet
 from esr.tracking.journal import events_in, journal_path
 
 STAND_IN = (

@@ -7,12 +7,12 @@ import torch
 from esr.common.errors import EsrError
 from esr.common.files import write_text
 from esr.common.whole_folder import check_free, whole_folder
-from esr.submission.deployed import Deployed, load_deployed
-from esr.submission.factsheet import factsheet
-from esr.submission.layout import Layout
-from esr.submission.row_results import row_results
-from esr.submission.self_contained import self_contained
-from esr.submission.standing_alone import check_stands_alone, fitting_arguments
+from esr.delivery.deployed import Deployed, load_deployed
+from esr.delivery.factsheet import factsheet
+from esr.delivery.layout import Layout
+from esr.delivery.row_results import row_results
+from esr.delivery.self_contained import self_contained
+from esr.delivery.standing_alone import check_stands_alone, fitting_arguments
 
 BRANCH = "select_model.txt"
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from esr.common.errors import EsrError, on_one_line
-from esr.submission.deployed import Deployed
+from esr.delivery.deployed import Deployed
 
 SIZES = ((32, 48), (64, 40), (17, 23))  # LR height and width; the last one only where the network itself takes it
 

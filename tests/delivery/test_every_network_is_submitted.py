@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, load_network, save_weights
 from tests.conftest import Call
-from tests.submission.organisers_loader import loaded
+from tests.delivery.organisers_loader import loaded
 
 SMALL: dict[str, dict[str, Any]] = {
     "edrn": {"channels": 8, "warmup_inner": 4, "inner": 4},

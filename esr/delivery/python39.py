@@ -3,7 +3,7 @@
 import ast
 
 from esr.common.errors import EsrError
-from esr.submission.source_text import Edit, SourceText
+from esr.delivery.source_text import Edit, SourceText
 
 VERSION = (3, 9)
 NEWER_IN_TYPING = {

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
+from esr.delivery.row_results import RowResults
+from esr.delivery.sheet import Cells
 from esr.planning.phases import TrainingStage
 from esr.planning.sets import images_of
 from esr.recipes.rows import Distill, Finetune, Phase, Prune
-from esr.submission.row_results import RowResults
-from esr.submission.sheet import Cells
 
 GUESSED = "[G]"
 KEYS_OF: dict[str, tuple[str, ...]] = {

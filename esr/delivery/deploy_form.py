@@ -8,7 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from esr.submission.source_text import Edit, SourceText
+from esr.delivery.source_text import Edit, SourceText
 
 KEY = "deploy"
 Owner = ast.ClassDef | ast.FunctionDef

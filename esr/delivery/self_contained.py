@@ -10,9 +10,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from esr.common.errors import EsrError
-from esr.submission.deploy_form import in_deploy_form
-from esr.submission.pieces import Imported, NetworkFile, Piece
-from esr.submission.python39 import check_python39, for_python39
+from esr.delivery.deploy_form import in_deploy_form
+from esr.delivery.pieces import Imported, NetworkFile, Piece
+from esr.delivery.python39 import check_python39, for_python39
 
 OWN = "esr.networks."
 MADE = "Made by esr from {files}: one file, in the form that is run."
