@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 ESR = Path(__file__).resolve().parents[2] / "esr"
 WHAT = {
     "cli": "the command line",
-    "submission": "an entry as the\norganisers take it",
+    "delivery": "submissions,\nexports",
     "stages": "run a stage, receipts,\nboth drivers' records",
     "planning": "what a recipe says,\nwhat it would take",
     "challenge": "official scores,\norganisers' tables",
