@@ -417,7 +417,7 @@ def submission(
     network: NetworkOption = None,
 ) -> None:
     """Write what the organisers of a year ask for: network, checkpoint, loader's branch, command and factsheet."""
-    from esr.delivery.layout import LATEST, Layout
+    from esr.delivery.organisers_layout import LATEST, Layout
     from esr.delivery.submit import write_submission
 
     written = write_submission(entry, Layout(year or LATEST, team, name), out, network)

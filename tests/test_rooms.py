@@ -17,7 +17,7 @@ ROOMS = [
         "report",
         "tracking",
         "stages",
-        "submission",
+        "delivery",
         "cli",
     ),
 ]

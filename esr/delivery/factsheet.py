@@ -6,7 +6,7 @@ from itertools import chain
 
 from esr.challenge.formulas import FORMULAS
 from esr.delivery.deployed import Deployed
-from esr.delivery.layout import Layout
+from esr.delivery.organisers_layout import Layout
 from esr.delivery.phases_ran import GUESSED, phases_table
 from esr.delivery.row_results import RowResults
 from esr.delivery.self_contained import packages_of

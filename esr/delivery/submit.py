@@ -9,7 +9,7 @@ from esr.common.files import write_text
 from esr.common.whole_folder import check_free, whole_folder
 from esr.delivery.deployed import Deployed, load_deployed
 from esr.delivery.factsheet import factsheet
-from esr.delivery.layout import Layout
+from esr.delivery.organisers_layout import Layout
 from esr.delivery.row_results import row_results
 from esr.delivery.self_contained import self_contained
 from esr.delivery.standing_alone import check_stands_alone, fitting_arguments
