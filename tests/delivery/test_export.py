@@ -69,9 +69,8 @@ def test_an_onnx_file_runs_in_onnxruntime_and_shows_its_shapes(half: bool, tmp_p
         image = torch.rand(size).to(torch.float16 if half else torch.float32)
         (output,) = session.run(None, {"lr": image.numpy()})
         with torch.no_grad():
-            assert torch.allclose(
-                torch.from_numpy(output).float(), own(image.float()), rtol=0, atol=2e-2 if half else 1e-4
-            )
+            largest = (torch.from_numpy(output).float() - own(image.float())).abs().max()
+        assert largest < (2e-2 if half else 1e-4)
 
 
 TOO_LARGE = """
