@@ -19,6 +19,7 @@ WITHOUT_OPERATORS = {
     *("fvcore", "thop", "ptflops", "torchsummary"),
 }
 """Packages that add no operators of their own to torch's."""
+SAME = "padding='same'"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Loaded:
         name: what its results are called.
         file: of its network, below the checkout; empty where the branch does not say so plainly.
         warm_ups: passes before any image is timed.
-        operators: packages and functions of its file that torch, and so the organisers' counter, knows nothing of.
+        operators: packages, functions and convolutions of its file that the organisers' counter has no rule for.
     """
 
     number: int
@@ -180,7 +181,10 @@ def _hidden(tree: ast.Module, file: str, classes: set[str]) -> list[Passes]:
 
 
 def _operators(tree: ast.Module) -> list[str]:
-    """Packages that may bring operators, and autograd functions of the file; what runs as a script is not read."""
+    """Packages that may bring operators, autograd functions of the file, and convolutions that fvcore does not see.
+
+    What runs as a script is not read.
+    """
     found = []
     for node in [child for statement in tree.body if not _is_script(statement) for child in ast.walk(statement)]:
         match node:
@@ -190,6 +194,8 @@ def _operators(tree: ast.Module) -> list[str]:
                 found.append(module.split(".")[0])
             case ast.ClassDef(name=name, bases=[ast.Attribute(attr="Function"), *_]):
                 found.append(name)
+            case ast.Constant("same"):  # torch traces it as an operation of its own, which has no rule
+                found.append(SAME)
     return sorted({name for name in found if name not in WITHOUT_OPERATORS | sys.stdlib_module_names})
 
 

@@ -39,6 +39,7 @@ class Stranger:
         reason: what could not be done, and why; empty where all could.
         printed: the organisers' results of it, if there are any.
         unbarred: what the system could not bar it from.
+        operators: what its file has that the organisers' counter has no rule for.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Stranger:
     reason: str = ""
     printed: TeamResults | None = None
     unbarred: Sequence[str] = ()
+    operators: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def _named(checkout: Path, branches: Sequence[Loaded]) -> list[tuple[int, Strang
     results = read_teams(checkout / RESULTS) if (checkout / RESULTS).exists() else {}
     printed = {name.strip(): team for name, team in results.items()}
     return [
-        (branch.number, Stranger(name, printed=printed.get(branch.name.strip())))
+        (branch.number, Stranger(name, printed=printed.get(branch.name.strip()), operators=branch.operators))
         for branch, name in zip(branches, _names(branches), strict=True)
     ]
 

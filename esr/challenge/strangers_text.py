@@ -40,6 +40,8 @@ def print_strangers(strangers: Strangers, formula: Formula | None, as_json: bool
             print_session(session)
         print_official([each.official for each in every if each.official], strangers.baseline.name)
     for stranger in every:
+        if differs := _difference(stranger):
+            console.print(escape(printable(differs)), soft_wrap=True)
         if stranger.reason:
             why = textwrap.shorten(stranger.reason, LONGEST_REASON, placeholder=" ...")
             console.print(escape(printable(f"{stranger.name} could not be run: {why}")), soft_wrap=True)
@@ -63,12 +65,23 @@ def _as_data(stranger: Stranger, strangers: Strangers, formula: Formula | None) 
         "reason": stranger.reason,
         "printed_parameters_m": stranger.printed.num_parameters if stranger.printed else None,
         "printed_flops_g": stranger.printed.flops if stranger.printed else None,
+        "difference": _difference(stranger),
         "quality": stranger.quality.to_json() if stranger.quality else None,
         "official": official_json(stranger.official) if stranger.official else None,
         "official_score": official_score(formula, stranger, strangers) if formula else None,
         "fair_score": fair_score(formula, stranger, strangers) if formula else None,
         "unbarred": list(stranger.unbarred),
     }
+
+
+def _difference(stranger: Stranger) -> str:
+    """What is printed otherwise than it is counted, and what may be the reason; empty where they agree."""
+    printed, counted = stranger.printed, stranger.complexity
+    if not printed or not printed.flops or not counted or f"{printed.flops:.2f}" == f"{counted.flops / 1e9:.2f}":
+        return ""
+    said = f"{stranger.name}: {printed.flops:.2f} G are printed, and esr counts {counted.flops / 1e9:.2f} G"
+    operators = ", ".join(stranger.operators)
+    return f"{said}; the organisers' counter has no rule for {operators}" if operators else said
 
 
 def _complexities(strangers: list[Stranger]) -> Table:

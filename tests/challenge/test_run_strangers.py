@@ -10,6 +10,11 @@ import psutil
 import pytest
 import torch
 
+from esr.challenge.select_model import read_loader
+from esr.challenge.strangers import Stranger, Strangers
+from esr.challenge.strangers_text import print_strangers
+from esr.evaluation.complexity import Complexity
+from esr.evaluation.organisers import TeamResults
 from tests.conftest import Call
 from tests.tiny_project import ROOT
 
@@ -96,6 +101,27 @@ def test_what_loads_is_counted_and_what_does_not_is_listed_with_its_reason(call:
     assert (team["name"], team["complexity"]) == ("03_Team", None)
     assert team["reason"] == "ModuleNotFoundError: No module named 'another_package_that_nobody_has'"
     assert not [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == LEFT_BEHIND]
+
+
+def test_a_count_that_is_not_the_printed_one_is_said_with_what_the_organisers_counter_cannot_see(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """fvcore has no rule for a convolution whose padding is a word, as its own table of operators says."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "test_demo.py").write_text(LOADER)
+    (tmp_path / "models/team00_Base.py").write_text(BASE.replace("padding=1", 'padding="same"'))
+    (tmp_path / "models/team03_Team.py").write_text(BASE.replace("Base", "Team"))
+    counted = Complexity(parameters=1344, flops=84_934_656, flops_2023=84_934_656, activations=3_145_728, convs=1)
+    printed = TeamResults(flops=0.05)
+    base, team = (
+        Stranger(branch.name, counted, printed=printed, operators=branch.operators) for branch in read_loader(tmp_path)
+    )
+    print_strangers(Strangers([base, team]), None, as_json=False)
+    told = capsys.readouterr().out
+    assert (
+        "00_Base: 0.05 G are printed, and esr counts 0.08 G; the organisers' counter has no rule for padding='same'\n"
+        "03_Team: 0.05 G are printed, and esr counts 0.08 G\n"
+    ) in told
 
 
 def test_nothing_is_run_without_trust(call: Call, tmp_path: Path) -> None:
