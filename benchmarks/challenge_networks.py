@@ -18,6 +18,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import shorten
 from typing import Any
 
 from records import versions, write_record
@@ -47,6 +48,8 @@ def main() -> None:
             described(checkout, number, stranger) for number, stranger in zip(numbers, strangers, strict=True)
         ]
         print(write_record("challenge-networks", __doc__ or "", results), flush=True)
+    for year in list(results)[1:]:
+        print(f"\n{year}\n{table(results[year])}")
 
 
 def described(checkout: Path, number: int, stranger: Stranger) -> dict[str, Any]:
@@ -67,6 +70,33 @@ def described(checkout: Path, number: int, stranger: Stranger) -> dict[str, Any]
         if printed
         else None,
     }
+
+
+def table(networks: list[dict[str, Any]]) -> str:
+    """Markdown: a row per network that was counted, and one with the reason for each that was not."""
+    lines = [
+        "| network | parameters | FLOPs | printed | fvcore | activations | convs |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for each in networks:
+        counted, printed, fvcore = each["counted"], each["printed"] or {}, each["fvcore"] or {}
+        if counted:
+            cells = [
+                f"{counted['parameters']:,}",
+                f"{counted['flops'] / 1e9:.2f} G",
+                f"{printed['flops_g']:.2f} G" if printed.get("flops_g") else "",
+                f"{fvcore['flops'] / 1e9:.2f} G" if fvcore.get("flops") else "",
+                f"{counted['activations'] / 1e6:.2f} M",
+                str(counted["convs"]),
+            ]
+            lines.append(f"| {each['name']} | {' | '.join(cells)} |")
+    lines += ["", "| network | why it was not counted |", "|---|---|"]
+    lines += [
+        f"| {each['name']} | {shorten(each['reason'], 120, placeholder=' ...')} |"
+        for each in networks
+        if each["reason"]
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def fvcore_process(checkout: Path, number: int) -> dict[str, Any]:
