@@ -103,31 +103,41 @@ def measure_strangers(checkout: Path, wanted: str, hr: Path, lr: Path | None, ru
     Raises:
         EsrError: as above; images cannot be used; or the baseline cannot be run.
     """
+    named = _named(checkout, _baseline_first(checkout, wanted))
+    measured: list[Stranger] = []
+    living: dict[str, StrangerProcess] = {}
+    with ExitStack() as processes, TrialImages(hr, lr) as images:
+        with Progress("running networks", len(named), "networks") as progress:
+            for number, stranger in named:
+                with ExitStack() as one:
+                    process = one.enter_context(StrangerProcess(checkout.resolve(), number))
+                    measured.append(_tested(stranger, process, images))
+                    if measured[-1].official:
+                        living[stranger.name] = process
+                        processes.push(one.pop_all())  # it lives on, for the turns
+                _check_baseline(measured[0])
+                progress.add(1)
+        control = processes.enter_context(StrangerProcess(checkout.resolve(), BASELINE))
+        sessions, reasons = take_turns_beside(living, named[0][1].name, control, rule)
+    beside, *networks = [replace(each, reason=reasons.get(each.name, each.reason)) for each in measured]
+    return Strangers(networks, beside, sessions)
+
+
+def _baseline_first(checkout: Path, wanted: str) -> list[Loaded]:
     loader = read_loader(checkout)
-    chosen = _chosen(loader, checkout, wanted)
+    others = [branch for branch in _chosen(loader, checkout, wanted) if branch.number != BASELINE]
     baseline = [branch for branch in loader if branch.number == BASELINE]
     if not baseline:
         raise EsrError(f"{checkout}: its loader has no network 00, the year's baseline; fetch it again")
-    others = [branch for branch in chosen if branch.number != BASELINE]
-    named = _named(checkout, [*others, *baseline[:1]])
-    with ExitStack() as processes, TrialImages(hr, lr) as images:
-        measured, living = [], {}
-        with Progress("running networks", len(named), "networks") as progress:
-            for number, stranger in named:
-                process = processes.enter_context(StrangerProcess(checkout.resolve(), number))
-                measured.append(_tested(stranger, process, images))
-                if measured[-1].official:
-                    living[stranger.name] = process
-                progress.add(1)
-        if not measured[-1].official:
-            raise EsrError(
-                f"{measured[-1].name}, the year's baseline, could not be run: {printable(measured[-1].reason)}; mend "
-                "that, or leave out --hr to count alone"
-            )
-        control = processes.enter_context(StrangerProcess(checkout.resolve(), BASELINE))
-        sessions, reasons = take_turns_beside(living, control, rule)
-    *networks, beside = [replace(each, reason=reasons.get(each.name, each.reason)) for each in measured]
-    return Strangers(networks, beside, sessions)
+    return [baseline[0], *others]
+
+
+def _check_baseline(baseline: Stranger) -> None:
+    if not baseline.official:
+        raise EsrError(
+            f"{baseline.name}, the year's baseline, could not be run: {printable(baseline.reason)}; mend that, or "
+            "leave out --hr to count alone"
+        )
 
 
 def _chosen(loader: Sequence[Loaded], checkout: Path, wanted: str) -> Sequence[Loaded]:

@@ -28,12 +28,13 @@ class _Dropped(Exception):
 
 
 def take_turns_beside(
-    processes: Mapping[str, StrangerProcess], control: StrangerProcess, rule: Measuring
+    processes: Mapping[str, StrangerProcess], baseline: str, control: StrangerProcess, rule: Measuring
 ) -> tuple[list[Session], dict[str, str]]:
-    """Time networks beside the last of them, the baseline.
+    """Time networks beside the baseline.
 
     Args:
-        processes: by name, loaded; the baseline's comes last.
+        processes: by name, loaded, the baseline's among them.
+        baseline: its name.
         control: a second process of the baseline's, not yet loaded.
         rule: how long, and on which sizes of image.
 
@@ -41,8 +42,8 @@ def take_turns_beside(
         A session per size, of the networks that passed them all; and why each of the others did not, by name. There is
         no session where the baseline did not.
     """
-    living, reasons = {**processes, CONTROL: control}, dict[str, str]()
-    baseline = [*processes][-1]
+    others = {name: process for name, process in processes.items() if name != baseline}
+    living, reasons = {**others, baseline: processes[baseline], CONTROL: control}, dict[str, str]()
     while baseline in living and CONTROL in living:
         try:
             if not control.device:
