@@ -6,8 +6,8 @@
 
 CHECKOUT is a clone of an organisers' repository: ofsoundof/NTIRE2023_ESR, Amazingren/NTIRE2024_ESR, NTIRE2025_ESR,
 NTIRE2026_ESR. It runs the teams' code, each network in a confined process of its own: that code may read what you may
-read. Where the organisers print nothing of a network, or something else than esr counts, fvcore, their counter since
-2024, runs on it in a second process. Packages that a team needs and that are not installed are the reason why its
+read. Where the organisers print something else than esr counts, fvcore, their counter since 2024, runs on the network in
+a second process. Packages that a team needs and that are not installed are the reason why its
 network has no counts. The record is written after every checkout. Nothing is timed.
 """
 
@@ -55,12 +55,12 @@ def main() -> None:
 def described(checkout: Path, number: int, stranger: Stranger) -> dict[str, Any]:
     """A network's counts: esr's, fvcore's by operator where it is asked, and the organisers'."""
     printed, counted = stranger.printed, stranger.complexity
-    as_printed = printed is not None and counted is not None and printed.flops == counted.flops / 1e9
+    differs = bool(printed and counted and printed.flops and printed.flops != counted.flops / 1e9)
     return {
         "name": stranger.name,
         "reason": stranger.reason.replace(str(checkout.resolve()), checkout.name),
         "counted": asdict(counted) if counted else None,
-        "fvcore": fvcore_process(checkout.resolve(), number) if counted and not as_printed else None,
+        "fvcore": fvcore_process(checkout.resolve(), number) if differs else None,
         "printed": {
             "parameters_m": printed.num_parameters,
             "flops_g": printed.flops,
