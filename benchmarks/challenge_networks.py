@@ -6,9 +6,9 @@
 
 CHECKOUT is a clone of an organisers' repository: ofsoundof/NTIRE2023_ESR, Amazingren/NTIRE2024_ESR, NTIRE2025_ESR,
 NTIRE2026_ESR. It runs the teams' code, each network in a confined process of its own: that code may read what you may
-read. Where the organisers print something else than esr counts, fvcore, their counter since 2024, runs on the network in
-a second process. Packages that a team needs and that are not installed are the reason why its
-network has no counts. The record is written after every checkout. Nothing is timed.
+read. Where the organisers print something else than esr counts, their counter since 2024, fvcore, runs on the network,
+in a second process. Packages that a team needs and that are not installed are the reason why its network has no counts.
+The record is written after every checkout. Nothing is timed.
 """
 
 import json
@@ -58,7 +58,7 @@ def described(checkout: Path, number: int, stranger: Stranger) -> dict[str, Any]
     differs = bool(printed and counted and printed.flops and printed.flops != counted.flops / 1e9)
     return {
         "name": stranger.name,
-        "reason": stranger.reason.replace(str(checkout.resolve()), checkout.name),
+        "reason": stranger.reason.replace(str(checkout.resolve()), checkout.name).replace(sys.prefix, "python"),
         "counted": asdict(counted) if counted else None,
         "fvcore": fvcore_process(checkout.resolve(), number) if differs else None,
         "printed": {
