@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,29 +75,30 @@ def described(checkout: Path, number: int, stranger: Stranger) -> dict[str, Any]
 
 def table(networks: list[dict[str, Any]]) -> str:
     """Markdown: a row per network that was counted, and one with the reason for each that was not."""
-    lines = [
-        "| network | parameters | FLOPs | printed | fvcore | activations | convs |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
+    heads = ("network", "parameters", "FLOPs", "printed", "2023's counter", "activations", "convs")
+    lines = [row(heads), f"|---|{'---:|' * (len(heads) - 1)}"]
     for each in networks:
-        counted, printed, fvcore = each["counted"], each["printed"] or {}, each["fvcore"] or {}
-        if counted:
-            cells = [
+        if counted := each["counted"]:
+            printed = (each["printed"] or {}).get("flops_g")
+            cells = (
                 f"{counted['parameters']:,}",
                 f"{counted['flops'] / 1e9:.2f} G",
-                f"{printed['flops_g']:.2f} G" if printed.get("flops_g") else "",
-                f"{fvcore['flops'] / 1e9:.2f} G" if fvcore.get("flops") else "",
+                f"{printed:.2f} G" if printed else "",
+                f"{counted['flops_2023'] / 1e9:.2f} G",
                 f"{counted['activations'] / 1e6:.2f} M",
                 str(counted["convs"]),
-            ]
-            lines.append(f"| {each['name']} | {' | '.join(cells)} |")
-    lines += ["", "| network | why it was not counted |", "|---|---|"]
+            )
+            lines.append(row((each["name"], *cells)))
+    lines += ["", row(("network", "why it was not counted")), "|---|---|"]
     lines += [
-        f"| {each['name']} | {shorten(each['reason'], 120, placeholder=' ...')} |"
-        for each in networks
-        if each["reason"]
+        row((each["name"], shorten(each["reason"], 120, placeholder=" ..."))) for each in networks if each["reason"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def row(cells: Sequence[str]) -> str:
+    """A line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def fvcore_process(checkout: Path, number: int) -> dict[str, Any]:
