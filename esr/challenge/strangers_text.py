@@ -85,7 +85,7 @@ def _difference(stranger: Stranger) -> str:
 
 
 def _complexities(strangers: list[Stranger]) -> Table:
-    table = _table("parameters (M)", "FLOPs (G)", "printed", "2023's (G)", "activations (M)", "convs")
+    table = _table("params (M)", "FLOPs (G)", "printed", "2023's (G)", "acts (M)", "convs")
     for stranger in strangers:
         if each := stranger.complexity:
             printed = stranger.printed.flops if stranger.printed else None
