@@ -213,6 +213,22 @@ def verify(
 
 
 @app.command(rich_help_panel=TOOLS)
+def crate(
+    out: Annotated[Path, typer.Argument(metavar="OUT.zip", help="The file to write.")],
+    agent: Annotated[str, typer.Option(metavar="NAME", help="Who ran it; else nobody is named.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.zip if it is there.")] = False,
+) -> None:
+    """Pack a finished run as a Workflow Run RO-Crate, which a paper can cite: files, and how each was made."""
+    from esr.images.outputs import check_outputs
+    from esr.stages.crate import write_crate
+
+    if out.suffix != ".zip":
+        raise EsrError(f"{printable(str(out))} is no ZIP; give a name that ends in .zip")
+    check_outputs([out], [], overwrite)
+    print(printable(f"{out}: {write_crate(out, agent)} files"))
+
+
+@app.command(rich_help_panel=TOOLS)
 def evaluate(
     hr: Annotated[Path, typer.Option(help="Folder of HR images.")],
     weights: Annotated[Path | None, typer.Argument(help="A weights file; or give --sr.")] = None,

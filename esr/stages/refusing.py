@@ -26,6 +26,17 @@ def refuse_spoilt(evidence: Evidence, nodes: list[Node], remedy: str) -> None:
         raise EsrError(f"changed since their stages made them: {_some(spoilt)}; {remedy}")
 
 
+def refuse_unfinished(graph: Graph, what: str) -> None:
+    """Refuse to make ``what`` of a run in which a stage is not up to date.
+
+    Raises:
+        EsrError: naming the stages.
+    """
+    evidence = Evidence(graph)
+    if stale := [node.name for node in graph.in_order() if not evidence.is_current(node)]:
+        raise EsrError(f"not up to date: {_some(stale)}; {what} is of a finished run: type `make run` first")
+
+
 def refuse_to_drive(graph: Graph) -> None:
     """Before Snakemake plans: refuse where `esr sync` comes first, because Snakemake sees times of files alone.
 

@@ -139,7 +139,9 @@ class Tracer:
         """The leaderboard's cells by row and column; empty where there is none that can be read."""
         with suppress(OSError, ValueError, KeyError):
             frame = pd.read_csv(Path("reports", self._graph.scale, "leaderboard.csv")).set_index("entry")
-            return {str(row): cells for row, cells in frame.to_dict("index").items()}  # type: ignore[misc]
+            return {
+                str(row): dict(zip(map(str, frame.columns), cells, strict=True)) for row, *cells in frame.itertuples()
+            }
         return {}
 
     @cached_property

@@ -11,6 +11,7 @@ from esr.stages.differences import differences, of_the_machines
 from esr.stages.evidence import Evidence
 from esr.stages.figures import TOLERANCE, figures_of, tolerance_of
 from esr.stages.receipts import Receipt
+from esr.stages.refusing import refuse_unfinished
 from esr.stages.run_record import RunRecord, current_receipt, read_record, record_path, write_record
 from esr.stages.whereabouts import circumstances, journal_of
 
@@ -52,11 +53,7 @@ def write() -> Path:
     """
     graph = read_graph()
     check(graph.params)
-    evidence = Evidence(graph)
-    stale = [node.name for node in graph.in_order() if not evidence.is_current(node)]
-    if stale:
-        more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
-        raise EsrError(f"{stale[0]}{more} is not up to date; a record is of a finished run: type `make run` first")
+    refuse_unfinished(graph, "a record")
     return write_record(graph, {node.name: current_receipt(node) for node in graph.nodes.values()})
 
 

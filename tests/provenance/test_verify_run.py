@@ -139,7 +139,7 @@ def test_a_record_is_of_a_finished_run(finished: Graph, call: Call) -> None:
     Path("runs/demo/train/rlfn-1/weights.safetensors").unlink()
     code, _, err = call("verify", "--write")
     assert code == 2
-    assert "is not up to date; a record is of a finished run" in err
+    assert "; a record is of a finished run: type `make run` first" in err
     assert not RECORD.exists()
 
 
