@@ -156,6 +156,9 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             outputs = Outputs(*(node.output(name) for name in ("metrics.json", "crops.png", "rounds.csv")))
             weights, manifest = node.weights(row.from_), node.set(row.validation)
             benchmark(row, params.rule.measuring, weights, manifest, outputs, watch.journal)
+            from esr.stages.final_figures import final_figures
+
+            watch.journal.metrics(0, **final_figures(params, node.key, outputs.metrics))
         case "report":
             from esr.report.origins import origins
             from esr.report.report import report

@@ -7,7 +7,6 @@ import secrets
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -18,7 +17,8 @@ from mlflow.tracking import MlflowClient
 from esr.common.errors import EsrError, on_one_line
 from esr.common.files import write_text
 from esr.tracking import shape
-from esr.tracking.journal import PROJECT, events_in, is_measuring, journals, known_by
+from esr.tracking.journal import PROJECT, Head, events_in, is_measuring, journals, known_by
+from esr.tracking.models import register
 from esr.tracking.views import EXPERIMENT, experiment_tags
 
 IDENTITY = "esr.id"  # the tag by which a run is found again
@@ -50,7 +50,11 @@ class Runs:
         found = client.get_experiment_by_name(EXPERIMENT)
         if found and found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
-        self._place = [found.experiment_id if found else client.create_experiment(EXPERIMENT, tags=experiment_tags())]
+        place = found.experiment_id if found else client.create_experiment(EXPERIMENT)
+        self._place, told = [place], found.tags if found else {}
+        for name, value in experiment_tags(place).items():
+            if told.get(name) != value:  # of an earlier version, or of none
+                client.set_experiment_tag(place, name, value)
 
     def send_news(self) -> str:
         """Send the journals to which something has happened since they were sent; gives the first trouble, or ""."""
@@ -85,13 +89,28 @@ class Runs:
         self._log(run, points, files, shape.child_parameters(head), tags)
         end = [event.status for event in events if event.event in ("begin", "end")][-1]
         self._turn(run, end.upper() or ("RUNNING" if lives else "KILLED"), events[-1].time)
-        of_entry = partial(shape.of_entry, head)
-        points = [(of_entry(name), value, time, step) for name, value, time, step in points if step == 0]
-        files = [(of_entry(name), file, time, step) for name, file, time, step in files]
-        if head["kind"] != "benchmark":  # whose numbers are its entry's results
-            points, files = [], []
-        self._log(entry, points, files, dict(shape.flat(head["rows"])), shape.parent_tags(head))
+        self._log(entry, [], [], dict(shape.flat(head["rows"])), shape.parent_tags(head))
+        if head["kind"] == "benchmark":
+            self._show(head, entry, began, points, files)
+        if head["kind"] == "fuse" and end == "finished":
+            register(self._client, run, head["key"], told)
         self._sum_up(entry)
+
+    def _show(self, head: Head, entry: Run, began: int, points: list[Point], files: list[Picture]) -> None:
+        """Give the final figures to the run of a line of the leaderboard: the entry's own, or one of its own."""
+        row = entry
+        if head["key"] != head["entry"]:
+            row = self._run([head["entry"], head["recipe"], head["scale"], head["key"]], shape.row_name(head), began)
+        figures = [
+            (final, rounded, time, step)
+            for name, value, time, step in points
+            if step == 0
+            for final, rounded in shape.final({name: value}).items()
+        ]
+        params = {} if row is entry else dict(shape.flat(head["rows"]["benchmark"][head["key"]]))
+        self._log(row, figures, files, params, {**shape.parent_tags(head), "row": head["key"]})
+        if row is not entry:
+            self._turn(row, "FINISHED", max((time for _, _, time, _ in points), default=began))
 
     def _run(self, identity: Iterable[str], name: str, began: int) -> Run:
         """The run of this identity; made where there is none, or where somebody has deleted it."""

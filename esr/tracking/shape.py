@@ -6,6 +6,27 @@ from typing import Any
 
 from esr.tracking.journal import Head
 
+IN_UNITS = {"parameters": ("parameters_m", 1e6), "flops": ("flops_g", 1e9), "activations": ("activations_m", 1e6)}
+"""Counts of a benchmark, each with its name and its unit on a row's run."""
+DECIMALS = {
+    "psnr": 3,
+    "bicubic": 3,
+    "above": 3,
+    "ssim": 4,
+    "time": 2,
+    "runtime": 3,
+    "baseline": 3,
+    "ratio": 3,
+    "score": 3,
+    "parameters": 3,
+    "flops": 2,
+    "activations": 2,
+    "convs": 0,
+    "memory": 1,
+}
+"""Of the final figures, by the first word of their names."""
+OF_THE_STAGE = ("baseline_ms", "flops_2023", "bicubic_y", "bicubic_ssim", "bicubic_ssim_y")
+"""What nobody compares between rows: it stays with the run of the benchmark."""
 LONGEST_NAME, LONGEST_VALUE = 250, 6000  # characters that MLflow takes of any name, and of a parameter
 
 
@@ -66,8 +87,18 @@ def _tags(head: Head, level: str) -> dict[str, str]:
     return {"level": level, "entry": head["entry"], "scale": head["scale"], "recipe": head["recipe"], **source}
 
 
-def of_entry(head: Head, name: str) -> str:
-    """A final number's name on the entry's run: ``psnr`` of the entry's own row, ``pruned/psnr`` of NAME-pruned."""
-    if head["key"] == head["entry"]:
-        return name
-    return f"{head['key'].removeprefix(head['entry'] + '-')}/{name}"
+def row_name(head: Head) -> str:
+    """The name of the run with a row's final figures, such as ``slimrlfn-pruned · demo · 3f2a91``."""
+    return f"{head['key']} · {head['scale']} · {head['recipe'][:6]}"
+
+
+def final(values: Mapping[str, float]) -> dict[str, float]:
+    """What people compare, of all that a benchmark told: rounded, and large counts in the units of the papers."""
+    found = {}
+    for name, value in values.items():
+        first = name.removeprefix("published_").split("_")[0]
+        if name in IN_UNITS:
+            name, value = IN_UNITS[name][0], value / IN_UNITS[name][1]
+        if (decimals := DECIMALS.get(name, DECIMALS.get(first))) is not None and name not in OF_THE_STAGE:
+            found[name] = round(value, decimals)
+    return found

@@ -9,23 +9,30 @@ from collections.abc import Sequence
 from typing import Any
 
 EXPERIMENT = "esr"
+VIEW = "#/experiments/{place}/runs?viewStateShareKey={key}"
 NOTE = """\
-Start with `Views` at the top right: **Entries** compares what was measured, **Training curves** what was trained.
+**[Compare the entries]({entries})** or look at the **[training curves]({training})**; both are under `Views`, too.
 
-One run per entry and recipe, and below it one per stage; `pruned/...` are the numbers of an entry's pruned network.
-"""
+One run per line of the leaderboard and recipe, and below an entry's one per stage. The fused networks are among the \
+[models](#/models).
+"""  # the first line is what MLflow shows of it on every page of the experiment
 
-NUMBERS = ("psnr", "bicubic", "ssim", "time_ms", "ratio_to_baseline", "parameters", "flops", "activations", "convs")
-BARS = ("psnr", "time_ms", "parameters", "flops")
+NUMBERS = (
+    *("psnr", "bicubic", "ssim", "time_ms", "ratio_to_baseline", "ratio_to_baseline_low", "ratio_to_baseline_high"),
+    *("score", "parameters_m", "flops_g", "activations_m", "memory_mb"),
+    *("published_psnr_valid", "published_psnr_test", "published_parameters_m", "published_flops_g"),
+)
+BARS = ("psnr", "ratio_to_baseline", "parameters_m", "flops_g")
 SHOWN = {"display": True, "isReordered": True, "isGenerated": False}
 CURVES = ("psnr", "loss", "learning_rate", "images_per_second")
 
 
-def experiment_tags() -> dict[str, str]:
-    """What the experiment is given when it is made; a view's name after the last dot is the key of its link."""
+def experiment_tags(place: str) -> dict[str, str]:
+    """What the experiment with this id is given; a view's name after the last dot is the key of its link."""
+    links = {key: VIEW.format(place=place, key=key) for key in ("entries", "training")}
     return {
         "mlflow.experimentKind": "custom_model_development",
-        "mlflow.note.content": NOTE,
+        "mlflow.note.content": NOTE.format(**links),
         "mlflow.sharedViewState.entries": _view("Entries", _entries()),
         "mlflow.sharedViewState.training": _view("Training curves", _training()),
     }

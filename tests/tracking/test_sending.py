@@ -109,8 +109,8 @@ def test_a_changed_row_makes_a_second_parent_and_a_changed_input_a_second_child(
 
 
 @pytest.mark.slow
-def test_an_entrys_run_shows_the_numbers_of_all_its_rows(database: Database, stage: Run) -> None:
-    measured = {"psnr": 28.1, "time_ms": 80.0, "parameters": 205000.0, "stand_in": 1.0}
+def test_every_row_is_a_line_with_its_rounded_numbers(database: Database, stage: Run) -> None:
+    measured = {"psnr": 28.10049, "time_ms": 80.0, "parameters": 205000.0, "stand_in": 1.0}
     stage(kind="benchmark", key="tiny", results=measured, exclusive=True)
     stage(kind="benchmark", key="tiny-pruned", results={**measured, "psnr": 28.0}, exclusive=True)
     stage(kind="benchmark", key="tiny", results={**measured, "time_ms": 79.0}, exclusive=True)  # measured again
@@ -118,7 +118,12 @@ def test_an_entrys_run_shows_the_numbers_of_all_its_rows(database: Database, sta
     query = "SELECT key, value FROM latest_metrics JOIN runs USING (run_uuid) WHERE name = ?"
     latest = dict(database.ask(query, PARENT))
     assert (latest["psnr"], latest["time_ms"]) == (28.1, 79.0)
-    assert (latest["pruned/psnr"], latest["pruned/time_ms"]) == (28.0, 80.0)
+    assert (latest["parameters_m"], "parameters" in latest, "stand_in" in latest) == (0.205, False, False)
+    pruned = "tiny-pruned · demo · 3f2a91"
+    assert dict(database.ask(query, pruned)) == {"psnr": 28.0, "time_ms": 80.0, "parameters_m": 0.205}
+    assert database.tags(pruned)["level"] == database.tags(PARENT)["level"] == "entry"
+    assert "mlflow.parentRunId" not in database.tags(pruned)
+    assert database.status(pruned) == "FINISHED"
     assert database.tags(PARENT)["stand_in"] == "yes"
     assert "stand-in" in database.tags(PARENT)["mlflow.note.content"]
 
