@@ -13,7 +13,7 @@ MUTANTS ?= esr.*
 # Where the stages run: nothing for this machine, or profiles in workflow/profiles and of your own (docs/cluster.md).
 PROFILE ?=
 
-run: .venv/installed $(PROFILE:%=.venv/%-installed)
+run: .venv/installed $(if $(filter slurm,$(PROFILE)),.venv/slurm-installed)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m esr run $(PROFILE:%=--profile %)
 
 test: .venv/installed lint
@@ -39,12 +39,8 @@ docs: .venv/docs-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
-# Snakemake's plugin for a profile of workflow/profiles; a profile of your own needs none.
-.venv/slurm-installed .venv/kubernetes-installed: .venv/%-installed: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
-	@touch $@
-
-.venv/%-installed: .venv/installed
+.venv/slurm-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[slurm]'
 	@touch $@
 
 # No part of `make test`: a tool to look for what no test would notice. Without PYTHONPATH, which would hide the mutants.

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version, validate
 
 min_version("9.20")
@@ -22,7 +23,7 @@ from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
 from esr.recipes.read import check
 from esr.stages.refusing import refuse_gap, refuse_to_drive
-from esr.stages.requeueing import requeue_when_asked
+from esr.stages.requeueing import have_jobs_warned, requeue_when_asked
 from esr.stages.snakemake_record import SYNCING, end_with_the_terminal, hush, keep_digests, prepare_jobs
 from esr.tracking.mirror import drain
 
@@ -32,6 +33,7 @@ if workflow.remote_exec:  # in a job of a cluster
     requeue_when_asked()
 elif workflow.is_main_process:
     end_with_the_terminal()
+    have_jobs_warned()
 # `exec`, because a scheduler signals every process of a job: were the shell to die of it, the stage could save nothing.
 shell.prefix("set -euo pipefail; exec ")
 
@@ -49,6 +51,11 @@ validate(graph.params, "workflow/params.schema.json", set_default=False)
 
 
 report: "workflow/report/workflow.rst"
+
+
+if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+
+    container: os.environ.get("ESR_IMAGE", "esr.sif")
 
 
 SHOWN = {"index.html": "Leaderboard", "leaderboard.csv": "Leaderboard", "crops.png": "Crops"}
@@ -111,6 +118,16 @@ def cores():
     return workflow.cores if workflow.execution_settings and workflow.local_exec and workflow.is_main_process else None
 
 
+def nodes(node):
+    """Slurm's nodes: several GPUs are to be in one; else it knows."""
+    return 1 if node.resources.get("gpu", 0) > 1 else None
+
+
+def slurm_extra(node):
+    """What Slurm is told besides: what wants the whole machine gets a node to itself."""
+    return "--exclusive" if node.resources.get("threads") == "all" else None
+
+
 digests = Digests()
 
 
@@ -171,6 +188,8 @@ for kind in graph.kinds:
             gpu=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).resources.get("gpu", 0),
             mem_mb=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).resources["mem_mb"],
             runtime=lambda wildcards, kind=kind: graph.find(kind, wildcards.get("key", "")).resources["runtime"],
+            nodes=lambda wildcards, kind=kind: nodes(graph.find(kind, wildcards.get("key", ""))),
+            slurm_extra=lambda wildcards, kind=kind: slurm_extra(graph.find(kind, wildcards.get("key", ""))),
         shell:
             "{params.command}"
 

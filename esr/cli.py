@@ -139,7 +139,7 @@ def report() -> None:
 def run(
     profile: Annotated[
         list[str] | None,
-        typer.Option(help="Of Snakemake, for a cluster: slurm, kubernetes, or yours; may be given again."),
+        typer.Option(help="Of Snakemake, for a cluster: slurm, apptainer, or yours; may be given again."),
     ] = None,
 ) -> None:
     """Run everything that is not up to date, through Snakemake, and print the leaderboard."""

@@ -1,7 +1,7 @@
 """A job of Slurm whose stage was stopped near the time limit goes back to the queue, as often as it takes.
 
-Slurm itself starts a job again after a node has failed or was preempted, not after a time limit. So the profile asks
-for SIGTERM some time before the limit, the stage saves and asks, and the Snakemake of the job requeues it. The stage
+Slurm itself starts a job again after a node has failed or was preempted, not after a time limit. So the driver has
+SIGTERM sent some time before the limit, the stage saves and asks, and the Snakemake of the job requeues it. The stage
 cannot do that itself: it may run in a container, where Slurm's commands are missing.
 """
 
@@ -18,6 +18,15 @@ WISH = "ESR_REQUEUE"  # environment: the file by which the stage of a job asks
 WISHES = Path(".esr/requeue")
 REMEDY = "start the run again when this job is over: the stage goes on from what it has saved"
 OF_ITSELF = {"RUNNING", "TIMEOUT"}  # states of a job that nobody has cancelled; TIMEOUT: Slurm kills it in seconds
+
+
+def have_jobs_warned() -> None:
+    """In the driver: SIGTERM for its jobs of Slurm a minute before their time limit, and one log of all their tries.
+
+    By the environment of ``sbatch``, because a user's own resources would replace those of a profile.
+    """
+    os.environ.setdefault("SBATCH_SIGNAL", "TERM@60")
+    os.environ.setdefault("SBATCH_OPEN_MODE", "append")
 
 
 def requeue_when_asked() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from esr.planning.phases import at_scale
 from esr.recipes.graph import read_graph
 from esr.recipes.kinds import KINDS
 from esr.recipes.read import check
@@ -73,6 +74,14 @@ def test_every_kind_of_stage_is_known_and_params_are_valid() -> None:
     graph = read_graph()
     assert set(graph.templates) == set(KINDS)
     check(graph.params)
+
+
+@pytest.mark.parametrize(("scale", "cropping"), [("demo", {"crop"}), ("pilot", set()), ("paper", set())])
+def test_small_stages_are_those_that_take_a_moment(scale: str, cropping: set[str]) -> None:
+    """Photographs that stand in are cropped in seconds, real sets in hours."""
+    graph, _ = at_scale(scale)
+    small = {kind for kind in graph.templates if graph.is_small(kind)}
+    assert small == {"download", "join", "import", "fuse", "report"} | cropping
 
 
 def test_the_recipe_of_slimrlfn_is_whole() -> None:

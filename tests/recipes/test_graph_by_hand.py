@@ -112,6 +112,12 @@ def test_threads_to_reserve(graph: Graph) -> None:
     assert asked == {"crop@a": 1, "crop@b": 1, "train@big": 3, "train@small": 3, "fuse@big": 8, "report": 1}
 
 
+def test_what_wants_the_whole_machine_takes_the_scale_s_threads_where_a_scheduler_keeps_others_off() -> None:
+    params = {"scale": "demo", "scales": {"demo": {"threads": 3}}}
+    stage = {"cmd": "esr", "params": ["scales.${scale}.threads"], "meta": {"threads": "all"}}
+    assert Graph(params, {"benchmark": stage}).find("benchmark").threads(cores=None) == 3
+
+
 def test_patterns_have_the_key_as_a_wildcard(graph: Graph) -> None:
     assert graph.patterns("crop") == ["data/demo/sets/{key}/manifest.json", "data/demo/sets/{key}/images.store"]
     assert graph.patterns("report") == ["reports/demo.html"]

@@ -102,11 +102,20 @@ def losses(project: Project) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_the_tiny_pipeline_ends_as_on_one_machine(
-    made: Project, untouched: Project, tmp_path: Path, environment: dict[str, str]
+    made: Project, untouched: Project, tmp_path: Path, cluster: Cluster, environment: dict[str, str]
 ) -> None:
     mirrored = {**environment, "ESR_MIRROR": "on"}
     run = start(untouched, "esr", "run", "--profile", "slurm", "--profile", "here", **mirrored)
     assert run.wait() == 0, said(untouched)
+    asked = {comment.split("_")[1] for comment in cluster.comments()}
+    assert asked == {
+        "teacher",
+        "distill",
+        "train",
+        "finetune",
+        "prune",
+        "benchmark",
+    }  # the others ran beside the driver
     assert untouched.weights() == made.weights()
     assert "up to date" in untouched.well("dvc", "status")
     assert "Nothing to be done" in untouched.well("snakemake", "-n")

@@ -5,6 +5,7 @@
 
 import getpass
 import os
+import re
 import shutil
 import signal
 import socket
@@ -49,7 +50,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
 KillWait=30
-MinJobAge=300
+MinJobAge=3600
 {nodes}
 PartitionName=work Nodes=ALL Default=YES MaxTime=7-0 State=UP OverSubscribe=NO
 """
@@ -83,6 +84,10 @@ class Cluster:
         """Number, state, node and comment (``rule_train_wildcards_rlfn-1``) of each job that waits or runs."""
         lines = self.ask("squeue", "--noheader", "--format=%i|%T|%N|%k").splitlines()
         return [(job, state, node, comment) for job, state, node, comment in (line.split("|") for line in lines)]
+
+    def comments(self) -> list[str]:
+        """Of all jobs that there were."""
+        return re.findall(r" Comment=(\S+)", self.ask("scontrol", "show", "jobs", "--oneliner"))
 
     def about(self, job: str) -> dict[str, str]:
         """What Slurm knows of a job, also shortly after its end."""
