@@ -53,8 +53,13 @@ def keep_digests() -> None:
 
 
 def hush() -> None:
-    """Leave of what this Snakemake says its complaints: `--quiet all` would take these, too."""
-    logging.getLogger("snakemake.logging").addFilter(lambda record: record.levelno >= logging.WARNING)
+    """Leave of what this Snakemake says its complaints, and where the logs of a cluster's jobs are.
+
+    `--quiet all` would take these, too.
+    """
+    logging.getLogger("snakemake.logging").addFilter(
+        lambda record: record.levelno >= logging.WARNING or " (log: " in record.getMessage()
+    )
 
 
 def knows(node: Node) -> bool:

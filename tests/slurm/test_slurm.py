@@ -49,7 +49,7 @@ def environment(cluster: Cluster, tmp_path: Path) -> dict[str, str]:
     own.mkdir(parents=True)
     (own / "config.yaml").write_text(OWN_PROFILE)
     path = os.pathsep.join([str(Path(sys.executable).parent), cluster.environment["PATH"]])
-    return {**cluster.environment, "PATH": path, "XDG_CONFIG_HOME": str(tmp_path / "config"), "SNAKEMAKE_PROFILE": ""}
+    return {**cluster.environment, "PATH": path, "XDG_CONFIG_HOME": str(tmp_path / "config")}
 
 
 @pytest.fixture
