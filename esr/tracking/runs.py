@@ -12,6 +12,7 @@ from time import monotonic
 
 import PIL.Image
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from esr.common.errors import EsrError, on_one_line
@@ -46,15 +47,8 @@ class Runs:
         if not PROJECT.exists():
             write_text(PROJECT, secrets.token_hex(8))
         self._sent: dict[Path, tuple[bool, int]] = {}
-        client = self._client = MlflowClient(uri)
-        found = client.get_experiment_by_name(EXPERIMENT)
-        if found and found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        place = found.experiment_id if found else client.create_experiment(EXPERIMENT)
-        self._place, told = [place], found.tags if found else {}
-        for name, value in experiment_tags(place).items():
-            if told.get(name) != value:  # of an earlier version, or of none
-                client.set_experiment_tag(place, name, value)
+        self._client = MlflowClient(uri)
+        self._place = [self._experiment()]
 
     def send_news(self) -> str:
         """Send the journals to which something has happened since they were sent; gives the first trouble, or ""."""
@@ -70,6 +64,22 @@ class Runs:
             except Exception as error:  # whatever it is, it must not keep back the others
                 trouble = trouble or f"{path}: {on_one_line(error)}"
         return trouble
+
+    def _experiment(self) -> str:
+        """The experiment's id; made where there is none, unless another clone makes it at this moment."""
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is None:
+            with suppress(MlflowException):
+                self._client.create_experiment(EXPERIMENT)
+            found = self._client.get_experiment_by_name(EXPERIMENT)
+            if found is None:
+                raise EsrError(f"the experiment {EXPERIMENT} cannot be made; look at the server's log")
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        for name, value in experiment_tags(found.experiment_id).items():
+            if found.tags.get(name) != value:  # of an earlier version, or of none
+                self._client.set_experiment_tag(found.experiment_id, name, value)
+        return str(found.experiment_id)
 
     def _send(self, journal: Path, lives: bool) -> None:
         """Give the run of a journal's stage, and the run of its entry, what they lack."""
