@@ -6,7 +6,7 @@ A run is given what it lacks. So whoever sends may be killed at any moment: what
 import secrets
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic
 
