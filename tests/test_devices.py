@@ -28,8 +28,9 @@ def stages(tmp_path: Path) -> Iterator[Start]:
     """Starts stages that hold so many of the machine's GPUs until they are told to end."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(wanted: int, gpus: str = "0,1,2") -> "subprocess.Popen[str]":
-        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": gpus, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    def start(wanted: int, gpus: str = "0,1,2", **more: str) -> "subprocess.Popen[str]":
+        own = {"CUDA_VISIBLE_DEVICES": gpus, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT), **more}
+        environment = {**os.environ, **own}
         command = [sys.executable, "-c", HOLD, str(wanted)]
         pipe = subprocess.PIPE
         started.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment))
@@ -47,6 +48,17 @@ def held_by(stage: "subprocess.Popen[str]") -> list[str]:
     mine, visible = stage.stdout.readline().rstrip("\n").split(" ")
     assert visible == mine, "CUDA must show what is held and nothing else"
     return mine.split(",") if mine else []
+
+
+def test_two_jobs_of_slurm_that_both_see_a_gpu_0_do_not_wait_for_each_other(stages: Start) -> None:
+    """Where Slurm confines a job's devices, CUDA numbers those of each job from 0."""
+    jobs = [stages(1, gpus="0", SLURM_JOB_ID=number) for number in ("7", "8")]
+    assert [held_by(job) for job in jobs] == [["0"], ["0"]]
+
+
+def test_stages_of_one_job_of_slurm_share_its_gpus_out(stages: Start) -> None:
+    two = [stages(1, gpus="0,1", SLURM_JOB_ID="7") for _ in range(2)]
+    assert sorted(held_by(stage) for stage in two) == [["0"], ["1"]]
 
 
 def test_each_stage_gets_a_gpu_of_its_own_and_the_next_one_waits(stages: Start) -> None:

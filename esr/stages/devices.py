@@ -56,7 +56,15 @@ def _take_free(held: ExitStack, gpus: list[str], count: int) -> list[str]:
     for gpu in gpus:
         if len(taken) == count:
             break
-        # Shared by all projects on the machine, because the GPUs are.
-        if held.enter_context(at_once(Path(tempfile.gettempdir(), f"esr-gpu-{gpu}.lock"), mode=0o666)):
+        if held.enter_context(at_once(_lock_of(gpu), mode=0o666)):
             taken.append(gpu)
     return taken
+
+
+def _lock_of(gpu: str) -> Path:
+    """The lock of a GPU: of all projects on the machine, because the GPUs are.
+
+    A job of Slurm has locks of its own. Slurm gives a GPU to one job, and may number each job's GPUs from 0.
+    """
+    job = os.environ.get("SLURM_JOB_ID")
+    return Path(tempfile.gettempdir(), f"esr-gpu-{f'{job}-' if job else ''}{gpu}.lock")
