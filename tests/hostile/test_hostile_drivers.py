@@ -181,31 +181,6 @@ def test_equal_size_and_time_do_not_hide_damage(working: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_second_clone_uses_what_was_pulled(working: Project, tmp_path: Path) -> None:
-    def git(folder: Path, *command: str) -> None:
-        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=folder, check=True)
-
-    working.well("dvc", "remote", "add", "-d", "-q", "store", str(tmp_path / "remote"))
-    git(working.folder, "add", "-A")
-    git(working.folder, "commit", "-qm", "made")
-    working.well("dvc", "push", "-q")
-    git(tmp_path, "clone", "-q", str(working.folder), "clone")
-    clone = Project(tmp_path / "clone")
-    clone.well("dvc", "pull", "-q")
-    assert "type `esr sync` first" in refusal(clone)
-    other = clone.copy(tmp_path / "by-dvc")
-    assert "Every stage is up to date for both drivers." in clone.well("esr", "sync")
-    assert NOTHING_TO_DO.search(clone.well("snakemake", "-n"))
-    assert "up to date" in clone.well("dvc", "status")
-    assert "Nothing to be done" in clone.well("esr", "run")
-    assert clone.weights() == working.weights()
-    reproduced = other.well("dvc", "repro")  # without sync: DVC packs the stores and trains nothing
-    assert set(re.findall(r"Running stage '(\w+)@", reproduced)) == {"crop"}
-    clone.edit(lambda params: params["crop"]["div2k"].update(first=5))
-    assert {"div2k", "rlfn-1", "rlfn-3"} <= planned(clone)  # Snakemake knows with which parameters it was made
-
-
-@pytest.mark.slow
 def test_a_killed_stage_is_named_last(working: Project, start: Start) -> None:
     longer(working, "finetune", "rlfn-3")
     running = start(working, "esr", "run")
