@@ -19,7 +19,7 @@ from esr.stages.closing import finished_rows, last_lines
 from esr.stages.evidence import Evidence
 from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
-from esr.stages.snakemake_record import COMPLAINTS_ONLY, SYNCING, clear_stale_lock
+from esr.stages.snakemake_record import COMPLAINTS_ONLY, SYNCING, clear_stale_lock, wait_for_snakemake
 from esr.stages.syncing import is_up_to_date, sync_records
 from esr.tracking.mirror import drain
 
@@ -35,7 +35,8 @@ NOTHING_ELSE = "Nothing to be done: every stage that can be made is up to date."
 def run_everything(profiles: Sequence[str] = ()) -> int:
     """Run what is out of date and print the leaderboard; gives the exit code.
 
-    A run that was killed is unlocked and gone on with; a run that is at work is an error.
+    A run that was killed is unlocked and gone on with; a run that is at work is an error. A Snakemake that works here
+    without one, as when its `make run` was killed, is waited for.
 
     Args:
         profiles: of Snakemake, which give the stages to a cluster: a name in ``workflow/profiles``, or what Snakemake
@@ -74,6 +75,7 @@ def _bring_up_to_date(lacking: Lacking, where: list[str]) -> bool:
     if is_up_to_date(graph):
         print(NOTHING_TO_DO)
         return True
+    wait_for_snakemake()
     clear_stale_lock()
     forget_last_words()
     stale = sync_records()

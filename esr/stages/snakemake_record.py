@@ -119,18 +119,32 @@ def _touch(arguments: list[str]) -> None:
     _call(["snakemake", "--touch", "--rerun-incomplete", "--cores", "1", *COMPLAINTS_ONLY, *arguments])
 
 
+def wait_for_snakemake() -> None:
+    """Wait for a Snakemake that is at work in this folder, such as that of a `make run` that was killed, and say so."""
+    living = _living_snakemake() if _is_locked() else None
+    if living is not None:
+        print(f"waiting for Snakemake (process {living}), which is at work in this folder", file=sys.stderr, flush=True)
+    while living is not None:
+        time.sleep(1)
+        living = _living_snakemake()
+
+
 def clear_stale_lock() -> None:
     """Unlock the folder after a Snakemake that was killed; one that is at work is an error.
 
     Raises:
         EsrError: a living Snakemake works in this folder.
     """
-    if not SNAKEMAKE_LOCKS.is_dir() or not any(SNAKEMAKE_LOCKS.iterdir()):
+    if not _is_locked():
         return
     living = _living_snakemake()
     if living is not None:
         raise EsrError(f"Snakemake is at work in this folder (process {living}); wait for it, or stop it first")
     _call(["snakemake", "--unlock", *COMPLAINTS_ONLY])
+
+
+def _is_locked() -> bool:
+    return SNAKEMAKE_LOCKS.is_dir() and any(SNAKEMAKE_LOCKS.iterdir())
 
 
 def _living_snakemake() -> int | None:

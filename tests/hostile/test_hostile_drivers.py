@@ -224,6 +224,22 @@ def test_ctrl_c_saves_a_stage_and_says_how_to_go_on(working: Project, start: Sta
 
 
 @pytest.mark.slow
+def test_after_make_run_alone_was_killed_it_waits_for_its_snakemake(working: Project, start: Start) -> None:
+    longer(working, "finetune", "rlfn-3")
+    killed = start(working, "esr", "run")
+    stage = stage_at_work(killed, working, "finetune")
+    killed.kill()
+    killed.wait()
+    second = start(working, "esr", "run")
+    assert second.stdout is not None
+    said = second.stdout.readline()
+    assert re.fullmatch(r"waiting for Snakemake \(process \d+\), which is at work in this folder\n", said)
+    assert second.poll() is None and stage.is_running()
+    stage.kill()
+    assert stage_at_work(second, working, "finetune").pid != stage.pid  # it goes on
+
+
+@pytest.mark.slow
 def test_a_network_file_that_ends_the_process_is_a_failure(working: Project) -> None:
     file = working.folder / "networks/leaves.py"
     file.write_text((working.folder / "esr/networks/rlfn.py").read_text() + "\n\nraise SystemExit(0)\n")
