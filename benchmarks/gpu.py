@@ -141,4 +141,7 @@ def record(contents: dict[str, dict[str, Any]]) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("gpu.py: stopped; the same command goes on")
