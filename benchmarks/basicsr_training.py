@@ -99,10 +99,11 @@ def _options(task: Task, hr: Path, lr: Path, workers: int, folder: str) -> dict[
 
 
 def _enter(checkout: Path) -> None:
-    """Make a checkout importable: with the version file that its setup.py writes, and a stand-in for torchvision.
+    """Make a checkout importable: with the version file that its setup.py writes, and stand-ins for what is missing.
 
     Its packages import all their networks and data sets, and those import torchvision, whose functions this training
-    never calls; newer ones lack ``functional_tensor``. Where it is missing, empty modules stand in for it.
+    never calls; newer ones lack ``functional_tensor``. Where it is missing, empty modules stand in for it. So they do
+    for distutils, which Python 3.12 has no more, and of which one network wants a class to compare versions.
     """
     sys.path.insert(0, str(checkout))
     version = types.ModuleType("basicsr.version")
@@ -111,6 +112,10 @@ def _enter(checkout: Path) -> None:
     if importlib.util.find_spec("torchvision") is None:
         for name in ("", ".utils", ".models", ".models.vgg", ".ops", ".transforms", ".transforms.functional"):
             sys.modules[f"torchvision{name}"] = _Anything(f"torchvision{name}")
+
+    if importlib.util.find_spec("distutils") is None:
+        for name in ("distutils", "distutils.version"):
+            sys.modules[name] = _Anything(name)
 
 
 class _Anything(types.ModuleType):

@@ -38,7 +38,7 @@ class Extent:
     exact_batch: int = 16
     exact_patch: int = 128
     exact_iterations: int = 200
-    killed_iterations: int = 1500
+    killed_iterations: int = 600
     photographs: int = 32
     networks: tuple[str, ...] = NETWORKS
     precisions: tuple[str, ...] = ("tf32", "fp32", "bf16")

@@ -1,6 +1,7 @@
 """Fast: our loop against BasicSR's, the wait for data, composed kernels, a teacher, and where the time goes."""
 
 import copy
+import gc
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -118,6 +119,7 @@ def teacher(given: Given, notes: Notes, _: str) -> None:
     task = task_of(extent, "SlimRLFN training", extent.batch, extent.patch)
 
     def target_of(words: str, precision: str) -> tuple[Any, Teacher]:
+        torch.compiler.reset()
         engine = engine_of(words, teacher=precision)
         return engine, Teacher.of(copy.deepcopy(master), data_range_of(master), 1.0, engine)
 
@@ -147,19 +149,20 @@ def table(given: Given, notes: Notes, network: str) -> None:
     notes.once("FLOP per image", lambda: operations(task))
     for precision in extent.precisions:
         notes.once(f"convolution peak, {precision}", partial(peak_in, precision, extent.peak_times))
-        for kernels in ("eager", "graph", "compiled", "compiled graph"):
-            for layout in ("channels_last", "contiguous"):
+        for layout in ("channels_last", "contiguous"):
+            torch.compiler.reset()  # a network of a class that was compiled often would run uncompiled
+            for kernels in ("eager", "graph", "compiled", "compiled graph"):
                 words = f"{kernels} {layout} {precision}"
                 for source in ("resident", "workers"):
                     cell = partial(_cell, task, words, crops_of(images, task, DEVICE, resident=source == "resident"))
                     notes.tried(f"{words}, {source}", cell)
-    torch.compiler.reset()
 
 
 def _cell(task: Task, words: str, batches: Any) -> dict[str, float]:
     """Images per second, and GiB that PyTorch took for it."""
     gpu = DEVICE.type == "cuda"
     if gpu:
+        gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     speed = ours(task, engine_of(words), batches)

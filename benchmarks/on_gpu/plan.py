@@ -44,9 +44,9 @@ class Step:
 
 STEPS = (
     Step("right", "tests", 3),
-    Step("right", "against-cpu", 1),
+    Step("right", "against-cpu", 2),
     Step("right", "same-bytes", 1.5),
-    Step("right", "killed", 1),
+    Step("right", "killed", 2),
     Step("right", "two-processes", 1),
     Step("right", "networks", 1),
     Step("right", "drivers", 8, "tiny"),

@@ -85,7 +85,8 @@ def by_kind(found: Sequence[tuple[str, float]]) -> dict[str, float]:
 
 
 def _is_kernel(event: Any) -> bool:
-    return str(event.device_type).endswith("CUDA")
+    """Whether it ran on the GPU; what Adam and others call their ranges spans kernels that count by themselves."""
+    return str(event.device_type).endswith("CUDA") and not getattr(event, "is_user_annotation", False)
 
 
 def _milliseconds(event: Any, gpu: bool) -> float:
