@@ -61,7 +61,10 @@ def kernels(watch: Profiled, milliseconds: float) -> dict[str, Any]:
     """Milliseconds of ``STEPS`` steps by kernel, the longest first, by kind, and how much of the time they fill."""
     gpu = DEVICE.type == "cuda"
     events = watch.profile.key_averages()
-    found = [(event.key, _milliseconds(event, gpu), event.count) for event in events if not gpu or _is_kernel(event)]
+    ranges = {event.name for event in watch.profile.events() if getattr(event, "is_user_annotation", False)}  # type: ignore[no-untyped-call]
+    found = [
+        (event.key, _milliseconds(event, gpu), event.count) for event in events if not gpu or _is_kernel(event, ranges)
+    ]
     found.sort(key=lambda each: -each[1])
     whole = sum(each[1] for each in found)
     return {
@@ -84,9 +87,9 @@ def by_kind(found: Sequence[tuple[str, float]]) -> dict[str, float]:
     return {kind: round(spent, 3) for kind, spent in kinds.items()}
 
 
-def _is_kernel(event: Any) -> bool:
-    """Whether it ran on the GPU; what Adam and others call their ranges spans kernels that count by themselves."""
-    return str(event.device_type).endswith("CUDA") and not getattr(event, "is_user_annotation", False)
+def _is_kernel(event: Any, ranges: set[str]) -> bool:
+    """Whether it ran on the GPU and is no range, which spans kernels that count by themselves."""
+    return str(event.device_type).endswith("CUDA") and event.key not in ranges
 
 
 def _milliseconds(event: Any, gpu: bool) -> float:
