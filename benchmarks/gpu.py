@@ -1,6 +1,6 @@
 """What a GPU shows: is training on it right and fast, how long do networks take, and what does an hour of it learn?
 
-    python benchmarks/gpu.py                             # the whole, 45 minutes or so of a current GPU
+    python benchmarks/gpu.py                             # the whole, an hour or two of a current GPU
     python benchmarks/gpu.py --part fast --minutes 9     # what fits; the same command goes on where it stopped
     python benchmarks/gpu.py --part none --record        # only tell and record what was measured, on any machine
     python benchmarks/gpu.py --rehearse --part all       # next to nothing of everything, on any machine
@@ -40,9 +40,7 @@ def main() -> None:
         for step in left(part, given):
             minutes = given.minutes - (time.monotonic() - begun) / 60
             if minutes < min(step.minutes, given.minutes * 0.95) and not given.rehearse:
-                print(
-                    f"{part}: {step.key} is left for the next call: {minutes:.1f} of {step.minutes:g} minutes are there"
-                )
+                print(f"{part}: {step.key} is left for the next call, with {minutes:.1f} of {step.minutes:g} minutes")
                 continue
             run(step, given, 60 * minutes)
     contents = {part: read(given.results / f"{part}.json") for part in PARTS}
@@ -65,6 +63,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rehearse", action="store_true", help="tiny sizes; numbers mean nothing")
     parser.add_argument("--record", action="store_true", help="write benchmarks/records/DATE-gpu.json")
     given = parser.parse_args()
+    given.results, given.work, given.luggage = given.results.resolve(), given.work.resolve(), given.luggage.resolve()
     if unknown := set(given.only or ()) - {step.key for step in steps_of(given.part)}:
         parser.error(
             f"--part {given.part} has no step {', '.join(sorted(unknown))}; name one of "
@@ -75,7 +74,7 @@ def arguments() -> argparse.Namespace:
 
 def environment(given: argparse.Namespace) -> dict[str, str]:
     """Of the steps: esr as it lies here comes first, then what was brought along for this Python."""
-    places = [ROOT, ROOT / "benchmarks", given.luggage.resolve() / f"site-{PYTHON}", os.environ.get("PYTHONPATH")]
+    places = [ROOT, ROOT / "benchmarks", given.luggage / f"site-{PYTHON}", os.environ.get("PYTHONPATH")]
     more = {"TORCHDYNAMO_DISABLE": "1"} if given.rehearse else {}  # a rehearsal need not wait for compilers
     return {**os.environ, "PYTHONPATH": os.pathsep.join(str(place) for place in places if place), **more}
 
@@ -86,13 +85,18 @@ def begin_part(part: str, given: argparse.Namespace) -> None:
     content = read(path)
     here = {"rehearsed": given.rehearse, "machine": machine(), "versions": versions(*PACKAGES)}
     about = content.get("about", here)
-    for name, now, then in (
-        ("rehearsal", given.rehearse, about["rehearsed"]),
-        ("GPU", here["machine"].get("gpu"), about["machine"].get("gpu")),
-    ):
-        if now != then:
-            sys.exit(f"gpu.py: {path} was begun with another {name} ({then}, now {now}); name another --results")
+    if given.rehearse != about["rehearsed"]:
+        sys.exit(f"gpu.py: a rehearsal and real numbers do not mix; name another --results than {given.results}")
+    if not gpu_of(here) and not given.rehearse:
+        sys.exit("gpu.py: nvidia-smi names no GPU here; give --rehearse to try everything at a tiny size")
+    if gpu_of(here) != gpu_of(about):
+        sys.exit(f"gpu.py: {path} is of {gpu_of(about)}, and here is {gpu_of(here)}; name another --results")
     write(path, {"steps": {}, **content, "about": about})
+
+
+def gpu_of(about: dict[str, Any]) -> str:
+    """The GPU's name, without the driver's version, which may change between two calls."""
+    return str(about["machine"].get("gpu", "")).partition(",")[0]
 
 
 def left(part: str, given: argparse.Namespace) -> list[Step]:

@@ -149,7 +149,7 @@ def test_a_rehearsal_measures_goes_on_and_is_no_record(tmp_path: Path) -> None:
     assert {way: again[way] for way in ways[:-1]} == {way: cells[way] for way in ways[:-1]}
     refused = gpu(results, "--part", "fast")
     assert refused.returncode != 0
-    assert "was begun with another rehearsal" in refused.stderr
+    assert "a rehearsal and real numbers do not mix" in refused.stderr
     assert "nothing to record but a rehearsal" in gpu(results, "--part", "none", "--record").stderr
 
 
@@ -165,6 +165,24 @@ def test_every_step_can_be_rehearsed(tmp_path_factory: pytest.TempPathFactory, p
     for key in steps:
         assert "finished" in found[key], done.stderr
         assert set(found[key]["failed"]) <= lacking, found[key]["failed"]
+
+
+def test_without_a_gpu_only_a_rehearsal_begins(tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": str(tmp_path)}  # where nobody finds nvidia-smi
+    command = [sys.executable, "benchmarks/gpu.py", "--results", str(tmp_path / "results"), "--part", "right"]
+    refused = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert refused.returncode != 0
+    assert refused.stderr == "gpu.py: nvidia-smi names no GPU here; give --rehearse to try everything at a tiny size\n"
+
+
+def test_what_another_gpu_measured_is_not_gone_on_with() -> None:
+    from gpu import gpu_of
+
+    assert gpu_of({"machine": {"gpu": "NVIDIA H100 80GB HBM3, 580.1"}}) == gpu_of(
+        {"machine": {"gpu": "NVIDIA H100 80GB HBM3, 581.2"}}
+    )
+    assert gpu_of({"machine": {"gpu": "NVIDIA H200, 580.1"}}) == "NVIDIA H200"
+    assert gpu_of({"machine": {}}) == ""
 
 
 def test_a_step_that_is_not_there_is_told(tmp_path: Path) -> None:
