@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -79,7 +80,14 @@ def _flipping(pattern: str, chance: random.Random) -> Damage:
 
 
 def _without(name: str) -> Damage:
-    return lambda project: subprocess.run(["rm", "-rf", str(project.folder / name)], check=True) and None
+    def remove(project: Project) -> None:
+        path = project.folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    return remove
 
 
 def _from_the_future(project: Project) -> None:

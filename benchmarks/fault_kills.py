@@ -199,7 +199,7 @@ def _name(process: psutil.Process) -> str:
         if command[1:4] == ["-m", "esr", "run"]:
             return "make run"
         if command[1:2] == ["-m"] and command[2] in ("snakemake", "dvc"):
-            return command[2]
+            return str(command[2])
     return ""
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 
-class ServedNetwork(PythonModel):  # type: ignore[misc]
+class ServedNetwork(PythonModel):
     """A column ``png`` of images as bytes becomes a column ``png`` of images four times as large."""
 
     def load_context(self, context: Any) -> None:
