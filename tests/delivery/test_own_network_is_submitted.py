@@ -70,13 +70,20 @@ NETWORK = Mine
 '''
 
 
+def weights_of(text: str, folder: Path) -> Path:
+    """A weights file of the network in ``text``, which is written to mine.py."""
+    (folder / "mine.py").write_text(text)
+    made = build_network("mine.py", {"channels": 6}, deploy=True, network_file=folder / "mine.py")
+    save_weights(
+        folder / "mine.safetensors", made.state_dict(), WeightsInfo("mine.py", {"channels": 6}, True, 1.0, "made", {})
+    )
+    return folder / "mine.safetensors"
+
+
 def test_a_network_of_one_s_own_goes_with_its_comments_and_without_its_training_form(
     tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "mine.py").write_text(MINE)
-    made = build_network("mine.py", {"channels": 6}, deploy=True, network_file=tmp_path / "mine.py")
-    weights = tmp_path / "mine.safetensors"
-    save_weights(weights, made.state_dict(), WeightsInfo("mine.py", {"channels": 6}, True, 1.0, "made", {}))
+    weights = weights_of(MINE, tmp_path)
     options = ("--team", 33, "--name", "Mine", "--network", tmp_path / "mine.py")
     code, _, err = call("submission", weights, tmp_path / "sent", *options)
     assert code == 0, err
@@ -97,6 +104,15 @@ def test_a_network_of_one_s_own_goes_with_its_comments_and_without_its_training_
     for gone in ("RepConv", "math", "Unused", "deploy", "gain", "NETWORK", "esr."):
         assert gone not in source
     assert "channels=6" in (tmp_path / "sent/select_model.txt").read_text()
+
+
+def test_a_file_that_computes_something_else_elsewhere_is_refused(tmp_path: Path, call: Call) -> None:
+    weights = weights_of(MINE.replace("SLOPE = 0.1", 'SLOPE = 0.1 if "esr_network" in __name__ else 0.2'), tmp_path)
+    options = ("--team", 33, "--name", "Mine", "--network", tmp_path / "mine.py")
+    code, _, err = call("submission", weights, tmp_path / "sent", *options)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is not what it was (the outputs for images of" in err
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.py", "mine.safetensors"}
 
 
 SHORT = """{top}
