@@ -80,14 +80,7 @@ def _flipping(pattern: str, chance: random.Random) -> Damage:
 
 
 def _without(name: str) -> Damage:
-    def remove(project: Project) -> None:
-        path = project.folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-    return remove
+    return lambda project: shutil.rmtree(project.folder / name)
 
 
 def _from_the_future(project: Project) -> None:

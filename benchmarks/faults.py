@@ -32,9 +32,7 @@ def main() -> None:
         "--undisturbed", type=Path, help="a project of the same rows that ran undisturbed; else it is made"
     )
     parser.add_argument("--seconds", type=float, help="start no further run after so many seconds")
-    parser.add_argument(
-        "--mean", type=float, help="seconds from one kill to the next, on average; 12, or 120 of the demo"
-    )
+    parser.add_argument("--mean", type=float, help="seconds from one kill to the next, on average")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     with TemporaryDirectory(prefix="faults-") as folder:
