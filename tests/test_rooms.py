@@ -9,7 +9,7 @@ ROOMS = [
     *("common", "networks", "recipes", "images", "packed", "sources", "batches", "weights", "inference"),
     "timing",
     *("training", "compression", "evaluation", "challenge", "planning", "report", "tracking", "stages"),
-    *("delivery", "cli"),
+    *("delivery", "commands", "cli"),
 ]
 """From the ground up, as docs/architecture.md draws them."""
 

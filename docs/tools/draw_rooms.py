@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 ESR = Path(__file__).resolve().parents[2] / "esr"
 WHAT = {
     "cli": "the command line",
+    "commands": "what each command takes",
     "delivery": "submissions,\nexports",
     "stages": "run a stage, receipts,\nboth drivers' records",
     "planning": "what a recipe says,\nwhat it would take",
