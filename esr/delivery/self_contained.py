@@ -34,6 +34,8 @@ def self_contained(file: Path, network: str) -> str:
     collected.take(network)
     text = collected.text()
     check_python39(text, str(file))
+    if "esr" in packages_of(text):
+        raise EsrError(f"{file} imports from esr inside a function or a condition; import it at the top of the file")
     return text
 
 
@@ -124,7 +126,8 @@ class _Collected:
 
     def _head(self, order: list[str]) -> str:
         files = ", ".join(f"{name.removeprefix(OWN)}.py" if name.startswith(OWN) else Path(name).name for name in order)
-        about = f"{self.file.docstring}\n\n" if self.file.docstring else ""
+        said = self.file.docstring.replace("\\", "\\\\").replace('"""', r"\"\"\"")
+        about = f"{said}\n\n" if said else ""
         return f'"""{about}{MADE.format(files=files)}\n"""'
 
     def _refuse_clashes(self) -> None:

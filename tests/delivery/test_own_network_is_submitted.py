@@ -135,6 +135,7 @@ class Mine:
         ("from math import *", "self.used = sqrt(2)", "imports * from math"),
         ("from esr.networks.blocks import ESA\n\nconv1x1 = 2", "self.used = ESA, conv1x1", "both define conv1x1"),
         ("", "match self:\n            case _: pass", "Pattern matching is only supported in Python 3.10"),
+        ("", "from esr.networks.blocks import ESA\n        self.used = ESA", "inside a function"),
         ("from typing import Self", "self.used: Self", "typing has no Self"),
     ],
 )
