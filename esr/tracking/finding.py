@@ -14,9 +14,11 @@ def find_runs(tags: Iterable[str]) -> tuple[dict[str, str], str]:
     A store that is not there, or does not answer, has none: no number hangs on it.
     """
     uri = tracking_uri()
-    is_file = uri.startswith("sqlite:///")
-    if is_file and not Path(uri.removeprefix("sqlite:///")).is_file():
-        return {}, ""
+    if uri.startswith("sqlite:///"):
+        path = Path(uri.removeprefix("sqlite:///")).absolute()
+        if not path.is_file():
+            return {}, ""
+        uri = f"sqlite:///{path}"  # as the mirror calls it: MLflow keeps a store by its name, whatever the folder
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:

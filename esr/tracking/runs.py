@@ -1,4 +1,4 @@
-"""From journals to MLflow's runs. The only module that imports mlflow, which takes seconds.
+"""From journals to MLflow's runs. Nothing imports this module at its top: mlflow takes seconds.
 
 A run is given what it lacks. So whoever sends may be killed at any moment: what is sent again changes nothing.
 """
@@ -19,7 +19,6 @@ from esr.common.errors import EsrError, on_one_line
 from esr.common.files import write_text
 from esr.tracking import shape
 from esr.tracking.journal import PROJECT, Head, events_in, is_measuring, journals, known_by
-from esr.tracking.models import register
 from esr.tracking.views import EXPERIMENT, experiment_tags
 
 IDENTITY = "esr.id"  # the tag by which a run is found again
@@ -102,9 +101,11 @@ class Runs:
         self._log(entry, [], [], dict(shape.flat(head["rows"])), shape.parent_tags(head))
         if head["kind"] == "benchmark":
             self._show(head, entry, began, points, files)
-        if head["kind"] == "fuse" and end == "finished":
-            register(self._client, run, head["key"], told)
         self._sum_up(entry)
+        if head["kind"] == "fuse" and end == "finished":
+            from esr.tracking.models import register  # here, because it takes seconds, too
+
+            register(self._client, run, head["key"], told)
 
     def _show(self, head: Head, entry: Run, began: int, points: list[Point], files: list[Picture]) -> None:
         """Give the final figures to the run of a line of the leaderboard: the entry's own, or one of its own."""
