@@ -30,7 +30,7 @@ default-resources:
 slurm-status-command: squeue
 slurm-init-seconds-before-status-checks: 5
 """
-DAWDLE = "        __import__('time').sleep(float(__import__('os').environ.get('DAWDLE', '0')))\n"
+DAWDLE = "        __import__('time').sleep(__import__('os').path.exists('dawdle'))\n"
 TRAIN = "runs/demo/train/rlfn-1/weights.safetensors"
 TRAIN_LOG = "logs/demo/train/rlfn-1.log"
 SNAKEMAKE = ("snakemake", "--profile", "workflow/profiles/slurm", "--profile", "here")
@@ -54,7 +54,7 @@ def environment(cluster: Cluster, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def dawdling(working: Project) -> Project:
-    """A finished project whose training is out of date; RLFN waits before each batch for DAWDLE seconds, if any."""
+    """A finished project whose training is out of date; RLFN takes a second more while a file `dawdle` is there."""
     network = working.folder / "esr/networks/rlfn.py"
     head = "    def _upscale(self, x: Tensor) -> Tensor:\n"
     assert head in network.read_text()
@@ -131,13 +131,15 @@ def test_a_phase_longer_than_its_time_limit_ends_with_the_same_bytes_on_another_
     """Slurm counts in minutes and looks twice a minute: of three minutes, the job has one and a half or more."""
     local = dawdling.copy(tmp_path / "local")
     local.well("esr", "train", "rlfn-1")
-    run = start(dawdling, *SNAKEMAKE, "--set-resources", "train:runtime=3", "--", TRAIN, **environment, DAWDLE="1")
+    (dawdling.folder / "dawdle").touch()
+    run = start(dawdling, *SNAKEMAKE, "--set-resources", "train:runtime=3", "--", TRAIN, **environment)
     try:
         wait_for(lambda: bool(training_job(cluster, "RUNNING")), 180)
         job = training_job(cluster, "RUNNING")
         first = cluster.about(job)
         assert (first["TimeLimit"], first["TresPerJob"]) == ("00:03:00", "gres:gpu:1")
         wait_for(lambda: cluster.about(job)["JobState"] == "PENDING", 240)
+        (dawdling.folder / "dawdle").unlink()
         cluster.ask("scontrol", "update", f"NodeName={first['NodeList']}", "State=DRAIN", "Reason=test")
         cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm lets two minutes pass
         wait_for(lambda: training_job(cluster, "RUNNING") == job, 180)
@@ -157,7 +159,8 @@ def test_a_phase_longer_than_its_time_limit_ends_with_the_same_bytes_on_another_
 def test_a_cancelled_make_run_leaves_no_job_behind(
     dawdling: Project, cluster: Cluster, environment: dict[str, str], name: str
 ) -> None:
-    run = start(dawdling, "esr", "run", "--profile", "slurm", "--profile", "here", **environment, DAWDLE="1")
+    (dawdling.folder / "dawdle").touch()
+    run = start(dawdling, "esr", "run", "--profile", "slurm", "--profile", "here", **environment)
     try:
         wait_for(lambda: bool(training_job(cluster, "RUNNING")) and trains(dawdling), 300)
         run.send_signal(getattr(signal, name))
