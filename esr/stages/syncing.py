@@ -22,7 +22,7 @@ from esr.stages.receipts import read_receipt, receipt_path, write_receipt
 from esr.stages.refusing import refuse_folders
 from esr.stages.repairing import repair
 from esr.stages.running import checkpoints_of
-from esr.stages.snakemake_record import tell_snakemake
+from esr.stages.snakemake_record import from_the_future, tell_snakemake
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -61,14 +61,15 @@ def sync_records(only_dvc: bool = False) -> set[str]:
 def is_up_to_date(graph: Graph) -> bool:
     """Whether nothing is to be done, known without asking DVC or Snakemake.
 
-    The records are those that the last sync left with nothing stale, and every receipt holds.
+    The records are those that the last sync left with nothing stale, every receipt holds, no file is newer than now.
     """
     try:
         known = read_json(LAST_SYNC) == _state(graph)
     except EsrError:
         return False
     evidence = Evidence(graph)
-    return known and all(evidence.is_current(node) for node in graph.nodes.values())
+    nodes = graph.nodes.values()
+    return known and not from_the_future(nodes) and all(map(evidence.is_current, nodes))
 
 
 def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
