@@ -1,6 +1,7 @@
-"""Execution modes of four deploy forms, side by side: each network by itself, its modes in turn.
+"""Execution modes of deploy forms, side by side: each network by itself, its modes in turn.
 
-    python benchmarks/modes.py --record
+    python benchmarks/modes.py --record                    # of four networks
+    python benchmarks/modes.py span --size 256x256         # of others, and on another size
 
 Weights are random: time does not depend on them, but a mode's difference to fp32 does, and is that of these weights.
 End other programs first; the record says what load there was.
@@ -28,6 +29,7 @@ NETWORKS = ("slimrlfn", "rlfn", "r2net", "ifadnet")
 def main() -> None:
     """Measure, print a table per network, and write the record where one is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("networks", nargs="*", default=NETWORKS, metavar="NETWORK", help="of esr/networks")
     parser.add_argument("--size", default="135x240", help="height and width of the image in LR px")
     parser.add_argument("--seconds", type=float, default=60, help="of a network's rounds, at most")
     parser.add_argument("--device", help="cpu, cuda or cuda:N; a GPU if there is one")
@@ -36,7 +38,7 @@ def main() -> None:
     rule = Measuring(sizes=[sides(options.size)], seconds=options.seconds, narrow=0.002)
     device = choose_device(options.device)
     results: dict[str, Any] = {}
-    for name in NETWORKS:
+    for name in options.networks:
         compared = measure_modes([Subject(Path(f"esr/networks/{name}.py"))], rule, device)
         print_modes(compared)
         results[name] = modes_json(compared[name][0])
