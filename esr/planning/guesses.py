@@ -1,12 +1,14 @@
 """What no factsheet says: the values that params.yaml marks ``[G]``, with the reasons that stand beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+
+from esr.recipes.rows import Entry
 
 MARK = "[G]"
 
@@ -39,6 +41,37 @@ def read_guesses(params_file: Path) -> list[Guess]:
         if isinstance(row, CommentedMap)
         for guess in _of_row(f"{kind}/{key}", table, key, row)
     ]
+
+
+def told_guesses(entry: str, about: Entry, rows: Collection[str], guesses: Sequence[Guess], trained: int) -> list[str]:
+    """What no factsheet says of an entry, a line each: every value once, with the rows that it stands in.
+
+    A row without a mark may be a factsheet's to the letter, or of an entry that has no factsheet.
+
+    Args:
+        entry: its key.
+        about: the entry, with the guesses that no key says.
+        rows: those to speak of, such as ``train/r2net-1``.
+        guesses: of the whole file.
+        trained: how many of the rows train.
+    """
+    places: dict[tuple[str, str], list[str]] = {}
+    for guess in guesses:
+        if guess.row in rows:
+            what = f"{guess.key} {_as_written(guess.value)}" if guess.key else "the whole row"
+            places.setdefault((what, guess.reason), []).append(guess.row.split("/")[1].removeprefix(f"{entry}-"))
+    lines = []
+    for (what, reason), found in places.items():
+        where = "everywhere" if len(found) == trained > 1 else ", ".join(found)
+        lines.append(f"{what} ({where}): {reason}")
+    return [*lines, *about.guesses.values()]
+
+
+def _as_written(value: object) -> str:
+    """A value as params.yaml has it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def _of_row(name: str, table: CommentedMap, key: str, row: CommentedMap) -> Iterator[Guess]:

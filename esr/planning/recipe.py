@@ -1,7 +1,8 @@
 """``esr recipe``: an entry's phases as a table, what the factsheet says beside what will run."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -9,16 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from esr.common.errors import EsrError
-from esr.planning.guesses import Guess, read_guesses
+from esr.planning.guesses import read_guesses, told_guesses
 from esr.planning.phases import TrainingStage, entry_stages, training_stage
+from esr.planning.recipe_cells import ARROW, HEADS, recipe_cells
 from esr.planning.work import stage_work, training_work
-from esr.recipes.graph import Graph, Node
+from esr.recipes.graph import Graph
 from esr.recipes.read import Params
-from esr.recipes.rows import Distill, Entry, Finetune, Optimisation, Phase, Prune, TrainingWork
-from esr.recipes.step import NetworkSpec
+from esr.recipes.rows import Distill, Entry, TrainingWork
 
 RECIPE_WIDTH = 160  # of the table where no terminal says
-ARROW = "\N{RIGHTWARDS ARROW}"
+NUMBERS, WHOLE = HEADS[4:6], ("network", "data", "learning rate")  # columns to the right; and never folded
 NEAR = 0.03  # by so much of a role's counted work may the number in params.yaml differ from it
 
 
@@ -40,111 +41,18 @@ def print_recipe(graph: Graph, params: Params, params_file: Path, entry: str) ->
     work = _work(graph, params, entry, stages) if stages else []
     for line in [*work, *_rounded_targets(stages, params), *_imports(params, entry), _data(params), *_asked(about)]:
         console.print(Text(line))
-    _print_guesses(console, about, _named_guesses(entry, nodes, read_guesses(params_file)), len(stages))
+    rows = [f"{node.kind}/{node.key}" for node in nodes]
+    _print_guesses(console, told_guesses(entry, about, rows, read_guesses(params_file), len(stages)))
 
 
 def _table(stages: Sequence[TrainingStage]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for head in ("stage", "network", "starts from", "data"):
-        table.add_column(head, no_wrap=head in ("network", "data"))
-    table.add_column("patch\nHR px", justify="right")
-    table.add_column("batch", justify="right")
-    table.add_column("loss")
-    table.add_column("learning rate", no_wrap=True)
-    table.add_column("length")
+    for head in HEADS:
+        justify: Literal["right", "left"] = "right" if head in NUMBERS else "left"
+        table.add_column(head, justify=justify, no_wrap=head in WHOLE)
     for stage in stages:
-        table.add_row(*(Text(cell) for cell in _cells(stage)))
+        table.add_row(*(Text(cell) for cell in recipe_cells(stage)))
     return table
-
-
-def _cells(stage: TrainingStage) -> list[str]:
-    row, runs = stage.row, stage.schedule
-    return [
-        _short(f"{stage.node.kind}/{stage.node.key}", row),
-        _network(row, stage.network),
-        _start(row),
-        row.data,
-        _arrow(row.patch, runs.patch),
-        _arrow(row.batch, runs.batch),
-        _loss(row, stage),
-        _rate(row, stage),
-        _length(row, stage),
-    ]
-
-
-def _arrow(says: object, runs: object) -> str:
-    return f"{says}" if says == runs else f"{says} {ARROW} {runs}"
-
-
-def _network(row: Optimisation, runs: NetworkSpec) -> str:
-    says = getattr(row, "arguments", {})
-    arguments = [f"{name} {_arrow(value, runs.arguments.get(name))}" for name, value in says.items()]
-    return "\n".join([PurePosixPath(row.network).stem, *arguments])
-
-
-def _start(row: Optimisation) -> str:
-    if isinstance(row, Distill):
-        return f"random weights,\nunder {_short(row.teacher, row)}"
-    return _short(row.from_, row) if isinstance(row, Finetune | Prune) else "random weights"
-
-
-def _short(reference: str, row: Optimisation) -> str:
-    """A stage's name without the entry's, which all of them bear."""
-    kind, key = reference.split("/")
-    short = key.removeprefix(f"{row.entry}-")
-    return kind if short == kind else f"{kind} {short}"
-
-
-def _loss(row: Optimisation, stage: TrainingStage) -> str:
-    loss = f"{row.loss}, eps {row.charbonnier_eps:g}" if row.loss == "charbonnier" else row.loss
-    fourier = f" + {row.fourier_weight:g} x Fourier L1" if row.fourier_weight else ""
-    teacher = ""
-    if isinstance(row, Distill):
-        weight = _arrow(f"{row.teacher_weight:g}", f"{stage.schedule.teacher_weight:g}")
-        teacher = f"\nto HR,\n+ {weight} x to the teacher"
-    return loss + fourier + teacher + _changes(row, "loss", stage.schedule.losses[1:])
-
-
-def _rate(row: Optimisation, stage: TrainingStage) -> str:
-    warmup = f", warm-up {stage.schedule.warmup} it" if stage.schedule.warmup else ""
-    adam = f"Adam ({row.betas[0]:g}, {row.betas[1]:g})"
-    average = f", EMA {row.ema_decay:g}" if isinstance(row, Phase) and row.ema_decay else ""
-    rate = _arrow(f"{row.learning_rate:g}", f"{stage.schedule.learning_rate:g}")
-    return f"{rate}{warmup},\n{_schedule(row, stage)}\n{adam}{average}"
-
-
-def _schedule(row: Optimisation, stage: TrainingStage) -> str:
-    if isinstance(row, Phase) and row.schedule == "cosine":
-        return f"cosine to {row.lowest_learning_rate:g}"
-    if isinstance(row, Phase) and row.schedule == "multistep":
-        halved = "halved at " + ", ".join(f"{milestone // 1000:g}k" for milestone in row.milestones)
-        return halved if stage.schedule.milestones else f"{halved}\n{ARROW} not halved"
-    return "constant" + _changes(row, "learning_rate", stage.schedule.rates)
-
-
-def _changes(row: Optimisation, key: str, runs: Sequence[tuple[int, object]]) -> str:
-    """What becomes of a key in the middle of a phase: where the row says, and after which iteration that is here."""
-    changed = [change for change in row.changes if getattr(change, key)] if isinstance(row, Phase) else []
-    return "".join(
-        f",\nthen {_plain(getattr(change, key))} after {'epoch' if change.after_epoch else 'iteration'} "
-        f"{change.place:,}\n{ARROW} {_plain(value)} after iteration {begin:,}"
-        for change, (begin, value) in zip(changed, runs, strict=True)
-    )
-
-
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else f"{value}"
-
-
-def _length(row: Optimisation, stage: TrainingStage) -> str:
-    runs = f"{stage.schedule.iterations:,} it"
-    if isinstance(row, Prune):
-        rounds = f"{_arrow(row.most_rounds, stage.rounds)} rounds at most, each {row.channels_per_round} channels and"
-        return f"{rounds} {_arrow(f'{row.iterations_per_round:,} it', runs)}"
-    assert isinstance(row, Phase)
-    says = f"{stage.paper_iterations:,} it" if stage.paper_iterations else "it by the set's size"
-    epochs = f"{row.epochs} epochs, " if row.epochs else ""
-    return epochs + says if says == runs else f"{epochs}{says}\n{ARROW} {runs}"
 
 
 def _work(graph: Graph, params: Params, entry: str, stages: Sequence[TrainingStage]) -> list[str]:
@@ -210,34 +118,10 @@ def _asked(entry: Entry) -> list[str]:
     return [f"Asked for in {entry.year}: {asked}{assumed}."] if asked else []
 
 
-def _named_guesses(entry: str, nodes: Sequence[Node], guesses: Sequence[Guess]) -> dict[tuple[str, str], list[str]]:
-    """What no factsheet says: each value and its reason once, with the rows that it stands in.
-
-    A row without a mark may be a factsheet's to the letter, or of an entry that has no factsheet.
-    """
-    rows = {f"{node.kind}/{node.key}" for node in nodes}
-    places: dict[tuple[str, str], list[str]] = {}
-    for guess in guesses:
-        if guess.row in rows:
-            what = f"{guess.key} {_as_written(guess.value)}" if guess.key else "the whole row"
-            places.setdefault((what, guess.reason), []).append(guess.row.split("/")[1].removeprefix(f"{entry}-"))
-    return places
-
-
-def _as_written(value: object) -> str:
-    """A value as params.yaml has it."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    return f"{value:g}" if isinstance(value, float) else f"{value}"
-
-
-def _print_guesses(console: Console, entry: Entry, guesses: dict[tuple[str, str], list[str]], trained: int) -> None:
-    if not guesses and not entry.guesses:
+def _print_guesses(console: Console, told: Sequence[str]) -> None:
+    if not told:
         console.print(Text("\nNo value in these rows is marked [G], as one that is not in the factsheet."))
         return
     console.print("\nNot in the factsheet, this project's defaults:")
-    for (what, reason), found in guesses.items():
-        where = "everywhere" if len(found) == trained > 1 else ", ".join(found)
-        console.print(Text(f"  {what} ({where}): {reason}"))
-    for sentence in entry.guesses.values():
-        console.print(Text(f"  {sentence}"))
+    for line in told:
+        console.print(Text(f"  {line}"))
