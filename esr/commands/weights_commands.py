@@ -100,7 +100,7 @@ def layers(
     subject = Subject(weights, network)
     costs = measure_layers(subject.load(), sides(size), choose_device(device), threads or usable_cores(), seconds)
     if plot:
-        write_layers_figure(plot, weights.stem, costs)
+        write_layers_figure(plot, weights.stem, costs.times)
     print_layers_json(weights.stem, costs) if as_json else print_layers(weights.stem, costs)
 
 

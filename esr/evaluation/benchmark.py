@@ -17,7 +17,18 @@ from esr.common.factor import SCALE
 from esr.common.files import write_json
 from esr.common.progress import Progress
 from esr.evaluation.complexity import measure_complexity
-from esr.evaluation.metrics import ComparedScores, ImageScores, Metrics, Region, RunTime, SetScores
+from esr.evaluation.layers import measure_layers
+from esr.evaluation.layers_file import LayerTimes, write_layers
+from esr.evaluation.metrics import (
+    CELL_HEIGHT,
+    CELL_WIDTH,
+    ComparedScores,
+    ImageScores,
+    Metrics,
+    Region,
+    RunTime,
+    SetScores,
+)
 from esr.evaluation.scores import score
 from esr.images.arrays import ByteImage
 from esr.images.bicubic import upscale
@@ -26,12 +37,12 @@ from esr.inference.super_resolve import restoring, super_resolve
 from esr.packed.store import Part, open_set
 from esr.recipes.rows import Benchmark
 from esr.recipes.scale import Measuring
+from esr.timing.clock import usable_cores
 from esr.timing.memory import peak_memory
 from esr.timing.rounds_file import write_rounds
 from esr.timing.session import Candidate, Session, compare
 from esr.weights.weights_file import build_network, load_network, try_network
 
-CROP_SIDE = 128  # HR px of a cell of the strip
 CROP_IMAGES = 4  # rows of the strip, at most
 BASELINE_SEED = 0
 ENTRY = "entry"
@@ -58,11 +69,12 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the stage writes: metrics (JSON), crops (PNG), and every round that was timed (CSV)."""
+    """What the stage writes: metrics and layers' times (JSON), crops (PNG), and every round that was timed (CSV)."""
 
     metrics: Path
     crops: Path
     rounds: Path
+    layers: Path
 
 
 def benchmark(
@@ -75,7 +87,7 @@ def benchmark(
 
     The crops are one strip: a row for each of the images that bicubic restores worst, and in a row four equal cells,
     LR (nearest-enlarged), bicubic, the entry, HR. What is cut depends on the images alone, so it is the same for every
-    entry.
+    entry. It is lossless, and large enough to be looked at by itself: four images take a megabyte and a half.
 
     Raises:
         EsrError: the weights are not in deploy form or not of the row's network, or the first set holds no image.
@@ -92,6 +104,7 @@ def benchmark(
     summaries = [_summary(part, images) for part, images in zip(sets, scored, strict=True)]
     sessions = _time(network, row, device, rule)
     write_rounds(outputs.rounds, sessions)
+    write_layers(outputs.layers, _time_layers(network, device, rule))
     memory = peak_memory(partial(_loaded, weights), rule.sizes[0], device)
     measured = _metrics(network, row, sessions, memory, summaries, shown)
     write_json(outputs.metrics, measured.model_dump())
@@ -101,15 +114,15 @@ def benchmark(
     journal.picture("crops", outputs.crops)
 
 
-def hardest_region(bicubic: ByteImage, hr: ByteImage, side: int) -> tuple[int, int]:
-    """Top and left of the square of ``side`` HR px, on LR pixels, where bicubic's squared error is largest.
+def hardest_region(bicubic: ByteImage, hr: ByteImage, height: int, width: int) -> tuple[int, int]:
+    """Top and left of the part of that size, in HR px, on LR pixels, where bicubic's squared error is largest.
 
-    The first such square is taken where several are equal.
+    The first such part is taken where several are equal.
     """
     error = np.square(bicubic.astype(np.int64) - hr).sum(axis=2)
     sums = np.pad(error, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-    squares = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    on_lr = squares[::SCALE, ::SCALE]
+    parts = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
+    on_lr = parts[::SCALE, ::SCALE]
     top, left = np.unravel_index(np.argmax(on_lr), on_lr.shape)
     return int(top) * SCALE, int(left) * SCALE
 
@@ -149,10 +162,10 @@ def _score(network: nn.Module, data_range: float, images: Part, index: int) -> S
         lr, hr = lr[..., :1], hr[..., :1]
     with restoring(name):
         bicubic, restored = upscale(lr, SCALE), super_resolve(network, lr, data_range)
-    side = min(CROP_SIDE, *hr.shape[:2])
-    top, left = hardest_region(bicubic, hr, side)
+    height, width = min(CELL_HEIGHT, hr.shape[0]), min(CELL_WIDTH, hr.shape[1])
+    top, left = hardest_region(bicubic, hr, height, width)
     nearest = lr.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
-    cells = [_cell(image[top : top + side, left : left + side]) for image in (nearest, bicubic, restored, hr)]
+    cells = [_cell(image[top : top + height, left : left + width]) for image in (nearest, bicubic, restored, hr)]
     own, plain = score(restored, hr), score(bicubic, hr)
     scores = ImageScores(
         name=name,
@@ -165,7 +178,7 @@ def _score(network: nn.Module, data_range: float, images: Part, index: int) -> S
         ssim_y=own.ssim_y,
         bicubic_ssim_y=plain.ssim_y,
     )
-    region = Region(name=name, top=top, left=left, side=CROP_SIDE)
+    region = Region(name=name, top=top, left=left, height=height, width=width)
     return Scored(scores, region, np.concatenate(cells, axis=1))
 
 
@@ -173,7 +186,7 @@ def _cell(image: ByteImage) -> ByteImage:
     """The image in a cell of the strip, in RGB; one that is smaller lies at the top left, on white."""
     height, width = image.shape[:2]
     image = np.broadcast_to(image, (height, width, 3))
-    return np.pad(image, ((0, CROP_SIDE - height), (0, CROP_SIDE - width), (0, 0)), constant_values=255)
+    return np.pad(image, ((0, CELL_HEIGHT - height), (0, CELL_WIDTH - width), (0, 0)), constant_values=255)
 
 
 def _hardest(scored: Sequence[Scored]) -> list[Scored]:
@@ -202,6 +215,12 @@ def _time(network: nn.Module, row: Benchmark, device: torch.device, rule: Measur
     beside = [Candidate(row.year_baseline, random_baseline(row.year_baseline))] * (row.year_baseline != row.baseline)
     baseline = Candidate(row.baseline, random_baseline(row.baseline))
     return [compare([Candidate(ENTRY, network), *beside], baseline, size, device, rule) for size in rule.sizes]
+
+
+def _time_layers(network: nn.Module, device: torch.device, rule: Measuring) -> LayerTimes:
+    """The time of every layer on the first size, in a small part of the time that the rounds may take."""
+    seconds = rule.seconds / 10
+    return measure_layers(network, rule.sizes[0], device, usable_cores(), seconds, with_savings=False).times
 
 
 def _loaded(weights: Path) -> nn.Module:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from esr.evaluation.layers_file import LayerTime, LayerTimes
 from esr.evaluation.narrowing import Saving, measure_savings
 from esr.evaluation.operation_clock import Operation, timed_operations
 from esr.inference.torch_threads import on_threads
@@ -31,7 +32,7 @@ class Layer:
         operation: what it is; its work and its bytes are of one call.
         calls: in one pass.
         time_ms: of all calls, the median over the passes. Dropping the layer saves it.
-        saving: the part of the time that fewer channels save; None where it is no convolution.
+        saving: the part of the time that fewer channels save; None where it is no convolution, or was not asked for.
     """
 
     operation: Operation
@@ -110,6 +111,27 @@ class LayerCosts:
         """What lies between the layers: Python, PyTorch's calls, a GPU's waiting. Below 0 where noise hides it."""
         return self.whole_ms - sum(layer.time_ms for layer in self.layers)
 
+    @property
+    def times(self) -> LayerTimes:
+        """What a benchmark keeps of them."""
+        return LayerTimes(
+            width=self.width,
+            height=self.height,
+            device=self.device,
+            whole_ms=self.whole_ms,
+            doubt=self.doubt,
+            layers=[
+                LayerTime(
+                    module=layer.operation.module,
+                    kind=layer.kind,
+                    time_ms=layer.time_ms,
+                    least_ms=self.least_ms(layer),
+                    by_memory=self.ceiling.is_memory_bound(layer.macs, layer.moved),
+                )
+                for layer in self.layers
+            ],
+        )
+
     def share(self, time_ms: float) -> float:
         """A time as a part of the pass."""
         return time_ms / self.whole_ms
@@ -124,12 +146,18 @@ class LayerCosts:
 
 
 def measure_layers(
-    network: nn.Module, size: tuple[int, int], device: torch.device, threads: int, seconds: float
+    network: nn.Module,
+    size: tuple[int, int],
+    device: torch.device,
+    threads: int,
+    seconds: float,
+    with_savings: bool = True,
 ) -> LayerCosts:
     """Time a network layer by layer on a random image of ``size`` (LR height and width).
 
     Whole passes and passes that are timed operation by operation take turns, for ``seconds``, and for some passes at
-    least. In eval and inference mode, fp32, channels_last. The network given is left as it is.
+    least. In eval and inference mode, fp32, channels_last. The network given is left as it is. What fewer channels
+    would save is timed as well, for a second per kind of convolution, unless that is left out.
     """
     height, width = size
     image = random_image(height, width, device)
@@ -138,7 +166,7 @@ def measure_layers(
     with on_threads(threads), torch.inference_mode():
         ceiling = measure_ceiling(device)
         whole, passes = _passes(network, image, stopwatch(device), seconds)
-        layers = _layers(passes, device)
+        layers = _layers(passes, device, with_savings)
     return LayerCosts(
         layers=layers,
         whole=median_interval(whole),
@@ -169,7 +197,7 @@ def _passes(
     return whole, passes
 
 
-def _layers(passes: list[list[tuple[Operation, float]]], device: torch.device) -> tuple[Layer, ...]:
+def _layers(passes: list[list[tuple[Operation, float]]], device: torch.device, with_savings: bool) -> tuple[Layer, ...]:
     times: defaultdict[Operation, list[float]] = defaultdict(list)
     for each in passes:
         spent: Counter[Operation] = Counter()
@@ -178,13 +206,14 @@ def _layers(passes: list[list[tuple[Operation, float]]], device: torch.device) -
         for operation, milliseconds in spent.items():
             times[operation].append(milliseconds)
     calls = Counter(operation for operation, _ in passes[0])
-    savings = measure_savings([each.convolution for each in times if each.convolution], device)
+    narrowed = [each.convolution for each in times if each.convolution and with_savings]
+    savings = measure_savings(narrowed, device)
     return tuple(
         Layer(
             operation=operation,
             calls=calls[operation],
             time_ms=statistics.median(milliseconds),
-            saving=savings[operation.convolution] if operation.convolution else None,
+            saving=savings.get(operation.convolution) if operation.convolution else None,
         )
         for operation, milliseconds in times.items()
     )

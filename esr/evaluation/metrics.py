@@ -9,6 +9,9 @@ from esr.common.errors import EsrError
 from esr.common.files import read_json
 from esr.timing.interval import Interval, Verdict
 
+CELL_HEIGHT, CELL_WIDTH = 256, 384
+"""HR px of a cell of the strip of crops; a smaller image lies at its top left."""
+
 
 class MetricsPart(BaseModel):
     """A part of the metrics: nothing unknown, nothing changed after reading."""
@@ -45,12 +48,13 @@ class SetScores(MetricsPart):
 
 
 class Region(MetricsPart):
-    """Where a row of the strip of crops was cut: a square of an image, in HR pixels."""
+    """Where a row of the strip of crops was cut out of an image, in HR pixels."""
 
     name: str
     top: int
     left: int
-    side: int
+    height: int
+    width: int
 
 
 class RunTime(MetricsPart):

@@ -1,66 +1,62 @@
-"""The time of every layer as a bar, with what the device could do at best marked on it, as an SVG file."""
+"""The time of every layer as a bar, with what the device could do at best marked on it."""
 
-import io
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from esr.common.files import write_text
-from esr.evaluation.layers import Layer, LayerCosts
+from esr.evaluation.layers_file import LayerTime, LayerTimes
+from esr.report.svg import GOOD, INK, POOR, blank_figure, dress, svg_file
 
-INK, MUTED, LINE = "#1b1f24", "#5e6772", "#e2e4e1"
-BY_OPERATIONS, BY_MEMORY = "#0b6e69", "#b45309"
-WIDTH, LINE_HEIGHT, MARGINS = 9.0, 0.22, 1.3  # inches
+BY_OPERATIONS, BY_MEMORY = GOOD, POOR
+LINE_HEIGHT, MARGINS = 0.25, 1.6  # inches
+WIDTH = 9.0
 SHOWN = 0.003
 """Layers that take less of the pass have no bar."""
 
 
-def write_layers_figure(path: Path, name: str, costs: LayerCosts) -> None:
-    """Write the picture: bars from the first layer down to the last, milliseconds to the right."""
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "esr layers", "font.size": 9}):
-        text = io.StringIO()
-        draw_layers(name, costs).savefig(text, format="svg", metadata={"Date": None})
-    write_text(path, text.getvalue())
+def write_layers_figure(path: Path, name: str, times: LayerTimes) -> None:
+    """Write the picture as SVG: bars from the first layer down to the last, milliseconds to the right."""
+
+    def draw() -> Figure:
+        figure = draw_layers(times, WIDTH)
+        figure.axes[0].set_title(f"{name}, {told(times)}", loc="left", color=INK, parse_math=False)
+        return figure
+
+    write_text(path, svg_file("layers", draw))
 
 
-def draw_layers(name: str, costs: LayerCosts) -> Figure:
-    """The picture of a network's layers."""
-    shown = [layer for layer in costs.layers if costs.share(layer.time_ms) >= SHOWN]
-    figure = Figure(figsize=(WIDTH, MARGINS + LINE_HEIGHT * len(shown)), layout="constrained")
-    FigureCanvasSVG(figure)
+def told(times: LayerTimes) -> str:
+    """Of what a pass is, and how long it takes: ``240x135 LR px on CPU: 116.3 ms a pass``."""
+    return f"{times.width}x{times.height} LR px on {times.device}: {times.whole_ms:,.1f} ms a pass"
+
+
+def draw_layers(times: LayerTimes, width: float, most: int | None = None) -> Figure:
+    """The picture of a network's layers, ``width`` inches wide; of the ``most`` longest ones alone, if so many."""
+    shown = [layer for layer in times.layers if layer.time_ms >= SHOWN * times.whole_ms]
+    if most is not None:
+        longest = sorted(shown, key=lambda layer: -layer.time_ms)[:most]
+        shown = [layer for layer in shown if layer in longest]
+    figure = blank_figure(width, MARGINS + LINE_HEIGHT * len(shown))
     axes = figure.add_subplot()
     for place, layer in enumerate(shown):
-        _draw_bar(axes, place, layer, costs)
-    axes.set_yticks(range(len(shown)), [_label(layer) for layer in shown], parse_math=False)
+        _draw_bar(axes, place, layer)
+    dress(axes, "x")
+    axes.set_yticks(range(len(shown)), [f"{layer.module}  {layer.kind}".strip() for layer in shown], parse_math=False)
+    axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlabel("ms", color=MUTED)
-    title = f"{name}, {costs.width}x{costs.height} LR px on {costs.device}: {costs.whole_ms:,.1f} ms a pass"
-    axes.set_title(title, loc="left", color=INK, parse_math=False)
-    axes.tick_params(colors=MUTED, labelcolor=INK, length=0)
-    axes.grid(color=LINE, axis="x")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=3, frameon=False)
+    axes.set_xlabel("ms")
+    axes.spines["bottom"].set_visible(False)
+    figure.legend(handles=_legend(), loc="outside lower left", frameon=False, labelcolor=INK)
     return figure
 
 
-def _draw_bar(axes: Axes, place: int, layer: Layer, costs: LayerCosts) -> None:
-    axes.barh(place, layer.time_ms, height=0.7, color=_colour(layer, costs))
-    least = costs.least_ms(layer)
-    axes.plot([least, least], [place - 0.42, place + 0.42], color=INK, linewidth=2)
-
-
-def _colour(layer: Layer, costs: LayerCosts) -> str:
-    return BY_MEMORY if costs.ceiling.is_memory_bound(layer.macs, layer.moved) else BY_OPERATIONS
-
-
-def _label(layer: Layer) -> str:
-    return f"{layer.operation.module}  {layer.kind}".strip()
+def _draw_bar(axes: Axes, place: int, layer: LayerTime) -> None:
+    axes.barh(place, layer.time_ms, height=0.7, color=BY_MEMORY if layer.by_memory else BY_OPERATIONS)
+    axes.plot([layer.least_ms] * 2, [place - 0.42, place + 0.42], color=INK, linewidth=2)
 
 
 def _legend() -> list[Patch | Line2D]:

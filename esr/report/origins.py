@@ -5,25 +5,22 @@ from urllib.parse import unquote, urlsplit
 
 from esr.recipes.read import Params
 from esr.recipes.rows import Import
+from esr.report.lineage import lineage
 
 
 def origins(params: Params) -> dict[str, str]:
     """What was released and what was trained, in words, by the key of each row of `benchmark`.
 
-    Nothing where all were trained here from random weights, as the recipes mean it.
+    Nothing where all were trained here from random weights, as the recipes mean it. Fusing, which changes no output, is
+    not spoken of.
     """
-    chains = {key: _chain(params, row.from_) for key, row in params.benchmark.items()}
+    chains = {
+        key: [stage for stage in lineage(params, row.from_) if not stage.startswith("fuse/")]
+        for key, row in params.benchmark.items()
+    }
     if not any(isinstance(params.row(*first.split("/")), Import) for first, *_ in chains.values()):
         return {}
     return {key: _told(params, *chain) for key, chain in chains.items()}
-
-
-def _chain(params: Params, reference: str) -> list[str]:
-    """The stages that a stage's weights went through, the first one first; fusing, which changes no output, is none."""
-    kind, key = reference.split("/")
-    row = params.row(kind, key)
-    before = _chain(params, row.from_) if hasattr(row, "from_") else []
-    return before if kind == "fuse" else [*before, reference]
 
 
 def _told(params: Params, first: str, *then: str) -> str:

@@ -7,19 +7,71 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from matplotlib.figure import Figure
 
+from esr.common.files import write_text
+from esr.evaluation.layers_file import LayerTimes
 from esr.evaluation.metrics import Metrics
+from esr.planning.recipe_cells import HEADS
 from esr.recipes.rows import Benchmark, Entry
+from esr.report.beside_published import Beside, beside_published
+from esr.report.challenge_score import challenge_scores
 from esr.report.columns import ABOUT_PUBLISHED_TIMES, MEASURED, PUBLISHED, PUBLISHED_TIMES, Column
-from esr.report.crops import CropRow
-from esr.report.figure import PlottedEntry, psnr_against_ratio
+from esr.report.curves_figure import draw_overview
+from esr.report.layers_figure import told
 from esr.report.leaderboard import BELOW, DOUBTS, NEEDS, NOT_PUBLISHED, ORIGINS, STAND_IN
+from esr.report.page_figures import (
+    AXES,
+    SECTIONS,
+    SIZES,
+    EntryFigures,
+    bicubic_levels,
+    entry_figures,
+    plotted,
+    scores_by_year,
+    tradeoffs,
+)
+from esr.report.pictures import Scene
 from esr.report.quality_table import Standing, about, all_sets
 from esr.report.scores_table import scores_tables
+from esr.report.story import Story
+from esr.report.svg import blank_figure, svg_file
+from esr.report.tradeoff_figure import draw_tradeoff
 
 TEMPLATE = "page.html.jinja"
-PLOTS = {"wide": (9.4, 4.2), "narrow": (4.6, 4.6)}  # inches, for a desk and for a phone
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows, by the key of each row; ``frame`` gives the order.
+
+    Attributes:
+        entries: by their own keys.
+        rows: of the leaderboard.
+        frame: the leaderboard.
+        metrics: what was measured.
+        layers: of it, the time of every layer.
+        stories: how each row came to be.
+        quality: how each row stands on each set.
+        scenes: the pictures.
+        origins: where the weights come from; empty where that is the same for all.
+    """
+
+    entries: Mapping[str, Entry]
+    rows: Mapping[str, Benchmark]
+    frame: pd.DataFrame
+    metrics: Mapping[str, Metrics]
+    layers: Mapping[str, LayerTimes]
+    stories: Mapping[str, Story]
+    quality: Mapping[str, Sequence[Standing]]
+    scenes: Sequence[Scene]
+    origins: Mapping[str, str]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The rows' names for people, in the order of the leaderboard."""
+        keys = self.frame["entry"].tolist()
+        return {key: display_name(key, self.rows[key], self.entries) for key in keys}
 
 
 @dataclass(frozen=True)
@@ -32,8 +84,19 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Section:
+    """What the page says of a row alone."""
+
+    story: Story
+    figures: EntryFigures
+    layers: str
+    layers_doubt: str
+    complexity: Sequence[Beside]
+
+
+@dataclass(frozen=True)
 class Line:
-    """A row of the leaderboard, as the page shows it."""
+    """A row of the leaderboard, as the page shows it; a row far down has no section of its own."""
 
     key: str
     name: str
@@ -45,23 +108,14 @@ class Line:
     published: list[Cell]
     published_times: list[Cell]
     quality: Mapping[str, Standing]
-    crops: Sequence[CropRow]
+    section: Section | None
 
 
-def render_page(
-    entries: Mapping[str, Entry],
-    rows: Mapping[str, Benchmark],
-    frame: pd.DataFrame,
-    metrics: Mapping[str, Metrics],
-    quality: Mapping[str, Sequence[Standing]],
-    crops: Mapping[str, Sequence[CropRow]],
-    origins: Mapping[str, str],
-) -> str:
-    """The page's HTML, in the order of ``frame``; metrics, quality, crops and origins by the key of the row."""
-    lines = [
-        _line(line, rows[key], entries, metrics[key], quality[key], crops[key])
-        for key, (_, line) in zip(frame["entry"].tolist(), frame.iterrows(), strict=True)
-    ]
+def render_page(shown: Shown) -> str:
+    """The page's HTML."""
+    names, metrics = shown.names, shown.metrics
+    places = enumerate(zip(names, shown.frame.iterrows(), strict=True))
+    lines = [_line(shown, key, line, place < SECTIONS) for place, (key, (_, line)) in places]
     doubts = [f"{line.name} ({line.metrics.doubt})" for line in lines if line.metrics.doubt]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -71,14 +125,19 @@ def render_page(
         lstrip_blocks=True,
     )
     return environment.get_template(TEMPLATE).render(
-        scale=frame["scale"].iloc[0],
+        scale=shown.frame["scale"].iloc[0],
         sets={line.set: len(line.metrics.sets[0].images) for line in lines},
-        quality_sets=all_sets(quality[line.key] for line in lines),
-        scores_tables=scores_tables({line.key: line.name for line in lines}, metrics),
-        about_quality=about(quality[line.key] for line in lines),
-        needs=NEEDS.format(scale=frame["scale"].iloc[0]),
+        quality_sets=all_sets(shown.quality[key] for key in names),
+        scores_tables=scores_tables(names, metrics),
+        about_quality=about(shown.quality[key] for key in names),
+        needs=NEEDS.format(scale=shown.frame["scale"].iloc[0]),
         stand_in=STAND_IN if any(line.metrics.stand_in for line in lines) else "",
-        plots={name: Markup(_plot(lines, *size)) for name, size in PLOTS.items()},
+        scenes=shown.scenes,
+        names=names,
+        axes=AXES,
+        sizes=list(SIZES),
+        tradeoffs=tradeoffs(names, metrics),
+        scores=scores_by_year(names, metrics, challenge_scores(shown.entries, shown.rows, metrics)),
         lines=lines,
         measured=MEASURED,
         published=PUBLISHED,
@@ -88,9 +147,23 @@ def render_page(
         doubts=DOUBTS.format("; ".join(doubts)) if doubts else "",
         below=BELOW,
         not_published=NOT_PUBLISHED,
-        origins=origins,
+        origins=shown.origins,
         about_origins=ORIGINS,
+        recipe_heads=HEADS,
     )
+
+
+def write_figures(shown: Shown, plot: Path, curves: Path) -> None:
+    """Write PSNR against run time, and the curves of all rows that were trained here, as files of their own."""
+    names, (axis, *_) = shown.names, AXES
+    points, levels = plotted(names, shown.metrics, axis), bicubic_levels(shown.metrics)
+    trained = [(name, shown.stories[key].phases) for key, name in names.items() if shown.stories[key].phases]
+
+    def overview() -> Figure:
+        return draw_overview(trained[:SECTIONS]) if trained else blank_figure(4, 1)
+
+    write_text(plot, svg_file("plot", lambda: draw_tradeoff(points, levels, axis.label, *SIZES["wide"])))
+    write_text(curves, svg_file("curves", overview))
 
 
 def display_name(key: str, row: Benchmark, entries: Mapping[str, Entry]) -> str:
@@ -99,29 +172,28 @@ def display_name(key: str, row: Benchmark, entries: Mapping[str, Entry]) -> str:
     return title if key == row.entry else f"{title}, {key.removeprefix(row.entry).lstrip('-').replace('-', ' ')}"
 
 
-def _line(
-    line: "pd.Series[Any]",
-    row: Benchmark,
-    entries: Mapping[str, Entry],
-    metrics: Metrics,
-    quality: Sequence[Standing],
-    crops: Sequence[CropRow],
-) -> Line:
-    key = str(line["entry"])
+def _line(shown: Shown, key: str, line: "pd.Series[Any]", with_section: bool) -> Line:
+    metrics, entry = shown.metrics[key], shown.entries[shown.rows[key].entry]
     times = _cells(line, PUBLISHED_TIMES)
     return Line(
         key=key,
-        name=display_name(key, row, entries),
-        year=entries[row.entry].year,
+        name=shown.names[key],
+        year=entry.year,
         set=metrics.sets[0].name,
         below=metrics.above_bicubic < 0,
         metrics=metrics,
         measured=_cells(line, MEASURED),
         published=_cells(line, PUBLISHED) if pd.notna(line["published_on"]) else [],
         published_times=times if any(cell.sorted_by for cell in times) else [],
-        quality={standing.set: standing for standing in quality},
-        crops=crops,
+        quality={standing.set: standing for standing in shown.quality[key]},
+        section=_section(shown, key) if with_section else None,
     )
+
+
+def _section(shown: Shown, key: str) -> Section:
+    story, layers, row = shown.stories[key], shown.layers[key], shown.rows[key]
+    beside = beside_published(shown.metrics[key], shown.entries[row.entry]) if key == row.entry else []
+    return Section(story, entry_figures(key, story, layers), told(layers), layers.doubt, beside)
 
 
 def _cells(line: "pd.Series[Any]", columns: Sequence[Column]) -> list[Cell]:
@@ -130,11 +202,6 @@ def _cells(line: "pd.Series[Any]", columns: Sequence[Column]) -> list[Cell]:
         Cell(column, column.text(value), "" if pd.isna(value) else str(value))
         for column, value in zip(columns, values, strict=True)
     ]
-
-
-def _plot(lines: Sequence[Line], width: float, height: float) -> str:
-    points = [PlottedEntry(line.name, line.metrics.to_baseline, line.metrics.psnr, not line.below) for line in lines]
-    return psnr_against_ratio(points, {line.set: line.metrics.bicubic for line in lines}, width, height)
 
 
 def _conditions(metrics: Metrics) -> str:

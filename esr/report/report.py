@@ -1,56 +1,82 @@
-"""The stage ``report``: every benchmark of a scale in one leaderboard, as CSV, as Markdown and as a page."""
+"""The stage ``report``: every benchmark of a scale in one leaderboard: CSV, Markdown, a page and two pictures."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from esr.common.errors import EsrError
 from esr.common.files import write_text
+from esr.evaluation.layers_file import LayerTimes, read_layers
 from esr.evaluation.metrics import Metrics, read_metrics
 from esr.recipes.rows import Benchmark, Entry
-from esr.report.crops import CropRow, cut_crops
 from esr.report.leaderboard import leaderboard, markdown, write_csv
-from esr.report.page import render_page
+from esr.report.page import Shown, render_page, write_figures
+from esr.report.pictures import cut_scenes
 from esr.report.quality_table import standings
+from esr.report.story import Story
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What the benchmark of a row has written."""
+
+    metrics: Path
+    crops: Path
+    layers: Path
+
+
+@dataclass(frozen=True)
+class Reports:
+    """What the stage writes: the numbers (CSV), to read (Markdown, HTML), plot and curves by themselves (SVG)."""
+
+    csv: Path
+    markdown: Path
+    page: Path
+    plot: Path
+    curves: Path
 
 
 def report(
     entries: Mapping[str, Entry],
     benchmark: Mapping[str, Benchmark],
     scale: str,
-    metrics: Mapping[str, Path],
-    crops: Mapping[str, Path],
+    measurements: Mapping[str, Measurements],
+    stories: Mapping[str, Story],
     origins: Mapping[str, str],
-    leaderboard_csv: Path,
-    leaderboard_md: Path,
-    page: Path,
+    reports: Reports,
 ) -> None:
-    """Write the leaderboard of ``scale`` from the metrics and the crops of each row of ``benchmark``, by its key.
+    """Write the leaderboard of ``scale`` from what was measured of each row of ``benchmark``, by its key.
 
-    ``origins`` says where each row's weights come from; it is empty where that is the same for all.
+    ``stories`` says how each row came to be; ``origins`` where its weights come from, and is empty where that is the
+    same for all.
 
     Raises:
-        EsrError: the metrics or the crops of a row are missing or cannot be used; it names the row.
+        EsrError: the metrics, the crops or the layers of a row are missing or cannot be used; it names the row.
     """
-    measured = {key: _metrics(key, metrics) for key in benchmark}
-    cut = {key: _crops(key, crops, measured[key]) for key in benchmark}
-    frame = leaderboard(entries, benchmark, scale, measured)
-    quality = {key: standings(entries[row.entry], measured[key]) for key, row in benchmark.items()}
-    write_csv(leaderboard_csv, frame)
-    stand_in = any(values.stand_in for values in measured.values())
-    write_text(leaderboard_md, markdown(frame, quality, measured, stand_in, origins))
-    write_text(page, render_page(entries, benchmark, frame, measured, quality, cut, origins))
+    metrics = {key: _metrics(key, measurements[key]) for key in benchmark}
+    layers = {key: _layers(key, measurements[key]) for key in benchmark}
+    strips = {key: _there(key, measurements[key].crops, "crops") for key in benchmark}
+    frame = leaderboard(entries, benchmark, scale, metrics)
+    quality = {key: standings(entries[row.entry], metrics[key]) for key, row in benchmark.items()}
+    scenes = cut_scenes(strips, metrics, frame["entry"].tolist())
+    shown = Shown(entries, benchmark, frame, metrics, layers, stories, quality, scenes, origins)
+    page = render_page(shown)
+    write_csv(reports.csv, frame)
+    stand_in = any(values.stand_in for values in metrics.values())
+    write_text(reports.markdown, markdown(frame, quality, metrics, stand_in, origins))
+    write_figures(shown, reports.plot, reports.curves)
+    write_text(reports.page, page)
 
 
-def _metrics(key: str, paths: Mapping[str, Path]) -> Metrics:
-    return read_metrics(_file(key, paths, "metrics"))
+def _metrics(key: str, files: Measurements) -> Metrics:
+    return read_metrics(_there(key, files.metrics, "metrics"))
 
 
-def _crops(key: str, paths: Mapping[str, Path], metrics: Metrics) -> list[CropRow]:
-    return cut_crops(_file(key, paths, "crops"), metrics)
+def _layers(key: str, files: Measurements) -> LayerTimes:
+    return read_layers(_there(key, files.layers, "layers"))
 
 
-def _file(key: str, paths: Mapping[str, Path], what: str) -> Path:
-    path = paths.get(key)
-    if path is None or not path.is_file():
-        raise EsrError(f"benchmark.{key}: its {what} {path or ''} are missing; run python -m esr benchmark {key}")
+def _there(key: str, path: Path, what: str) -> Path:
+    if not path.is_file():
+        raise EsrError(f"benchmark.{key}: its {what} {path} are missing; run python -m esr benchmark {key}")
     return path

@@ -20,7 +20,7 @@ from typing import Any
 from esr.common.duration import duration
 from esr.common.errors import EsrError, Terminated
 from esr.common.lock import only_one
-from esr.recipes.graph import Graph, Node, read_graph
+from esr.recipes.graph import PARAMS_FILE, Graph, Node, read_graph
 from esr.recipes.kinds import ROLES
 from esr.recipes.read import Params, check
 from esr.stages.devices import own_gpus
@@ -38,6 +38,7 @@ from esr.tracking.journal import Journal, journal_path
 from esr.tracking.mirror import ensure_mirror
 
 CHECKPOINTS = Path(".esr/checkpoints")
+REPORTS = "leaderboard.csv", "leaderboard.md", "index.html", "leaderboard.svg", "curves.svg"
 
 
 def run_stage(kind: str, key: str) -> None:
@@ -153,7 +154,9 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
         case "benchmark":
             from esr.evaluation.benchmark import Outputs, benchmark
 
-            outputs = Outputs(*(node.output(name) for name in ("metrics.json", "crops.png", "rounds.csv")))
+            outputs = Outputs(
+                *(node.output(name) for name in ("metrics.json", "crops.png", "rounds.csv", "layers.json"))
+            )
             weights, manifest = node.weights(row.from_), node.set(row.validation)
             benchmark(row, params.rule.measuring, weights, manifest, outputs, watch.journal)
             from esr.stages.final_figures import final_figures
@@ -161,17 +164,22 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             watch.journal.metrics(0, **final_figures(params, node.key, outputs.metrics))
         case "report":
             from esr.report.origins import origins
-            from esr.report.report import report
+            from esr.report.report import Measurements, Reports, report
+            from esr.report.story import stories
+            from esr.stages.fusion_errors import fusion_errors
 
-            place = f"runs/{node.scale}/benchmark"
+            benchmarks = {key: graph.find("benchmark", key) for key in params.benchmark}
             report(
                 params.entries,
                 params.benchmark,
                 node.scale,
-                {key: Path(place, key, "metrics.json") for key in params.benchmark},
-                {key: Path(place, key, "crops.png") for key in params.benchmark},
+                {
+                    key: Measurements(*(each.output(name) for name in ("metrics.json", "crops.png", "layers.json")))
+                    for key, each in benchmarks.items()
+                },
+                stories(graph, params, PARAMS_FILE, fusion_errors(graph)),
                 origins(params),
-                *(node.output(name) for name in ("leaderboard.csv", "leaderboard.md", "index.html")),
+                Reports(*(node.output(name) for name in REPORTS)),
             )
         case _:
             raise EsrError(f"dvc.yaml has a stage {node.kind}, which esr does not know")

@@ -15,8 +15,11 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from esr.common.errors import EsrError
 from esr.evaluation import benchmark as benchmark_module
+from esr.evaluation import layers as layers_module
 from esr.evaluation.benchmark import Outputs, benchmark, hardest_region
 from esr.evaluation.evaluate import evaluate_network
+from esr.evaluation.layers_file import read_layers
+from esr.evaluation.metrics import CELL_HEIGHT, CELL_WIDTH
 from esr.images.bicubic import upscale
 from esr.packed.crop import crop
 from esr.packed.join import join
@@ -24,6 +27,7 @@ from esr.packed.store import PackedSet, open_set
 from esr.recipes.rows import Benchmark, Crop, Download
 from esr.recipes.scale import DataRule, Measuring
 from esr.sources.download import download
+from esr.timing.ceiling import Ceiling
 from esr.timing.rounds import FEWEST_ROUNDS, RoundTimes
 from esr.timing.session import Candidate, Session
 from esr.timing.session import compare as really_compare
@@ -36,7 +40,6 @@ BELONGS_TO_TIME = {*TIMED, "verdict", "doubt", "rounds", "conditions", "control_
     f"ratio_to_{which}_{end}" for which in ("baseline", "year_baseline") for end in ("low", "high")
 }
 SHORT = Measuring(sizes=[(16, 16)], seconds=0.01, narrow=1)
-SIDE = 128  # of a cell of the strip
 
 NEAREST = """
 import torch
@@ -79,6 +82,12 @@ class Journal:
 def known_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measuring it takes a process of its own."""
     monkeypatch.setattr(benchmark_module, "peak_memory", lambda load, size, device: 1.5)
+
+
+@pytest.fixture(autouse=True)
+def known_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measuring it takes seconds."""
+    monkeypatch.setattr(layers_module, "measure_ceiling", lambda device: Ceiling(1e9, 1e9))
 
 
 @pytest.fixture
@@ -142,7 +151,8 @@ def run(
         baseline=network,
         year_baseline=year_baseline or network,
     )
-    outputs = Outputs(folder / "metrics.json", folder / "crops.png", folder / "rounds.csv")
+    names = ("metrics.json", "crops.png", "rounds.csv", "layers.json")
+    outputs = Outputs(*(folder / name for name in names))
     benchmark(row, rule, weights, manifest, outputs, journal)
     with Image.open(outputs.crops) as strip:
         return json.loads(outputs.metrics.read_text()), np.asarray(strip)
@@ -226,7 +236,7 @@ def test_a_grey_file_is_scored_as_evaluate_scores_it_and_one_with_equal_channels
     assert [(i["psnr"], i["ssim"], i["psnr_y"], i["ssim_y"]) for i in metrics["sets"][0]["images"]] == [
         pytest.approx((s.psnr_rgb, s.ssim_rgb, s.psnr_y, s.ssim_y)) for s in by_hand.images
     ]
-    np.testing.assert_array_equal(strip[:SIDE], strip[SIDE:])  # the same squares, in RGB
+    np.testing.assert_array_equal(strip[:CELL_HEIGHT], strip[CELL_HEIGHT:])  # the same parts, in RGB
 
 
 def test_each_part_of_a_joined_set_is_scored_by_itself(tmp_path: Path, nearest: str) -> None:
@@ -327,17 +337,18 @@ def test_a_baseline_of_the_year_is_timed_as_well_but_only_once(
 
 
 def test_cells_are_lr_bicubic_entry_and_hr_where_bicubic_errs_most(tmp_path: Path, nearest: str) -> None:
-    image = noise(300, 400, 0)
-    image[100:200, 212:312] = noise(100, 100, 100)  # all that bicubic can get wrong lies in a square of 100 px
+    image = noise(400, 600, 0)
+    image[100:300, 212:512] = noise(200, 300, 100)  # all that bicubic can get wrong lies in 200 by 300 px
     manifest = made_set(tmp_path, {"a": image})
     metrics, strip = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
     (region,) = metrics["crops"]
     top, left = region["top"], region["left"]
-    assert (region["name"], region["side"], top % 4, left % 4) == ("a", SIDE, 0, 0)
-    assert top <= 100 and top + SIDE >= 200 and left <= 212 and left + SIDE >= 312
+    assert (region["name"], region["height"], region["width"]) == ("a", CELL_HEIGHT, CELL_WIDTH)
+    assert (top % 4, left % 4) == (0, 0)
+    assert top <= 100 and top + CELL_HEIGHT >= 300 and left <= 212 and left + CELL_WIDTH >= 512
     images = open_set(manifest)
     whole = [squares(images, 0), upscale(images.lr(0), 4), squares(images, 0), image]
-    cells = [picture[top : top + SIDE, left : left + SIDE] for picture in whole]
+    cells = [picture[top : top + CELL_HEIGHT, left : left + CELL_WIDTH] for picture in whole]
     np.testing.assert_array_equal(strip, np.hstack(cells))
 
 
@@ -345,11 +356,11 @@ def test_a_smaller_image_lies_in_the_corner_of_a_white_cell(tmp_path: Path, near
     image = noise(64, 80, 90)
     manifest = made_set(tmp_path, {"a": image})
     metrics, strip = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
-    left = metrics["crops"][0]["left"]
-    hr = strip[:, 3 * SIDE :]
-    assert strip.shape == (SIDE, 4 * SIDE, 3)
-    np.testing.assert_array_equal(hr[:64, :64], image[:, left : left + 64])
-    assert (hr[64:] == 255).all() and (hr[:, 64:] == 255).all()
+    assert metrics["crops"] == [{"name": "a", "top": 0, "left": 0, "height": 64, "width": 80}]
+    hr = strip[:, 3 * CELL_WIDTH :]
+    assert strip.shape == (CELL_HEIGHT, 4 * CELL_WIDTH, 3)
+    np.testing.assert_array_equal(hr[:64, :80], image)
+    assert (hr[64:] == 255).all() and (hr[:, 80:] == 255).all()
 
 
 def test_the_four_images_that_bicubic_restores_worst_are_shown(tmp_path: Path, nearest: str) -> None:
@@ -357,14 +368,27 @@ def test_the_four_images_that_bicubic_restores_worst_are_shown(tmp_path: Path, n
     manifest = made_set(tmp_path, {name: noise(64, 64, spread) for name, spread in spreads.items()})
     metrics, strip = run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
     assert [region["name"] for region in metrics["crops"]] == ["a", "c", "d", "f"]
-    assert strip.shape == (4 * SIDE, 4 * SIDE, 3)
+    assert strip.shape == (4 * CELL_HEIGHT, 4 * CELL_WIDTH, 3)
 
 
-def test_the_hardest_square_is_the_first_with_the_whole_error() -> None:
+def test_the_hardest_part_is_the_first_with_the_whole_error() -> None:
     hr = np.zeros((32, 40, 3), np.uint8)
     bicubic = hr.copy()
-    bicubic[14, 27] = 200  # the squares of 8 px on LR pixels that hold it begin at 8 or 12, and at 20 or 24
-    assert hardest_region(bicubic, hr, 8) == (8, 20)
+    bicubic[14, 27] = 200  # parts of 8 by 12 px on LR pixels that hold it begin at 8 or 12, and at 16, 20 or 24
+    assert hardest_region(bicubic, hr, 8, 12) == (8, 16)
+
+
+def test_the_time_of_every_layer_is_written(tmp_path: Path, nearest: str) -> None:
+    manifest = made_set(tmp_path, {"a": noise(64, 64, 90)})
+    run(tmp_path, nearest, made_weights(tmp_path / "w.safetensors", nearest), manifest, Journal())
+    times = read_layers(tmp_path / "layers.json")
+    assert [(layer.module, layer.kind) for layer in times.layers] == [
+        *(("conv", "conv 1x1 3→48"), ("shuffle", "pixel_shuffle")),
+    ]
+    assert (times.width, times.height, times.device) == (16, 16, "CPU")
+    assert all(layer.time_ms > 0 for layer in times.layers)
+    assert times.layers[0].least_ms == pytest.approx(1e3 * (51 * 256 + 48 * 3) * 4 / 1e9)  # all values moved, in fp32
+    assert times.layers[0].by_memory
 
 
 def test_run_twice_all_but_the_time_is_the_same(tmp_path: Path, nearest: str) -> None:

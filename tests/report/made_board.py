@@ -8,10 +8,13 @@ import numpy as np
 from PIL import Image
 
 from esr.common.files import write_json
+from esr.evaluation.layers_file import LayerTime, LayerTimes, write_layers
+from esr.evaluation.metrics import CELL_HEIGHT, CELL_WIDTH
 from esr.recipes.rows import Benchmark, Entry, Published
-from esr.report.report import report
+from esr.report.report import Measurements, Reports, report
+from esr.report.story import Story
 
-SIDE = 8
+SIDE = 8  # of the part of an image that is shown
 ENDS = {"low": 63 / 64, "high": 65 / 64}
 RLFN, RFDN = "esr/networks/rlfn.py", "esr/networks/rfdn.py"
 UNKNOWN, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -78,7 +81,7 @@ def made_metrics(
         "convs": 51,
         "stand_in": stand_in,
         "sets": [made_scores("div2k-valid", psnr, stand_in)],
-        "crops": [{"name": "chelsea", "top": 0, "left": 4, "side": SIDE}],
+        "crops": [{"name": "chelsea", "top": 0, "left": 4, "height": SIDE, "width": SIDE}],
     }
 
 
@@ -90,9 +93,23 @@ def made_scores(name: str, psnr: float | None, stand_in: bool) -> dict[str, Any]
     return {"name": name, "stand_in": stand_in, "mean": mean, "images": [{"name": "chelsea", **mean}]}
 
 
-def made_strip() -> Image.Image:
-    cells = [np.full((SIDE, SIDE, 3), colour, np.uint8) for colour in COLOURS]
-    return Image.fromarray(np.concatenate(cells, axis=1))
+def made_strip(images: int = 1) -> Image.Image:
+    """A strip of one colour per cell; what is not shown of a cell is white, as in that of a small image."""
+    strip = np.full((images * CELL_HEIGHT, 4 * CELL_WIDTH, 3), 255, np.uint8)
+    for row in range(images):
+        for cell, colour in enumerate(COLOURS):
+            top, left = row * CELL_HEIGHT, cell * CELL_WIDTH
+            strip[top : top + SIDE, left : left + SIDE] = colour
+    return Image.fromarray(strip)
+
+
+def made_layers(times: dict[str, float]) -> LayerTimes:
+    """Layers by their modules, of these times in ms."""
+    layers = [
+        LayerTime(module=module, kind="conv 3x3 3→48", time_ms=time, least_ms=time / 2, by_memory=False)
+        for module, time in times.items()
+    ]
+    return LayerTimes(width=320, height=180, device="CPU", whole_ms=sum(times.values()), doubt="", layers=layers)
 
 
 @dataclass
@@ -103,6 +120,7 @@ class Board:
     entries: dict[str, Entry] = field(default_factory=dict)
     rows: dict[str, Benchmark] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    stories: dict[str, Story] = field(default_factory=dict)
 
     def add(self, key: str, entry: str, metrics: dict[str, Any], year_baseline: str = RLFN) -> None:
         self.rows[key] = Benchmark(
@@ -114,13 +132,18 @@ class Board:
             year_baseline=year_baseline,
         )
         write_json(self.metrics(key), metrics)
-        made_strip().save(self.crops(key))
+        made_strip(len(metrics["crops"])).save(self.crops(key), compress_level=1)
+        write_layers(self.layers(key), made_layers({"head": 2.0, "tail": 1.0}))
+        self.stories.setdefault(key, Story())
 
     def metrics(self, key: str) -> Path:
         return self.folder / key / "metrics.json"
 
     def crops(self, key: str) -> Path:
         return self.folder / key / "crops.png"
+
+    def layers(self, key: str) -> Path:
+        return self.folder / key / "layers.json"
 
     @property
     def csv(self) -> Path:
@@ -129,11 +152,11 @@ class Board:
     def write(self, folder: Path | None = None) -> tuple[str, str, str]:
         """CSV, Markdown and page."""
         folder = folder or self.folder
-        outputs = tuple(folder / name for name in ("leaderboard.csv", "leaderboard.md", "index.html"))
-        metrics = {key: self.metrics(key) for key in self.rows}
-        crops = {key: self.crops(key) for key in self.rows}
-        report(self.entries, self.rows, "demo", metrics, crops, self.origins, *outputs)
-        csv, markdown, page = (path.read_text(encoding="utf-8") for path in outputs)
+        names = ("leaderboard.csv", "leaderboard.md", "index.html", "leaderboard.svg", "curves.svg")
+        outputs = Reports(*(folder / name for name in names))
+        measured = {key: Measurements(self.metrics(key), self.crops(key), self.layers(key)) for key in self.rows}
+        report(self.entries, self.rows, "demo", measured, self.stories, self.origins, outputs)
+        csv, markdown, page = ((folder / name).read_text(encoding="utf-8") for name in names[:3])
         return csv, markdown, page
 
 

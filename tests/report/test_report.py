@@ -19,6 +19,18 @@ def test_missing_crops_name_the_row(board: Board) -> None:
         board.write()
 
 
+def test_missing_layers_name_the_row(board: Board) -> None:
+    board.layers("rlfn").unlink()
+    with pytest.raises(EsrError, match=r"benchmark\.rlfn: .*layers\.json"):
+        board.write()
+
+
+def test_layers_of_another_version_are_refused(board: Board) -> None:
+    board.layers("rlfn").write_text("{}")
+    with pytest.raises(EsrError, match=r"rlfn/layers\.json .* run the benchmark again"):
+        board.write()
+
+
 def test_metrics_of_another_version_are_refused(board: Board) -> None:
     path = board.metrics("rlfn")
     values = json.loads(path.read_text())
