@@ -58,8 +58,15 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
     container: os.environ.get("ESR_IMAGE", "esr.sif")
 
 
-SHOWN = {"index.html": "Leaderboard", "leaderboard.csv": "Leaderboard", "crops.png": "Crops"}
-"""What `snakemake --report` shows, and under which title; its caption is workflow/report/NAME.rst."""
+SHOWN = {
+    "index.html": ("Leaderboard", "index"),
+    "leaderboard.csv": ("Leaderboard", "leaderboard"),
+    "leaderboard.svg": ("Leaderboard", "plot"),
+    "crops.png": ("Crops", "crops"),
+    "curves.svg": ("Curves", "curves"),
+    "curve.csv": ("Curves", "curve"),
+}
+"""What `snakemake --report` shows, under which title, and the name of its caption in workflow/report."""
 
 
 def marked(path):
@@ -67,9 +74,9 @@ def marked(path):
     name = Path(path).name
     if name not in SHOWN:
         return path
-    caption = f"workflow/report/{Path(name).stem}.rst"
+    category, caption = SHOWN[name]
     label = {"row": "{key}"} if "{key}" in path else {"file": name}
-    return report(path, caption=caption, category=SHOWN[name], labels=label)
+    return report(path, caption=f"workflow/report/{caption}.rst", category=category, labels=label)
 
 
 def entry_of(row):
