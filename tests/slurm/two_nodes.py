@@ -17,7 +17,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "scancel", "sinfo")
+PROGRAMS = ("setpriv", "munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "scancel", "sinfo")
 NODES = ("one", "two")
 PATIENCE = 60.0  # seconds for a daemon to start or end
 SBIN = "/usr/sbin"
@@ -144,7 +144,7 @@ def _daemon(command: list[str], folder: Path, environment: dict[str, str]) -> It
     program = _program(command[0])
     assert program is not None
     with (folder / f"{command[0]}-{command[-1].strip('-')[:3]}.out").open("w") as out:
-        whole = [program, *command[1:]]
+        whole = ["setpriv", "--pdeathsig", "TERM", program, *command[1:]]  # it ends also where its starter is killed
         process = subprocess.Popen(whole, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
         yield
