@@ -34,6 +34,8 @@ def end_with_the_terminal() -> None:
     """End as by Ctrl-C where the terminal is closed, so that the jobs that were given to a cluster are cancelled."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # not where `nohup` has it ignored
         signal.signal(signal.SIGHUP, signal.default_int_handler)
+    if SYNCING in os.environ:  # `esr` asks by it, also where a shell has started it in the background with it ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def keep_digests() -> None:
