@@ -55,6 +55,14 @@ class Pipeline:
         finished = Project(undisturbed or place / "undisturbed")
         return cls(fresh, place, results(finished), finished)
 
+    def edited(self) -> "Pipeline":
+        """What is left to do of the finished project when a row was edited, and what becomes of it undisturbed."""
+        fresh = self.finished.copy(self.place / "edited")
+        fresh.edit(lambda params: params["finetune"]["rlfn-2"].update(learning_rate=3.0e-4))
+        finished = fresh.copy(self.place / "edited-undisturbed")
+        finished.well(*MAKE_RUN)
+        return Pipeline(fresh, self.place, results(finished), finished)
+
 
 def results(project: Project) -> dict[str, bytes]:
     """What is the same bytes in every run: weights, curves, the sets' manifests."""

@@ -4,6 +4,7 @@
 
     python benchmarks/faults.py --kills 100            # of the tiny pipeline of the tests
     python benchmarks/faults.py --kills 20 --demo      # of the demo, for hours
+    python benchmarks/faults.py --kills 20 --undisturbed FOLDER --edited   # what one edit makes stale
     python benchmarks/faults.py --damage               # a byte flipped, a full disk, a clock set back, two people
 
 A kill is SIGKILL, at a random moment, to a stage, to Snakemake, to DVC, to `make run`, or to all of them. What is
@@ -31,12 +32,14 @@ def main() -> None:
     parser.add_argument(
         "--undisturbed", type=Path, help="a project of the same rows that ran undisturbed; else it is made"
     )
+    parser.add_argument("--edited", action="store_true", help="what an edit of one row of that project makes stale")
     parser.add_argument("--seconds", type=float, help="start no further run after so many seconds")
     parser.add_argument("--mean", type=float, help="seconds from one kill to the next, on average")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     with TemporaryDirectory(prefix="faults-") as folder:
         pipeline = Pipeline.prepared(Path(folder), asked.demo, asked.undisturbed)
+        pipeline = pipeline.edited() if asked.edited else pipeline
         if asked.kills:
             kills = Kills(pipeline, random.Random(asked.seed), asked.mean or (120.0 if asked.demo else 12.0))
             name = "kills-of-the-demo" if asked.demo else "kills"

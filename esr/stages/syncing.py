@@ -22,7 +22,7 @@ from esr.stages.receipts import read_receipt, receipt_path, write_receipt
 from esr.stages.refusing import refuse_folders
 from esr.stages.repairing import repair
 from esr.stages.running import checkpoints_of
-from esr.stages.snakemake_record import from_the_future, tell_snakemake
+from esr.stages.snakemake_record import from_the_future, knows, tell_snakemake
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -61,7 +61,8 @@ def sync_records(only_dvc: bool = False) -> set[str]:
 def is_up_to_date(graph: Graph) -> bool:
     """Whether nothing is to be done, known without asking DVC or Snakemake.
 
-    The records are those that the last sync left with nothing stale, every receipt holds, no file is newer than now.
+    The records are those that the last sync left with nothing stale, every receipt holds, Snakemake's records are
+    there, and no file is newer than now.
     """
     try:
         known = read_json(LAST_SYNC) == _state(graph)
@@ -69,7 +70,7 @@ def is_up_to_date(graph: Graph) -> bool:
         return False
     evidence = Evidence(graph)
     nodes = graph.nodes.values()
-    return known and not from_the_future(nodes) and all(map(evidence.is_current, nodes))
+    return known and not from_the_future(nodes) and all(evidence.is_current(node) and knows(node) for node in nodes)
 
 
 def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:

@@ -80,7 +80,10 @@ def test_without_any_record_nothing_is_believed(working: Project) -> None:
 def test_without_snakemake_s_records_sync_comes_first(working: Project) -> None:
     shutil.rmtree(working.folder / ".snakemake")
     assert "`esr sync` first" in refusal(working)
+    by_make_run = working.copy(working.folder.parent / "by-make-run")
     up_to_date(working)
+    assert "Nothing to be done" in by_make_run.well("esr", "run")
+    assert NOTHING_TO_DO.search(by_make_run.well("snakemake", "-n"))
 
 
 @pytest.mark.slow
