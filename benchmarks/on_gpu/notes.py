@@ -35,6 +35,10 @@ class Notes:
         values: dict[str, Any] = read(self._path).get("steps", {}).get(key, {}).get("values", {})
         return values
 
+    def begin(self) -> None:
+        """Forget what failed when the step ran before: it is tried again."""
+        self._change(lambda step: step["failed"].clear())
+
     def once(self, name: str, measure: Callable[[], Any]) -> Any:
         """A value that was measured before, or is measured now; whatever is raised is raised."""
         if name not in self.values:
@@ -60,7 +64,7 @@ class Notes:
 
     def finish(self, **about: Any) -> None:
         """Note that the step has come to its end, and how."""
-        self._change(lambda step: (step.update(about), step["failed"].pop(WHOLE, None)))
+        self._change(lambda step: step.update(about))
 
     def _change(self, change: Callable[[dict[str, Any]], object]) -> None:
         content = read(self._path)

@@ -47,6 +47,7 @@ def run_step(step: Step, given: Given, notes: Notes) -> None:
     """Do a step, and note when, how long, and the clocks before and after."""
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # before the first product: deterministic trainings need it
     begun, clocks = time.monotonic(), [clock()]
+    notes.begin()
     try:
         if step.argument not in set(NETWORKS) - set(given.extent.networks):  # a rehearsal leaves some out
             STEPS[step.part, step.name](given, notes, step.argument)

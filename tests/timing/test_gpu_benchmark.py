@@ -112,6 +112,13 @@ def test_what_was_measured_is_not_measured_again_and_what_failed_is(tmp_path: Pa
     assert read(tmp_path / "fast.json")["steps"]["table rlfn"]["failed"] == {}
 
 
+def test_what_failed_before_is_forgotten_when_a_step_begins_again(tmp_path: Path) -> None:
+    notes = Notes(tmp_path, Step("real", "score", 1))
+    notes.failed("Set5", FileNotFoundError("images/Set5 is not there"))
+    notes.begin()
+    assert read(tmp_path / "real.json")["steps"]["score"]["failed"] == {}
+
+
 def test_every_step_of_the_plan_has_a_name_of_its_own() -> None:
     keys = [(each.part, each.key) for each in steps_of("all")]
     assert len(keys) == len(set(keys))
