@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 PICTURE = Path(__file__).resolve().parents[1] / "images" / "leaderboard.png"
-WIDTH, HEIGHT = 1280, 1480
+WIDTH, HEIGHT = 1280, 1720
 
 
 def take_picture(page: Path, picture: Path) -> None:
