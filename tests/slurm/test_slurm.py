@@ -149,8 +149,7 @@ def test_a_phase_longer_than_its_time_limit_ends_with_the_same_bytes_on_another_
         end(run)
     assert int(cluster.about(job)["Restarts"]) >= 1
     assert dawdling.weights()[TRAIN] == local.weights()[TRAIN]
-    log = (dawdling.folder / TRAIN_LOG).read_text()
-    assert re.search(r"asked to stop at iteration \d+", log) and "goes on from iteration" in log
+    assert "goes on from iteration" in (dawdling.folder / TRAIN_LOG).read_text()  # Snakemake begins it anew each time
     assert re.search(rf"SLURM jobid {job} \(log: \S+/logs/slurm/rule_train/rlfn-1/{job}.log\)", said(dawdling))
 
 
