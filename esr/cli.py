@@ -89,6 +89,8 @@ def main() -> None:
         if isinstance(error, OSError) and error.strerror:
             what = error.filename if error.filename is not None else "a file"
             _end(f"{what}: {error.strerror}; make room, or make it readable and writable, then run again", 2)
+        if type(error).__name__ == "SafetensorError":  # of the library, around what the system says
+            _end(f"a weights file cannot be written ({error}); make room, then run again", 2)
         if is_out_of_memory(error):
             _end("memory does not suffice; end other programs, or give less to do at once", 2)
         raise

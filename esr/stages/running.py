@@ -17,6 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from safetensors import SafetensorError
+
 from esr.common.duration import duration
 from esr.common.errors import EsrError, Terminated
 from esr.common.lock import only_one
@@ -209,6 +211,8 @@ def _naming_the_stage(node: Node) -> Iterator[None]:
     except OSError as error:
         what = f"{error.filename or 'a file'}: {error.strerror or error}"
         raise EsrError(f"{node.name}: {what}; make room or mend it, then run again") from error
+    except SafetensorError as error:  # of the library, around what the system says
+        raise EsrError(f"{node.name}: its weights cannot be written ({error}); make room, then run again") from error
     except SystemExit as error:
         raise EsrError(f"{node.name}: a network's code called sys.exit; raise an error there instead") from error
 

@@ -70,6 +70,17 @@ class TestImport:
         refused(call("import", "rlfn", checkpoint, checkpoint, "--overwrite"), checkpoint, "would be replaced")
         assert checkpoint.read_bytes() == before
 
+    def test_a_full_disk(self, call: Call, tmp_path: Path, checkpoint: Path) -> None:
+        full = tmp_path / "full"
+        full.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", full], check=False).returncode:
+            pytest.skip("only root may mount a file system")
+        try:
+            refused(call("import", "rlfn", checkpoint, full / "rlfn.safetensors"), "No space left", "make room")
+            assert list(full.iterdir()) == []
+        finally:
+            subprocess.run(["umount", full], check=True)
+
     def test_a_folder_is_no_output(self, call: Call, tmp_path: Path, checkpoint: Path) -> None:
         (tmp_path / "out").mkdir()
         refused(call("import", "rlfn", checkpoint, tmp_path / "out", "--overwrite"), tmp_path / "out")
