@@ -26,6 +26,7 @@ PACKAGES = (
     "typing-inspection",
     "typing-extensions",
     "typer",
+    "annotated-doc",
     "click",
     "shellingham",
     "rich",

@@ -43,6 +43,8 @@ def tests(given: Given, notes: Notes, _: str) -> None:
             report = Path(folder, "report.xml")
             options = ["-n", "0", "-q", "-m", "gpu", "-p", "no:cacheprovider", f"--junitxml={report}"]
             subprocess.run([sys.executable, "-m", "pytest", *options, *files], cwd=ROOT, check=False)
+            if not report.exists():
+                raise FileNotFoundError("pytest did not begin; what it said stands above")
             return outcome(ElementTree.parse(report))
 
     found = measured()
