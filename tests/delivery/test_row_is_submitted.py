@@ -43,8 +43,8 @@ def test_a_row_s_factsheet_is_of_what_ran_and_stale_results_are_refused(working:
         "finetune/slimrlfn-640",
         "prune/slimrlfn-pruned",
     ]
-    assert rows[1].rstrip("| ").endswith("| 4 \\[G\\]")  # what ran; no factsheet says what an epoch is
-    assert "charbonnier_eps of" in body  # a value that no factsheet says
+    assert rows[1].rstrip("| ").endswith("| 4")  # iterations, as they ran
+    assert "the kernels are fused first" in body  # what the entry says it guessed
     assert "Trained on" in body
 
     (widths,) = re.findall(r"SlimRLFN\((widths=\[[^]]*\])\)", (sent / "select_model.txt").read_text())
