@@ -1,10 +1,14 @@
 """Which jobs of Slurm go back to the queue; `scontrol` is a stand-in that writes down what it is asked."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from esr.stages.requeueing import WISH, ask_for_requeue, requeue_when_asked
+from tests.tiny_project import ROOT
 
 SCONTROL = """\
 #!/bin/sh
@@ -91,3 +95,12 @@ def test_outside_slurm_nothing_is_asked_or_written(tmp_path: Path, monkeypatch: 
     requeue_when_asked()
     ask_for_requeue()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_driver_that_a_shell_started_in_the_background_can_be_asked_to_cancel_its_jobs() -> None:
+    """Such a shell has Ctrl-C ignored, and `esr run` asks its Snakemake by that signal."""
+    code = "import signal; from esr.stages.snakemake_record import end_with_the_terminal; end_with_the_terminal();"
+    code += "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    shell = f"trap '' INT; exec {sys.executable} -c '{code}'"
+    environment = {**os.environ, "ESR_SYNCING": "1", "PYTHONPATH": str(ROOT)}
+    assert subprocess.run(["bash", "-c", shell], env=environment, check=False).returncode == 0
