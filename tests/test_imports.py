@@ -11,7 +11,8 @@ import torch
 
 def state():
     rules = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), torch.is_grad_enabled()
-    return dict(os.environ), Image.MAX_IMAGE_PIXELS, signal.getsignal(signal.SIGINT), rules
+    own = {name: value for name, value in os.environ.items() if not name.startswith("_MLFLOW_")}  # MLflow's session
+    return own, Image.MAX_IMAGE_PIXELS, signal.getsignal(signal.SIGINT), rules
 
 before = state()
 import esr

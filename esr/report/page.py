@@ -84,7 +84,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Section:
+class RowSection:
     """What the page says of a row alone."""
 
     story: Story
@@ -108,7 +108,7 @@ class Line:
     published: list[Cell]
     published_times: list[Cell]
     quality: Mapping[str, Standing]
-    section: Section | None
+    section: RowSection | None
 
 
 def render_page(shown: Shown) -> str:
@@ -190,10 +190,10 @@ def _line(shown: Shown, key: str, line: "pd.Series[Any]", with_section: bool) ->
     )
 
 
-def _section(shown: Shown, key: str) -> Section:
+def _section(shown: Shown, key: str) -> RowSection:
     story, layers, row = shown.stories[key], shown.layers[key], shown.rows[key]
     beside = beside_published(shown.metrics[key], shown.entries[row.entry]) if key == row.entry else []
-    return Section(story, entry_figures(key, story, layers), told(layers), layers.doubt, beside)
+    return RowSection(story, entry_figures(key, story, layers), told(layers), layers.doubt, beside)
 
 
 def _cells(line: "pd.Series[Any]", columns: Sequence[Column]) -> list[Cell]:

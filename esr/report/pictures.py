@@ -23,7 +23,7 @@ MOST = 24
 
 
 @dataclass(frozen=True)
-class Picture:
+class NetworksPicture:
     """What a network makes of a scene, as a ``data:`` address, and the scores of the whole image."""
 
     key: str
@@ -51,7 +51,7 @@ class Scene:
     bicubic: str
     hr: str
     bicubic_psnr: float
-    networks: list[Picture] = field(default_factory=list)
+    networks: list[NetworksPicture] = field(default_factory=list)
 
 
 def cut_scenes(strips: Mapping[str, Path], metrics: Mapping[str, Metrics], order: Sequence[str]) -> list[Scene]:
@@ -102,7 +102,7 @@ def _add(scenes: dict[tuple[str, str], Scene], key: str, scores: ImageScores, ce
         small = lr.resize((lr.width // SCALE, lr.height // SCALE), Image.Resampling.NEAREST)
         scene = Scene(scores.name, *hr.size, _address(small), _address(bicubic), original, scores.bicubic)
         scenes[scores.name, original] = scene
-    scene.networks.append(Picture(key, _address(network), scores))
+    scene.networks.append(NetworksPicture(key, _address(network), scores))
 
 
 def _address(image: Image.Image) -> str:

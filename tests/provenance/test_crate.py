@@ -140,6 +140,8 @@ def test_a_run_that_is_not_finished_is_refused(finished: Graph, call: Call) -> N
     Path("runs/demo/fuse/rlfn/weights.safetensors").unlink()
     code, out, err = call("crate", OUT)
     assert (code, out) == (2, "")
-    assert "not up to date: fuse@rlfn, benchmark@rlfn; a crate is of a finished run: type `make run` first" in err
+    assert (
+        "not up to date: fuse@rlfn, benchmark@rlfn, report; a crate is of a finished run: type `make run` first" in err
+    )
     assert not OUT.exists()
     assert "is no ZIP; give a name that ends in .zip" in call("crate", "run.tar")[2]
