@@ -28,6 +28,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "spanv2": {"channels": 8, "blocks": 2},
 }
 """Every network of the house, with arguments that are not its defaults."""
+QUICK = {"slimrlfn", "spanv2"}  # one with attention, one of a single kernel; `make test-slow` tries the others
 KNOWN_TO_OLD_TORCH = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
@@ -58,7 +59,9 @@ def test_every_network_of_the_house_is_tried() -> None:
     assert files == SMALL.keys()
 
 
-@pytest.mark.parametrize("network", SMALL)
+@pytest.mark.parametrize(
+    "network", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
+)
 def test_the_organisers_get_esr_s_output(
     network: str, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +112,7 @@ def test_the_checkpoint_holds_what_torch_1_13_reads(tmp_path: Path, call: Call) 
     assert not any(opcode.name == "STACK_GLOBAL" for opcode, _, _ in operations)  # of a later pickle protocol
 
 
+@pytest.mark.slow
 def test_what_is_written_twice_is_the_same_bytes(tmp_path: Path, call: Call) -> None:
     weights = weights_of("esr/networks/span.py", SMALL["span"], True, tmp_path)
     for folder in ("one", "two"):

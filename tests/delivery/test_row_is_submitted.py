@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from tests.tiny_project import Project
 
 OPTIONS = ("--team", "21", "--name", "SlimRLFN", "--year", "2024")
@@ -15,6 +17,7 @@ def refused(project: Project, entry: str, folder: str) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_a_row_s_factsheet_is_of_what_ran_and_stale_results_are_refused(working: Project) -> None:
     working.well("esr", "submission", "slimrlfn-pruned", "sent", *OPTIONS)
     sent = working.folder / "sent"

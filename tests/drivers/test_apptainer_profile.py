@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.tiny_project import Project
 
 APPTAINER = """\
@@ -16,6 +18,7 @@ exec "$@"
 MADE = "data/demo/sources/div2k/manifest.json"
 
 
+@pytest.mark.slow
 def test_a_stage_runs_in_the_image_and_is_current_without_it(untouched: Project, tmp_path: Path) -> None:
     calls, program = tmp_path / "calls", tmp_path / "bin" / "apptainer"
     program.parent.mkdir()

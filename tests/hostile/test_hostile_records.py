@@ -55,7 +55,8 @@ def test_what_dvc_recorded_of_a_row_that_was_edited_while_it_ran_is_not_believed
     up_to_date(working)
 
 
-@pytest.mark.parametrize("known_to_dvc", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("known_to_dvc", [False, True])
 def test_an_edited_source_that_kept_its_time_and_size_is_seen(working: Project, known_to_dvc: bool) -> None:
     source = working.folder / "esr/compression/fusion.py"
     if known_to_dvc:

@@ -132,6 +132,7 @@ def gpu(results: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800)
 
 
+@pytest.mark.slow
 def test_a_rehearsal_measures_goes_on_and_is_no_record(tmp_path: Path) -> None:
     results = tmp_path / "results"
     asked = ["--rehearse", "--part", "fast", "--only", "table slimrlfn"]

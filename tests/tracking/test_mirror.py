@@ -92,6 +92,7 @@ def test_a_mirror_does_nothing_while_a_stage_measures_time(mirrored: Path, start
     wait_until(lambda: bool(list(mirrored.glob("mlflow.db*"))))
 
 
+@pytest.mark.slow
 def test_a_mirror_sends_all_and_leaves_when_no_stage_lives(mirrored: Path, database: Database, start: Start) -> None:
     stage = start(last=20, wait_for="go")
     wait_until_more_than(10, database)  # while it runs
