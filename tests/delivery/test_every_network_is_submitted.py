@@ -86,6 +86,7 @@ def test_the_organisers_get_esr_s_output(
     assert "deploy" not in source and "compose" not in source  # nothing of the training form is left
 
 
+@pytest.mark.slow
 def test_a_network_in_training_form_is_fused_before_it_is_sent(
     tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_network_in_training_form_is_fused_before_it_is_sent(
         assert torch.allclose(theirs.enlarged(pixels), own(pixels), rtol=0, atol=255 * 1e-4)
 
 
+@pytest.mark.slow
 def test_the_checkpoint_holds_what_torch_1_13_reads(tmp_path: Path, call: Call) -> None:
     """An archive of plain fp32 tensors; what a newer torch would write beside them, an old one does not know."""
     weights = weights_of("esr/networks/span.py", SMALL["span"], True, tmp_path)

@@ -114,6 +114,7 @@ def test_the_work_of_an_entry_s_training_runs_nothing_where_it_is_not_shared_out
     assert reproduced(working) == {"code", "report"}
 
 
+@pytest.mark.slow
 def test_an_edited_network_runs_its_own_stages_again_and_no_others(working: Project) -> None:
     append(working, "esr/networks/slimrlfn.py", "EDITED = 1\n")
     assert {name for name in listed(working) if "rlfn-" in name and "slim" not in name} == set()

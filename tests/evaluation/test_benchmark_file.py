@@ -87,6 +87,7 @@ def test_files_beside_a_baseline_of_ones_own_keep_names_apart(tmp_path: Path) ->
     assert [each["name"] for each in measured["run_time"][0]["networks"]] == [one, two]
 
 
+@pytest.mark.slow
 def test_by_the_challenge_s_protocol_every_network_has_its_own_cold_start(tmp_path: Path) -> None:
     measured = json.loads(answer(str(nearest_weights(tmp_path)), *SHORT, "--protocol", "official", "--json"))
     assert measured["run_time"] == []

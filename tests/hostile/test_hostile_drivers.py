@@ -256,7 +256,13 @@ def test_a_network_file_that_ends_the_process_is_a_failure(working: Project) -> 
     assert done.stderr.splitlines()[-1].startswith("esr: ") and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("spoil", [lambda path: path.write_text("{"), lambda path: path.write_text('{"deps": 3}')])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_text("{"),
+        pytest.param(lambda path: path.write_text('{"deps": 3}'), marks=pytest.mark.slow),
+    ],
+)
 def test_a_damaged_receipt_proves_nothing(working: Project, spoil: Callable[[Path], None]) -> None:
     receipt = working.folder / ".esr/receipts/demo/finetune/rlfn-3.json"
     before = receipt.read_text()

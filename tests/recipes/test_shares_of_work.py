@@ -229,10 +229,11 @@ def test_the_command_of_the_refusal_tells_the_numbers(tmp_path: Path, monkeypatc
     "stage",
     [
         "teacher@ifadnet-teacher",
-        "distill@ifadnet-distill",
-        "train@r2net-1",
-        "finetune@r2net-2",
         "prune@slimrlfn-pruned",
+        *(
+            pytest.param(stage, marks=pytest.mark.slow)
+            for stage in ("distill@ifadnet-distill", "train@r2net-1", "finetune@r2net-2")
+        ),
     ],
 )
 def test_what_trains_depends_on_its_entry_s_work_where_it_is_shared_out(

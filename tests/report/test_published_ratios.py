@@ -54,7 +54,11 @@ def test_ratios_are_those_of_the_printed_times(board: Board) -> None:
 
 @pytest.mark.parametrize(
     ("printed_for", "measured"),
-    [("RFDN", "2.5"), ("RLFN", "9.5"), ("EDSR", "")],  # the last one is not among those that were timed
+    [
+        ("RFDN", "2.5"),
+        pytest.param("RLFN", "9.5", marks=pytest.mark.slow),
+        pytest.param("EDSR", "", marks=pytest.mark.slow),
+    ],  # the last one is not among those that were timed
 )
 def test_beside_a_printed_ratio_stands_the_one_measured_to_the_same_baseline(
     board: Board, printed_for: str, measured: str

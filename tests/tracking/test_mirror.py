@@ -112,6 +112,7 @@ def test_at_the_end_of_a_run_all_is_sent_whoever_sends_it(mirrored: Path, databa
     assert database.status(CHILD) == database.status(PARENT) == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_mirror_leaves_although_the_server_is_dead(
     mirrored: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_mirror_leaves_although_the_server_is_dead(
     assert "esr track" in drain()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_stage_and_its_last_words_arrive(mirrored: Path, database: Database, start: Start) -> None:
     stage = start(last=20, wait_for="never", process_group=0)
     wait_until_more_than(10, database)
