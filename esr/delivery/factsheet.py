@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 
 from esr.challenge.formulas import FORMULAS
 from esr.delivery.deployed import Deployed
@@ -14,7 +13,8 @@ from esr.delivery.sheet import Bullets, Cells, Section, Sheet
 from esr.evaluation.complexity import Complexity, measure_complexity
 from esr.evaluation.metrics import Metrics, RunTime
 from esr.stages.receipts import read_receipt
-from esr.tracking.journal import events_in, journal_path
+from esr.stages.whereabouts import journal_of
+from esr.tracking.journal import events_in
 
 STAND_IN = (
     "STAND-IN DATA: other photographs stand in for the sets that are named here. No PSNR on this page may be held "
@@ -209,17 +209,16 @@ def _environment(
     versions: Mapping[str, str] = conditions.get("versions", {})
     told = [f"{name} {version}" for name, version in versions.items()]
     yield f"Measured with {', '.join(told)} on {_device(results.metrics)} ({conditions.get('cores')} cores)."
-    trained = list(dict.fromkeys(chain.from_iterable(_trained_on(results))))
+    trained = list(dict.fromkeys(_trained_on(results)))
     yield (
         Bullets([f"Trained on {each}" for each in trained]) if trained else "Where it was trained is recorded no more."
     )
 
 
-def _trained_on(results: RowResults) -> Iterator[Iterator[str]]:
+def _trained_on(results: RowResults) -> Iterator[str]:
+    """Device and PyTorch of every start of a training, as far as journals are left."""
     for stage in results.phases:
         receipt = read_receipt(stage.node)
-        if receipt:
-            node = stage.node
-            events = events_in(journal_path(node.scale, node.kind, node.key, receipt.identity))
-            heads = (event.head["tags"] for event in events if event.head)
-            yield (f"{tags.get('device', 'an unknown device')}, torch {tags.get('torch', '?')}" for tags in heads)
+        journal = journal_of(stage.node, receipt) if receipt else None
+        for tags in (event.head["tags"] for event in events_in(journal) if event.head) if journal else ():
+            yield f"{tags.get('device', 'an unknown device')}, torch {tags.get('torch', '?')}"

@@ -3,7 +3,8 @@
 from esr.recipes.graph import Graph
 from esr.report.story import FusionError
 from esr.stages.receipts import read_receipt
-from esr.tracking.journal import events_in, journal_path
+from esr.stages.whereabouts import journal_of
+from esr.tracking.journal import events_in
 
 NAMES = "fusion_error_float64", "fusion_error_float32"
 
@@ -13,9 +14,9 @@ def fusion_errors(graph: Graph) -> dict[str, FusionError]:
     found = {}
     for key in graph.keys("fuse"):
         node = graph.find("fuse", key)
-        if receipt := read_receipt(node):
-            path = journal_path(node.scale, node.kind, key, receipt.identity)
-            told = [event.values for event in events_in(path) if event.values.keys() >= set(NAMES)]
+        receipt = read_receipt(node)
+        if receipt and (journal := journal_of(node, receipt)):
+            told = [event.values for event in events_in(journal) if event.values.keys() >= set(NAMES)]
             if told:
                 found[key] = FusionError(*(told[-1][name] for name in NAMES))
     return found
