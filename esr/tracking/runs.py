@@ -6,7 +6,7 @@ A run is given what it lacks. So whoever sends may be killed at any moment: what
 import secrets
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from time import monotonic
 
@@ -68,11 +68,14 @@ class Runs:
         """The experiment's id; made where there is none, unless another clone makes it at this moment."""
         found = self._client.get_experiment_by_name(EXPERIMENT)
         if found is None:
-            with suppress(MlflowException):
-                self._client.create_experiment(EXPERIMENT)
-            found = self._client.get_experiment_by_name(EXPERIMENT)
-            if found is None:
-                raise EsrError(f"the experiment {EXPERIMENT} cannot be made; look at the server's log")
+            try:
+                made = self._client.create_experiment(EXPERIMENT)
+            except MlflowException:
+                found = self._client.get_experiment_by_name(EXPERIMENT)
+                if found is None:
+                    raise
+            else:
+                found = self._client.get_experiment(made)
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
         for name, value in experiment_tags(found.experiment_id).items():

@@ -11,7 +11,7 @@ PLUGIN = "--constraint constraints.txt --editable '.[slurm]'"
 
 def planned(*arguments: str) -> list[str]:
     """The commands that ``make`` would run for ``run``."""
-    command = ["make", "--dry-run", "--always-make", "run", *arguments]
+    command = ["make", "--no-print-directory", "--dry-run", "--always-make", "run", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip().splitlines()
 
 
