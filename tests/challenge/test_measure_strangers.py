@@ -180,6 +180,7 @@ def test_lr_images_are_made_and_the_tables_say_who_is_beside_whom(
     assert "run time by the challenge's protocol (1 images" in out
 
 
+@pytest.mark.slow
 def test_a_baseline_that_cannot_be_run_is_said_in_one_line(call: Call, checkout: Path) -> None:
     hr, lr = pairs(checkout)
     (checkout / "model_zoo/nearest.pth").unlink()

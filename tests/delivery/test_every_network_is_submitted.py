@@ -28,7 +28,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "spanv2": {"channels": 8, "blocks": 2},
 }
 """Every network of the house, with arguments that are not its defaults."""
-QUICK = {"slimrlfn", "spanv2"}  # one with attention, one of a single kernel; `make test-slow` tries the others
+QUICK = {"slimrlfn"}  # `make test-slow` tries the others
 KNOWN_TO_OLD_TORCH = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",

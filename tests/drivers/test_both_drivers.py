@@ -218,7 +218,7 @@ def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
     """Kill driver and stage in the middle of training; run again; the weights are those of an unkilled run."""
 
     def longer(params: dict[str, Any]) -> None:
-        params["scales"]["demo"]["training"]["length"]["first"] = 400
+        params["scales"]["demo"]["training"]["length"]["first"] = 200
 
     working.edit(longer)
     unkilled = working.copy(working.folder.parent / "unkilled")

@@ -165,6 +165,7 @@ def test_bare_drivers_make_all_of_it_and_nothing_of_the_project_above(
     assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.project
 def test_a_copy_of_the_folder_is_a_project_beside_it(project: Project, server: FileServer) -> None:
     shutil.copytree(project.folder, project.folder.parent / "mine", symlinks=True)

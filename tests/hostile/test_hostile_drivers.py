@@ -135,10 +135,10 @@ def test_a_killed_phase_is_run_again_and_so_is_what_follows(
 @pytest.mark.parametrize(
     "damaged",
     [
-        "data/demo/sets/div2k/images.store",
+        RLFN_2,
         *(
             pytest.param(path, marks=pytest.mark.slow)
-            for path in (RLFN_2, "data/demo/sets/div2k/manifest.json", METRICS)
+            for path in ("data/demo/sets/div2k/images.store", "data/demo/sets/div2k/manifest.json", METRICS)
         ),
     ],
 )

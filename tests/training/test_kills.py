@@ -11,10 +11,7 @@ import pytest
 from tests.tiny_project import Project
 from tests.training import interrupted_stage
 
-STAGES = [
-    "finetune/slimrlfn-640",
-    *(pytest.param(stage, marks=pytest.mark.slow) for stage in ("distill/slimrlfn-distill", "prune/slimrlfn-pruned")),
-]
+STAGES = ["finetune/slimrlfn-640", "distill/slimrlfn-distill", "prune/slimrlfn-pruned"]
 ITERATIONS = 18  # of each: a phase, or three rounds of six
 CODES = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 143, "exception": 1, "": 0}
 
@@ -36,6 +33,7 @@ def longer(working: Project) -> Project:
     return working
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_interrupted_anywhere(longer: Project, stage: str) -> None:
     kind, key = stage.split("/")

@@ -62,6 +62,7 @@ def trained(project: Project, ranks: int) -> tuple[dict[str, Tensor], list[dict[
     return load_file(copy.folder / WEIGHTS), list(csv.DictReader((copy.folder / CURVE).open()))
 
 
+@pytest.mark.slow
 def test_two_ranks_train_what_one_trains(working: Project) -> None:
     """The same samples, so the same weights but for the order of float32 sums, which Adam's first steps enlarge."""
     lengthen(working, 20)
