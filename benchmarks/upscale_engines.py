@@ -31,6 +31,7 @@ from records import versions, write_record
 from esr.images.image_files import list_images, read_picture, write_png
 from esr.inference.enlarge import enlarge
 from esr.inference.upscale import upscale_files
+from esr.inference.upscaling_engine import EngineName, choose_engine
 from esr.timing.clock import usable_cores
 from esr.timing.interval import median_interval
 from esr.weights.weights_file import load_network
@@ -41,14 +42,15 @@ except ImportError:
     cv2 = None
 
 WHAT = (
-    "Images per second from PNG to PNG on all cores of the process: `esr upscale` (an image per core), the same one"
-    " image after another with all cores on each, and plain loops (read by OpenCV, run, write by OpenCV) of the"
-    " released network in eager PyTorch and of other engines, in fp32. Ratios are esr's speed over the other's: above"
-    " 1, esr is faster; median over rounds of turns there and back, with its 95 % interval. Processor seconds per image"
-    " count all threads, waiting ones that spin included. Times begin with the weights loaded or compiled, but for"
-    " `esr upscale`, which loads its own. Differences are from esr's files, in levels of 255."
+    "Images per second from PNG to PNG on all cores of the process: `esr upscale` (an image per core) by the engine"
+    " that it chooses, the same by PyTorch, by PyTorch one image after another with all cores on each, and plain loops"
+    " (read by OpenCV, run, write by OpenCV) of the released network in eager PyTorch and of other engines, in fp32."
+    " Ratios are esr's speed over the other's: above 1, esr is faster; median over rounds of turns there and back, with"
+    " its 95 % interval. Processor seconds per image count all threads, waiting ones that spin included. Times begin"
+    " with the weights loaded or compiled, but for `esr upscale`, which loads, records, checks and compiles its own."
+    " Differences are from esr's files, in levels of 255."
 )
-ESR, BEFORE = "esr upscale", "esr, one after another"
+ESR, BY_PYTORCH, BEFORE = "esr upscale", "esr upscale, by PyTorch", "esr, one after another"
 Way = Callable[[Path], None]
 """Enlarges the images into PNGs in a folder."""
 
@@ -72,10 +74,12 @@ def main() -> None:
         "read_and_written_by": "OpenCV" if cv2 else "Pillow",
         "engines": versions("onnxruntime", "openvino", "ncnn", "pnnx", "onnx"),
         "load_before": [round(each, 1) for each in os.getloadavg()],
+        "esr_by": {},
         "missing": {name: missing(name) for name in ENGINES if missing(name)},
     }
     for weights in options.weights:
         results[weights.stem] = measure(weights, images, options.rounds)
+        results["esr_by"][weights.stem] = chosen_engine(weights, images)
         show(weights.stem, results[weights.stem])
     if options.record:
         print(write_record("upscale-engines-cpu", WHAT, results))
@@ -110,16 +114,20 @@ def ways_of(weights: Path, images: Sequence[Path], folder: Path) -> dict[str, Wa
     for path in images:
         (folder / "in" / path.name).symlink_to(path.resolve())
 
-    def side_by_side(out: Path) -> None:
+    def side_by_side(engine: EngineName, out: Path) -> None:
         torch.set_num_threads(cores)
-        upscale_files(weights, folder / "in", out, overwrite=True)
+        upscale_files(weights, folder / "in", out, overwrite=True, engine=engine)
 
     def one_after_another(out: Path) -> None:
         torch.set_num_threads(cores)
         for path in images:
             write_png(out / path.name, enlarge(network, read_picture(path).pixels, info.data_range))
 
-    ways: dict[str, Way] = {ESR: side_by_side, BEFORE: one_after_another}
+    ways: dict[str, Way] = {
+        ESR: partial(side_by_side, "auto"),
+        BY_PYTORCH: partial(side_by_side, "pytorch"),
+        BEFORE: one_after_another,
+    }
     for name, engine in ENGINES.items():
         if missing(name):
             print(f"{name}: {', '.join(missing(name))} of {', '.join(PACKAGES[name])} not installed")
@@ -127,6 +135,13 @@ def ways_of(weights: Path, images: Sequence[Path], folder: Path) -> dict[str, Wa
         run = engine(load_network(weights)[0], folder, cores)
         ways[name] = partial(plain_loop, run, info.data_range, images)
     return ways
+
+
+def chosen_engine(weights: Path, images: Sequence[Path]) -> str:
+    """What `esr upscale` computes these images by."""
+    network, info = load_network(weights)
+    pixels = sum(read_picture(path).pixels[..., 0].size for path in images)
+    return choose_engine("auto", network, info.data_range, pixels, trusted=True).name
 
 
 def plain_loop(run: Run, data_range: float, images: Sequence[Path], out: Path) -> None:

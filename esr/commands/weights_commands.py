@@ -49,12 +49,16 @@ def upscale(
     tile: Annotated[int | None, typer.Option(help="Work in tiles of so many LR px; else as memory allows.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     largest_side: Annotated[int, typer.Option(help="Refuse images with more px on a side.")] = 16_384,
+    engine: Annotated[
+        Literal["auto", "pytorch", "openvino"], typer.Option(help="What computes; OpenVINO does on a CPU.")
+    ] = "auto",
     network: NetworkOption = None,
 ) -> None:
     """Make images four times as large."""
     from esr.inference.upscale import upscale_files
 
-    upscale_files(weights, source, out, tile, overwrite, largest_side, network)
+    files, by = upscale_files(weights, source, out, tile, overwrite, largest_side, network, engine)
+    print(printable(f"{out}: {len(files)} image{'s' if len(files) > 1 else ''}, by {by}"))
 
 
 def complexity(

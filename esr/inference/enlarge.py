@@ -6,6 +6,7 @@ from torch import nn
 from esr.common.factor import SCALE
 from esr.common.progress import Progress
 from esr.images.arrays import Image
+from esr.inference.openvino_network import OpenVinoNetwork
 from esr.inference.super_resolve import super_resolve
 from esr.inference.tile_size import plan_tiles
 from esr.inference.tiles import super_resolve_tile
@@ -16,10 +17,11 @@ def enlarge(
 ) -> Image:
     """What ``super_resolve`` gives; within 1 level of it where memory or ``tile`` (LR px) asks for tiles.
 
-    ``progress`` counts LR pixels.
+    ``progress`` counts LR pixels. Tiles are worked by PyTorch, which can be told what lies around them.
     """
     height, width, channels = image.shape
-    parts = plan_tiles(network, image, data_range, tile)
+    by_pytorch = network.by_pytorch if isinstance(network, OpenVinoNetwork) else network
+    parts = plan_tiles(by_pytorch, image, data_range, tile)
     if not parts:
         out = super_resolve(network, image, data_range)
         if progress:
@@ -28,7 +30,7 @@ def enlarge(
     out = np.empty((SCALE * height, SCALE * width, channels), image.dtype)
     for part in parts:
         rows, columns = (slice(SCALE * kept.start, SCALE * kept.stop) for kept in (part.rows, part.columns))
-        out[rows, columns] = super_resolve_tile(network, image, data_range, part)
+        out[rows, columns] = super_resolve_tile(by_pytorch, image, data_range, part)
         if progress:
             progress.add((part.rows.stop - part.rows.start) * (part.columns.stop - part.columns.start))
     return out

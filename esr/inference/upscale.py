@@ -2,7 +2,8 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePath
 from queue import SimpleQueue
 from threading import Event
 from typing import NamedTuple
@@ -25,6 +26,8 @@ from esr.inference.super_resolve import restoring
 from esr.inference.tile_size import pixels_that_fit_each
 from esr.inference.tiles import check_tile_side
 from esr.inference.torch_threads import on_threads
+from esr.inference.upscaling_engine import Engine, EngineName, choose_engine
+from esr.weights.network_files import OWN_NETWORKS
 from esr.weights.weights_file import load_network
 
 
@@ -44,6 +47,18 @@ class Enlargement(NamedTuple):
     largest_side: int
 
 
+class Upscaled(NamedTuple):
+    """What was made.
+
+    Attributes:
+        files: the PNGs.
+        engine: what computed them, for people.
+    """
+
+    files: list[Path]
+    engine: str
+
+
 def upscale_files(
     weights: Path,
     source: Path,
@@ -52,7 +67,8 @@ def upscale_files(
     overwrite: bool = False,
     largest_side: int = LARGEST_SIDE,
     network_file: Path | None = None,
-) -> list[Path]:
+    engine: EngineName = "auto",
+) -> Upscaled:
     """Enlarge an image, or every image of a folder, into PNGs.
 
     Colour and grey go through the network; an alpha channel is enlarged by bicubic, which keeps what is opaque opaque.
@@ -67,12 +83,10 @@ def upscale_files(
         overwrite: replace files that are there already.
         largest_side: px; larger images are refused.
         network_file: as for :func:`esr.weights.weights_file.load_network`.
-
-    Returns:
-        The files written.
+        engine: what computes; OpenVINO runs on a CPU.
 
     Raises:
-        EsrError: weights or images that cannot be used, or an output that is there already.
+        EsrError: weights, images or an engine that cannot be used, or an output that is there already.
     """
     if tile is not None:
         check_tile_side(tile)
@@ -80,21 +94,25 @@ def upscale_files(
         raise EsrError(f"--largest-side {largest_side} would refuse every image; give a number of px")
     wanted = _plan(source, target, overwrite, largest_side)
     network, info = load_network(weights, network_file)
-    network.to("cuda" if torch.cuda.is_available() else "cpu")
+    network.to("cuda" if torch.cuda.is_available() and engine != "openvino" else "cpu")
+    pixels = sum(one.pixels for one in wanted)
+    trusted = network_file is None and PurePath(info.network).is_relative_to(OWN_NETWORKS)
+    untiled = 0 if tile else pixels  # tiles are worked by PyTorch
+    chosen = choose_engine(engine, network, info.data_range, untiled, trusted)
     together, alone = _split(network, wanted)
     complaints: dict[Path, str] = {}
-    with Progress(f"upscaling {source}", sum(one.pixels for one in wanted), "megapixels", divide=1e6) as progress:
-
-        def by_all_cores(image: Image) -> Image:
-            return enlarge(network, image, info.data_range, tile, progress)
-
-        for one, complaint in zip(together, _side_by_side(network, info.data_range, tile, together), strict=True):
+    with Progress(f"upscaling {source}", pixels, "megapixels", divide=1e6) as progress:
+        for one, complaint in zip(together, _side_by_side(chosen, info.data_range, tile, together), strict=True):
             complaints[one.source] = complaint
             progress.add(one.pixels)
+        if alone:
+            by_all_cores = partial(
+                enlarge, chosen.ready_for(1), data_range=info.data_range, tile=tile, progress=progress
+            )
         for one in alone:
             complaints[one.source] = _make(one, by_all_cores)
     refuse(str(source), filter(None, (complaints[one.source] for one in wanted)))
-    return [one.target for one in wanted]
+    return Upscaled([one.target for one in wanted], chosen.name)
 
 
 def _split(network: nn.Module, wanted: Sequence[Enlargement]) -> tuple[Sequence[Enlargement], Sequence[Enlargement]]:
@@ -106,9 +124,7 @@ def _split(network: nn.Module, wanted: Sequence[Enlargement]) -> tuple[Sequence[
     return together, [one for one in wanted if one.pixels > most]
 
 
-def _side_by_side(
-    network: nn.Module, data_range: float, tile: int | None, wanted: Sequence[Enlargement]
-) -> Iterator[str]:
+def _side_by_side(engine: Engine, data_range: float, tile: int | None, wanted: Sequence[Enlargement]) -> Iterator[str]:
     """Make the images an image per core, and give their complaints in order.
 
     Small networks share an image out to cores badly, and reading and writing not at all. A GPU takes one image after
@@ -120,6 +136,7 @@ def _side_by_side(
     keep_some_freed_memory()
     stop, threads = Event(), torch.get_num_threads()
     workers = min(threads, len(wanted))
+    network = engine.ready_for(workers)
     copies = 1 if next(network.parameters()).is_cuda else workers
     idle: SimpleQueue[nn.Module] = SimpleQueue()
     for _ in range(copies):
