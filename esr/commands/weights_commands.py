@@ -112,7 +112,8 @@ def import_(
     name: Annotated[
         str,
         typer.Argument(
-            help="The row of params.yaml; or rlfn, slimrlfn, r2net, ifadnet, ripfdn, rfdn, fmen, safmn, span, spanv2."
+            help="The row of params.yaml; or rlfn, slimrlfn, r2net, ifadnet, ripfdn, rfdn, fmen, safmn, span, spanv2, "
+            "or foreign (SwinIR, HAT, DAT)."
         ),
     ],
     checkpoint: Annotated[Path | None, typer.Argument(help="The team's released .pth, where it is no row.")] = None,

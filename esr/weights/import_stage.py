@@ -7,7 +7,7 @@ from esr.common.lock import only_one
 from esr.recipes.rows import Import, RemoteFile
 from esr.sources.checksums import CHECKSUM_FILE, record_checksum, recorded
 from esr.sources.fetch import downloads, fetch, file_name
-from esr.weights.released import RELEASES, import_checkpoint
+from esr.weights.released import NAMES, import_checkpoint
 
 
 def import_row(row: Import, key: str, target: Path) -> None:
@@ -18,10 +18,9 @@ def import_row(row: Import, key: str, target: Path) -> None:
     Raises:
         EsrError: as for ``fetch`` and ``import_checkpoint``, or no release of this network is known.
     """
-    networks = {release.network: network for network, release in RELEASES.items()}
-    if row.network not in networks:
-        raise EsrError(f"import@{key}: no release of {row.network} is known; network is one of {', '.join(networks)}")
-    network, remote = networks[row.network], row.remote
+    if row.network not in NAMES:
+        raise EsrError(f"import@{key}: no release of {row.network} is known; network is one of {', '.join(NAMES)}")
+    network, remote = NAMES[row.network], row.remote
     if remote is None:
         assert row.checkpoint is not None  # the row has either
         import_checkpoint(network, Path(row.checkpoint), target)

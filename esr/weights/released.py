@@ -1,17 +1,14 @@
 """Released checkpoints in: a team's .pth becomes a weights file of ours."""
 
-import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from esr.common.errors import EsrError
 from esr.common.files import md5_of
+from esr.weights.checkpoint_file import StateDict, read_checkpoint
+from esr.weights.foreign_checkpoint import FOREIGN, import_foreign
 from esr.weights.released_names import (
     Names,
     fmen_names,
@@ -27,10 +24,6 @@ from esr.weights.released_names import (
 )
 from esr.weights.weights_file import WeightsInfo, build_network, check_finite, check_fit, data_range_of, save_weights
 
-# Where a checkpoint may keep its tensors, the averaged ones first; most keep them at the root.
-SUB_KEYS = ("params_ema", "params", "state_dict")
-
-StateDict = dict[str, Tensor]
 Arguments = dict[str, Any]
 
 
@@ -68,19 +61,29 @@ RELEASES = {
     "span": Release("esr/networks/span.py", span_names()),
     "spanv2": Release("esr/networks/spanv2.py", spanv2_names()),
 }
-"""The networks that ``esr import`` knows by name."""
+"""The networks whose released names ``esr import`` knows."""
+
+NAMES = {release.network: name for name, release in RELEASES.items()} | {FOREIGN: "foreign"}
+"""What ``esr import`` calls the networks that it knows, by their files."""
 
 
 def import_checkpoint(network_name: str, checkpoint: Path, target: Path) -> WeightsInfo:
     """Turn a released checkpoint into a weights file; return what that file says of itself.
 
+    Args:
+        network_name: one of NAMES.
+        checkpoint: the released .pth.
+        target: the weights file to write.
+
     Raises:
         EsrError: the network's name is unknown; the checkpoint is missing, broken or more than tensors; it is not
             this network's, tensor for tensor; or a weight is not a finite number. Nothing is written then.
     """
+    if network_name == NAMES[FOREIGN]:
+        return import_foreign(checkpoint, target)
     release = RELEASES.get(network_name)
     if release is None:
-        raise EsrError(f"no released checkpoint of {network_name} is known; name one of {', '.join(RELEASES)}")
+        raise EsrError(f"no released checkpoint of {network_name} is known; name one of {', '.join(NAMES.values())}")
     released = read_checkpoint(checkpoint)
     arguments = release.arguments(released)
     network = build_network(release.network, arguments, deploy=True)
@@ -106,36 +109,3 @@ def _their_name(name: str, names: Names) -> str:
         return names[name]
     module, _, tensor = name.rpartition(".")
     return f"{names[module]}.{tensor}"
-
-
-def read_checkpoint(path: Path) -> StateDict:
-    """The tensors of a .pth, under whichever usual key they are; nothing in the file is run.
-
-    Raises:
-        EsrError: the file is missing, broken, or holds anything but tensors.
-    """
-    if not path.exists():
-        raise EsrError(f"checkpoint {path} is missing; name the released .pth file")
-    if not path.is_file():
-        raise EsrError(f"checkpoint {path} is a folder or a device, no file; name the released .pth file")
-    try:
-        with warnings.catch_warnings():  # of old pickles: the refusal says it
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load fails in a dozen ways on a file that is no checkpoint
-        named = re.search(r"GLOBAL (\S+)", str(error))
-        if named:
-            raise EsrError(
-                f"checkpoint {path} holds more than tensors: it asks for {named[1]}, and nothing in it was run"
-            ) from error
-        raise EsrError(
-            f"checkpoint {path} is cut short or no checkpoint, and nothing in it was run; download it again"
-        ) from error
-    state = next((content[key] for key in SUB_KEYS if key in content), content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not state or not all(map(_is_named_tensor, state.items())):
-        raise EsrError(f"checkpoint {path} does not hold named tensors at its root or under {', '.join(SUB_KEYS)}")
-    return state
-
-
-def _is_named_tensor(item: tuple[object, object]) -> bool:
-    return isinstance(item[0], str) and isinstance(item[1], Tensor)
