@@ -10,6 +10,7 @@ LATEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "\N{RIGHTWARDS ARROW}": r"\ensuremath{\rightarrow}",
 }
 PREAMBLE = r"""\documentclass[10pt]{article}
 \usepackage[utf8]{inputenc}

@@ -46,7 +46,7 @@ def test_a_row_s_factsheet_is_of_what_ran_and_stale_results_are_refused(working:
         "finetune/slimrlfn-640",
         "prune/slimrlfn-pruned",
     ]
-    assert rows[1].rstrip("| ").endswith("| 4")  # iterations, as they ran
+    assert rows[1].rstrip("| ").endswith("→ 4 it")  # what the sheet says, and what ran
     assert "the kernels are fused first" in body  # what the entry says it guessed
     assert "Trained on" in body
 
