@@ -3,19 +3,20 @@
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from fault_kills import MAKE_RUN, Pipeline, results
+from fault_disks import full_disks, read_only_data, told
+from fault_pipeline import MAKE_RUN, Pipeline, results
 
-from esr.recipes.graph import Graph, Node
-from esr.recipes.kinds import KINDS
-from tests.tiny_project import Project
+from tests.data.file_server import FileServer
+from tests.tiny_project import Project, wait_for
 
 Damage = Callable[[Project], None]
 RLFN_2 = "runs/demo/finetune/rlfn-2/weights.safetensors"
@@ -29,25 +30,50 @@ FLIPPED = {
     "a journal": ".esr/journal/demo/finetune/rlfn-2/*/events.jsonl",
 }
 HOUR = 3600
+TRAIN = ("esr", "finetune", "rlfn-2")
+CHECKPOINT = ".esr/checkpoints/demo/finetune/rlfn-2/*/latest.ckpt"
+# `esr download div2k`, by a client that waits three seconds for a byte instead of sixty.
+IMPATIENT = """
+import sys
+import urllib3
+import esr.cli
+from esr.sources import transfer
+transfer._TIMEOUT = urllib3.Timeout(connect=20, read=3)
+sys.argv = ["esr", "download", "div2k"]
+esr.cli.main()
+"""
 
 
 def damages(pipeline: Pipeline) -> list[dict[str, Any]]:
     """Do each damage to a copy of the finished project; gives what was seen, a line for each."""
+    found = []
+    for seen in _all(pipeline):
+        found.append(seen)
+        print(seen, flush=True)
+    return found
+
+
+def _all(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
     chance = random.Random(0)
     cases: dict[str, Damage] = {
         f"a byte flipped in {name}": _flipping(pattern, chance) for name, pattern in FLIPPED.items()
     }
     cases |= {"the clock set back by an hour": _from_the_future, "receipts deleted": _without(".esr/receipts")}
     cases |= {".esr deleted": _without(".esr"), ".snakemake deleted": _without(".snakemake")}
-    found = []
     for number, (name, damage) in enumerate(cases.items()):
-        project = pipeline.finished.copy(pipeline.place / f"damaged-{number}")
+        project = pipeline.finished_again(f"damaged-{number}")
         damage(project)
-        found.append({"damage": name} | _gone_on_with(project, pipeline))
-        print(found[-1], flush=True)
-    found.append({"damage": "two `make run` at once"} | _two_people(pipeline))
-    found += _full_disks(pipeline)
-    return found
+        yield {"damage": name} | _gone_on_with(project, pipeline)
+        shutil.rmtree(project.folder)
+    yield {"damage": "a byte flipped in a checkpoint"} | _flipped_checkpoint(pipeline, chance)
+    yield {"damage": "a byte flipped in mlflow.db"} | _flipped_database(pipeline)
+    yield {"damage": "a download that hangs"} | _hanging_download(pipeline)
+    yield {"damage": "two `make run` at once"} | _two_people(pipeline, MAKE_RUN)
+    yield {"damage": "`make run` and `snakemake` at once"} | _two_people(pipeline, ("snakemake", "--cores", "all"))
+    yield from read_only_data(pipeline)
+    project = pipeline.finished_again("full")
+    yield from full_disks(project)
+    yield {"damage": "after all full disks"} | _gone_on_with(project, pipeline)
 
 
 def _gone_on_with(project: Project, pipeline: Pipeline) -> dict[str, Any]:
@@ -69,12 +95,15 @@ def _is_told(line: str) -> bool:
     )
 
 
+def _flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= 1
+    path.write_bytes(content)
+
+
 def _flipping(pattern: str, chance: random.Random) -> Damage:
     def flip(project: Project) -> None:
-        path = next(iter(sorted(project.folder.glob(pattern))))
-        content = bytearray(path.read_bytes())
-        content[chance.randrange(len(content))] ^= 1
-        path.write_bytes(content)
+        _flip(next(iter(sorted(project.folder.glob(pattern)))), chance.randrange(2**40))
 
     return flip
 
@@ -91,64 +120,75 @@ def _from_the_future(project: Project) -> None:
                 os.utime(path, (later, later))
 
 
-def _two_people(pipeline: Pipeline) -> dict[str, Any]:
-    """One output is gone, and two people type the command at once."""
-    project = pipeline.finished.copy(pipeline.place / "two")
+def _flipped_checkpoint(pipeline: Pipeline, chance: random.Random) -> dict[str, Any]:
+    """A fine-tune that was stopped on its way goes on from the state before; its weights are the undisturbed ones."""
+    project = pipeline.finished_again("checkpoint")
+    project.edit(lambda params: params["scales"]["demo"]["training"]["length"].update(later=400))
+    undisturbed = project.copy(project.folder.with_name("checkpoint-undisturbed"))
+    undisturbed.well(*TRAIN)
+    running = subprocess.Popen([sys.executable, "-m", *TRAIN], cwd=project.folder, env=project.environment())
+    wait_for(lambda: bool(list(project.folder.glob(CHECKPOINT))), 600)
+    running.send_signal(signal.SIGTERM)
+    stopped = running.wait()
+    for path in project.folder.glob(CHECKPOINT):
+        _flip(path, chance.randrange(2**40))
+    done = project.run(*TRAIN)
+    log = (project.folder / "logs/demo/finetune/rlfn-2.log").read_text()
+    same = project.weights()[RLFN_2] == undisturbed.weights()[RLFN_2]
+    seen = {
+        "stopped with": stopped,
+        "code": done.returncode,
+        "said": [line for line in log.splitlines() if "goes on" in line or "begins anew" in line],
+        "the bytes of the undisturbed run": same,
+    }
+    for each in (project, undisturbed):
+        shutil.rmtree(each.folder)
+    return seen
+
+
+def _flipped_database(pipeline: Pipeline) -> dict[str, Any]:
+    """MLflow's file is damaged at its beginning, where SQLite looks first; the stages do not need it."""
+    project = pipeline.finished_again("database")
+    project.well("esr", "track")
+    _flip(project.folder / "mlflow.db", 3)
+    sent = project.run("esr", "track")
+    return {"esr track": sent.returncode, "it said": told(sent)["said"]} | _gone_on_with(project, pipeline)
+
+
+def _hanging_download(pipeline: Pipeline) -> dict[str, Any]:
+    """The server takes the request and says nothing."""
+    project = pipeline.finished_again("hanging")
+    with closing(FileServer()) as server:
+        server.files["/DIV2K_train_HR.zip"] = b"never sent"
+        server.faults["/DIV2K_train_HR.zip"] = [("silent", None)] * 99
+        archive = {"url": server.url("/DIV2K_train_HR.zip")}
+        project.edit(lambda params: params["scales"]["demo"]["data"].update(stand_in=False))
+        project.edit(lambda params: params["download"]["div2k"].update(archives=[archive]))
+        command = [sys.executable, "-c", IMPATIENT]
+        done = subprocess.run(
+            command, cwd=project.folder, env=project.environment(), capture_output=True, text=True, check=False
+        )
+        return {"code": done.returncode, "asked": len(server.requests), **told(done)}
+
+
+def _two_people(pipeline: Pipeline, second: tuple[str, ...]) -> dict[str, Any]:
+    """One output is gone, and two people type a command at once."""
+    project = pipeline.finished_again("two")
     (project.folder / RLFN_2).unlink()
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-m", *MAKE_RUN],
+    words = [project.folder.with_name(f"person-{number}.txt") for number in (1, 2)]
+    both = [_typed(project, command, said) for command, said in zip((MAKE_RUN, second), words, strict=True)]
+    codes = [process.wait() for process in both]
+    last = [said.read_text().strip().splitlines()[-1:] for said in words]
+    return {"codes": codes, "last lines": last} | _gone_on_with(project, pipeline)
+
+
+def _typed(project: Project, command: tuple[str, ...], said: Path) -> "subprocess.Popen[str]":
+    with said.open("w") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
             cwd=project.folder,
             env=project.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdout=out,
+            stderr=out,
             text=True,
         )
-        for _ in range(2)
-    ]
-    said = [process.communicate()[0].strip().splitlines()[-1:] for process in both]
-    return {"codes": sorted(process.returncode for process in both), "last lines": said} | _gone_on_with(
-        project, pipeline
-    )
-
-
-def _full_disks(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
-    """A stage of each kind whose output's folder is a full disk; its output below is as it was afterwards."""
-    project = pipeline.finished.copy(pipeline.place / "full")
-    graph = _graph_of(project)
-    for kind in KINDS:
-        node = next((node for node in graph.nodes.values() if node.kind == kind), None)
-        if node is not None:
-            yield {"damage": f"the disk is full for {node.name}"} | _on_a_full_disk(project, node)
-    yield {"damage": "after all full disks"} | _gone_on_with(project, pipeline)
-
-
-def _graph_of(project: Project) -> Graph:
-    from esr.recipes.graph import read_graph
-
-    return read_graph(project.folder / "params.yaml", project.folder / "dvc.yaml")
-
-
-def _on_a_full_disk(project: Project, node: Node) -> dict[str, Any]:
-    folder = (project.folder / node.out_paths[0]).parent
-    with _full(folder):
-        done = project.run(*node.command.split()[2:])
-        left = sorted(path.name for path in folder.iterdir() if path.name != "filled")
-    lines = [line for line in done.stderr.splitlines() if line.startswith("esr: ")]
-    return {"code": done.returncode, "said": lines, "traceback": "Traceback" in done.stderr, "left": left}
-
-
-@contextmanager
-def _full(folder: Path) -> Iterator[None]:
-    """A file system of a few pages over the folder, all of them taken; needs root."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)], check=True)
-    try:
-        with (folder / "filled").open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)

@@ -1,74 +1,27 @@
 """Runs of a whole pipeline that are killed at random moments, and what must hold when one of them has ended well."""
 
+import datetime
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psutil
+from fault_events import Events, Finished, Kill
+from fault_pipeline import DVC_REPRO, MAKE_RUN, Pipeline, files_of, name_of, processes_in, results
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-from tests.tiny_project import Project, cloned, commit_all, keep_only, shorten, shrink  # noqa: E402
+from tests.tiny_project import Project
 
-MAKE_RUN, DVC_REPRO = ("esr", "run"), ("dvc", "repro")
 VICTIMS = ("stage", "snakemake", "dvc", "make run", "all")
-STAGES = {"download", "crop", "join", "teacher", "distill", "train", "finetune", "prune", "fuse", "benchmark", "report"}
 FRUITLESS = 8  # runs in a row that ended by themselves and not well: the command does not go on
-LONGEST = 7200.0  # seconds of a run that nobody kills
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """A project in which nothing has run, and what an undisturbed run makes of it.
-
-    Attributes:
-        fresh: the project; to be copied.
-        place: a folder for the copies.
-        made: the bytes of each weights file and curve of the undisturbed run, by path.
-        finished: the project of that run.
-    """
-
-    fresh: Project
-    place: Path
-    made: dict[str, bytes]
-    finished: Project
-
-    @classmethod
-    def prepared(cls, place: Path, demo: bool, undisturbed: Path | None) -> "Pipeline":
-        """Lay the project out in ``place``, and run it undisturbed unless that was done before."""
-        fresh = Project(cloned(place / "fresh", without=("released/",)))
-        if not demo:
-            fresh.edit(shrink)
-            fresh.edit(shorten)
-            fresh.edit(lambda params: keep_only(params, {"slimrlfn", "rlfn"}))
-        commit_all(fresh)
-        if undisturbed is None:
-            fresh.copy(place / "undisturbed").well(*MAKE_RUN)
-        finished = Project(undisturbed or place / "undisturbed")
-        return cls(fresh, place, results(finished), finished)
-
-    def edited(self) -> "Pipeline":
-        """What is left to do of the finished project when a row was edited, and what becomes of it undisturbed."""
-        fresh = self.finished.copy(self.place / "edited")
-        fresh.edit(lambda params: params["finetune"]["rlfn-2"].update(learning_rate=3.0e-4))
-        finished = fresh.copy(self.place / "edited-undisturbed")
-        finished.well(*MAKE_RUN)
-        return Pipeline(fresh, self.place, results(finished), finished)
-
-
-def results(project: Project) -> dict[str, bytes]:
-    """What is the same bytes in every run: weights, curves, the sets' manifests."""
-    patterns = ("runs/*/*/*/weights.safetensors", "runs/*/*/*/curve.csv", "data/*/sets/*/manifest.json")
-    files = [path for pattern in patterns for path in sorted(project.folder.glob(pattern))]
-    return {str(path.relative_to(project.folder)): path.read_bytes() for path in files}
+LOOK = 0.3  # seconds from one look at the processes to the next
+KillJob = Callable[[random.Random], bool]
 
 
 @dataclass
@@ -76,105 +29,75 @@ class Kills:
     """Runs of a pipeline in which one process after the other is killed, until it is finished; then those of the next.
 
     Attributes:
-        mean: seconds from one kill to the next, on average (exponential).
-        killed: how often each victim was killed, and in the middle of which kind of stage.
-        found: what should not have been, in words.
+        events: of this and all former sittings.
+        seed: every kill has a chance of its own, which follows from this seed and the kill's number.
+        mean: seconds to wait before a kill, on average (exponential); two of three kills wait for a stage first.
+        kill_job: kills one of a cluster's jobs if there is one, and says whether; where stages run on a cluster.
     """
 
     pipeline: Pipeline
-    chance: random.Random
+    events: Events
+    seed: int
     mean: float
-    killed: Counter[str] = field(default_factory=Counter)
-    stages: Counter[str] = field(default_factory=Counter)
-    found: list[str] = field(default_factory=list)
-    finished: int = 0
-    litter: int = 0
+    kill_job: KillJob | None = None
+    _found: list[str] = field(default_factory=list)
+    _until: int = 0
+    _end: float = float("inf")
 
-    def until(self, count: int, seconds: float | None) -> dict[str, Any]:
-        """Kill so often; the last pipeline is finished in peace. Gives what the record says."""
-        end = time.monotonic() + (seconds or float("inf"))
-        while self.killed.total() < count and time.monotonic() < end:
-            project = self.pipeline.fresh.copy(self.pipeline.place / f"killed-{self.finished}")
-            self._to_its_end(project, count, end)
-            self.finished += 1
-            self._hold_against_the_undisturbed(project)
-            print(
-                f"{self.killed.total()} kills, {self.finished} pipelines, found: {self.found or 'nothing'}", flush=True
-            )
-        return {
-            "kills": self.killed.total(),
-            "of": dict(self.killed),
-            "while these ran": dict(self.stages),
-            "pipelines that were finished": self.finished,
-            "files compared in each": len(self.pipeline.made),
-            "temporary files left behind": self.litter,
-            "found": self.found,
-        }
+    def until(self, count: int, seconds: float | None) -> None:
+        """Kill until the record has ``count`` kills, and finish the last pipeline in peace; or until time is over."""
+        self._until = count
+        self._end = time.monotonic() + (seconds or float("inf"))
+        while not self._in_peace() and time.monotonic() < self._end:
+            project = self.pipeline.copy("killed")
+            try:
+                ended = self._to_its_end(project)
+            finally:
+                _kill_everything(project)
+            if ended:
+                self._hold_against_the_undisturbed(project)
+                shutil.rmtree(project.folder)
 
-    def _to_its_end(self, project: Project, count: int, end: float) -> None:
-        def in_peace() -> bool:
-            return self.killed.total() >= count or time.monotonic() > end
+    def _in_peace(self) -> bool:
+        return len(self.events.kills) >= self._until
 
+    def _chance(self, what: str) -> random.Random:
+        return random.Random(f"{self.seed}/{len(self.events.kills) + 1}/{what}")
+
+    def _to_its_end(self, project: Project) -> bool:
+        """Run, kill, run again; False: time is over before the pipeline has ended well."""
         fruitless = 0
-        while fruitless < FRUITLESS:
-            command = MAKE_RUN if in_peace() or self.chance.random() < 0.75 else DVC_REPRO
+        while time.monotonic() < self._end:
+            by_dvc = self.pipeline.command == MAKE_RUN and self._chance("command").random() < 0.25
+            command = DVC_REPRO if by_dvc and not self._in_peace() else self.pipeline.command
             if command == DVC_REPRO:
                 _wait_for(project, "snakemake")  # two drivers at once are nobody's habit
-            code, said, was_killed = self._run(project, command, in_peace)
-            if code == 0:
-                if command == MAKE_RUN:
-                    return
-                fruitless = 0
-            elif was_killed:
-                fruitless = 0
-            else:
-                fruitless += 1
-                self.found.append(f"{' '.join(command)} ended with {code} and nobody had killed it: {said[-600:]}")
-        raise SystemExit(f"{FRUITLESS} times in a row nothing went on: {self.found[-1]}")
-
-    def _run(self, project: Project, command: tuple[str, ...], in_peace: Callable[[], bool]) -> tuple[int, str, bool]:
-        """Run a driver and kill at random moments; gives code, words, and whether anybody was killed."""
-        with (project.folder.parent / "said.txt").open("w+") as said:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=project.folder,
-                env=project.environment(),
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            before = self.killed.total()
-            while process.poll() is None:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(LONGEST if in_peace() else self.chance.expovariate(1 / self.mean))
-                if process.poll() is None and not in_peace():
-                    self._kill(project)
-            said.seek(0)
-            return process.returncode, said.read(), self.killed.total() > before
-
-    def _kill(self, project: Project) -> None:
-        """SIGKILL to one of those that work in the project, or to all of them."""
-        working = {process: _name(process) for process in processes_in(project)}
-        there = sorted({name.split()[0] if name.startswith("stage") else name for name in working.values() if name})
-        victim = self.chance.choice([name for name in VICTIMS if name in there] + ["all"])
-        self.stages.update(name.removeprefix("stage ") for name in working.values() if name.startswith("stage "))
-        targets = [process for process, name in working.items() if victim == "all" or name.startswith(victim)]
-        for process in targets if victim == "all" else [self.chance.choice(targets)]:
-            with suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
-        self.killed[victim] += 1
-        print(f"kill {self.killed.total()}: {victim}", flush=True)
+            run = _Run(self, project, command)
+            run.to_its_end()
+            if run.code is None:
+                return False
+            if run.code == 0 and command == self.pipeline.command:
+                return True
+            fruitless = fruitless + 1 if run.code and not run.kills else 0
+            if run.code and not run.kills:
+                self._found.append(
+                    f"{' '.join(command)} ended with {run.code}, nobody had killed it: {run.said[-600:]}"
+                )
+                print(self._found[-1], flush=True)
+            if fruitless == FRUITLESS:
+                raise SystemExit(f"{FRUITLESS} times in a row nothing went on: {self._found[-1]}")
+        return False
 
     def _hold_against_the_undisturbed(self, project: Project) -> None:
+        number = self.events.present
+        survived = sum(kill.pipeline == number for kill in self.events.kills)
         made = results(project)
-        different = [path for path, content in self.pipeline.made.items() if made.get(path) != content]
-        self.found += [f"{path} differs from the undisturbed run's" for path in different]
-        for process in processes_in(project):
-            self.found.append(f"still at work in the end: {' '.join(process.cmdline())[:200]}")
+        self._found += [f"{path} differs" for path, content in self.pipeline.made.items() if made.get(path) != content]
+        self._found += [f"still at work: {' '.join(process.cmdline())[:200]}" for process in processes_in(project)]
         before = _times(project)
         time.sleep(3)
-        self.found += [
-            f"written after the end: {path}" for path, when in _times(project).items() if before.get(path) != when
+        self._found += [
+            f"written after the end: {path}" for path, at in _times(project).items() if before.get(path) != at
         ]
         checks = {
             ("esr", "sync"): "Every stage is up to date",
@@ -184,42 +107,123 @@ class Kills:
         for command, wanted in checks.items():
             done = project.run(*command)
             if wanted not in done.stdout + done.stderr:
-                self.found.append(f"{' '.join(command)}: {(done.stdout + done.stderr)[-600:]}")
-        self.litter += sum(1 for path in _files(project) if path.name.endswith(".part"))
+                self._found.append(f"{' '.join(command)}: {(done.stdout + done.stderr)[-600:]}")
+        litter = sum(1 for path in files_of(project) if path.name.endswith(".part"))
+        self.events.add(Finished(number, survived, len(self.pipeline.made), litter, self._found))
+        print(f"pipeline {number} is finished after {survived} kills; found: {self._found or 'nothing'}", flush=True)
+        self._found = []
 
 
-def processes_in(project: Project) -> list[psutil.Process]:
-    """All processes whose current folder is the project's."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.cwd() == str(project.folder) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+class _Run:
+    """One run of a driver, and who is killed during it.
+
+    Attributes:
+        code: with which the driver ended; None: time was over first.
+        said: what it printed.
+        kills: how many there were.
+    """
+
+    def __init__(self, kills: Kills, project: Project, command: tuple[str, ...]) -> None:
+        self._whole, self._project, self._command = kills, project, command
+        self._pending: list[dict[str, Any]] = []
+        self.code: int | None = None
+        self.said = ""
+
+    @property
+    def kills(self) -> int:
+        return len(self._pending)
+
+    def to_its_end(self) -> None:
+        """Run the driver, and kill until it ends; every kill is written down, also where the sitting ends."""
+        start = time.monotonic()
+        with (self._project.folder.parent / "said.txt").open("w+") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *self._command],
+                cwd=self._project.folder,
+                env=self._project.environment(**self._whole.pipeline.environment),
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                self._disturb(process, start)
+                self.code = process.poll()
+            finally:
+                for kill in self._pending:
+                    self._whole.events.add(Kill(**kill, code=self.code))
+                said.seek(0)
+                self.said = said.read()
+
+    def _disturb(self, process: "subprocess.Popen[bytes]", start: float) -> None:
+        whole = self._whole
+        while process.poll() is None and time.monotonic() < whole._end:
+            number = len(whole.events.kills) + self.kills + 1
+            if number > whole._until:
+                _wait(lambda: process.poll() is not None, whole._end)
+                return
+            seed = f"{whole.seed}/{number}"
+            chance = random.Random(seed)
+            if chance.random() < 2 / 3:
+                _wait(lambda: process.poll() is not None or bool(_stages(self._project)), whole._end)
+            delay = time.monotonic() + chance.expovariate(1 / whole.mean)
+            _wait(lambda: process.poll() is not None, min(delay, whole._end))
+            if process.poll() is None and time.monotonic() < whole._end:
+                self._kill(number, seed, chance, time.monotonic() - start)
+
+    def _kill(self, number: int, seed: str, chance: random.Random, seconds: float) -> None:
+        during = _stages(self._project)
+        victim = self._one_of(chance)
+        self._pending.append(
+            {
+                "number": number,
+                "at": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                "seed": seed,
+                "victim": victim,
+                "during": during,
+                "seconds": round(seconds, 1),
+                "command": " ".join(self._command),
+                "pipeline": self._whole.events.present,
+                "code_of": self._whole.pipeline.code,
+            }
+        )
+        print(f"kill {number}: {victim}{' while ' if during else ''}{', '.join(during)}", flush=True)
+
+    def _one_of(self, chance: random.Random) -> str:
+        """SIGKILL to one of those that work in the project, or to all of them; gives who it was."""
+        working = {process: name_of(process) for process in processes_in(self._project)}
+        there = {name for name in VICTIMS if any(found.startswith(name) for found in working.values())} | {"all"}
+        victim = chance.choice([*sorted(there), *(["job"] if self._whole.kill_job else [])])
+        if victim == "job" and self._whole.kill_job and self._whole.kill_job(chance):
+            return victim
+        victim = "all" if victim == "job" else victim
+        targets = [process for process, name in working.items() if victim == "all" or name.startswith(victim)]
+        for process in targets if victim == "all" else [chance.choice(targets)]:
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        return victim
 
 
-def _name(process: psutil.Process) -> str:
-    """What a process is: ``stage KIND``, ``snakemake``, ``dvc``, ``make run``, or nothing of these."""
-    with suppress(psutil.Error):
-        command = process.cmdline()
-        if command[1:3] == ["-m", "esr"] and command[3] in STAGES:
-            return f"stage {command[3]}"
-        if command[1:4] == ["-m", "esr", "run"]:
-            return "make run"
-        if command[1:2] == ["-m"] and command[2] in ("snakemake", "dvc"):
-            return str(command[2])
-    return ""
+def _kill_everything(project: Project) -> None:
+    for process in processes_in(project):
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def _stages(project: Project) -> list[str]:
+    """The stages that are at work, as ``KIND@KEY``."""
+    names = (name_of(process) for process in processes_in(project))
+    return sorted({name.removeprefix("stage ") for name in names if name.startswith("stage ")})
+
+
+def _wait(over: Callable[[], bool], end: float) -> None:
+    while not over() and time.monotonic() < end:
+        time.sleep(LOOK)
 
 
 def _wait_for(project: Project, name: str) -> None:
-    while any(_name(process) == name for process in processes_in(project)):
+    while any(name_of(process) == name for process in processes_in(project)):
         time.sleep(0.5)
 
 
-def _files(project: Project) -> Iterator[Path]:
-    for folder in ("data", "runs", "reports"):
-        yield from (path for path in (project.folder / folder).rglob("*") if path.is_file())
-
-
 def _times(project: Project) -> dict[str, int]:
-    return {str(path): path.stat().st_mtime_ns for path in _files(project)}
+    return {str(path): path.stat().st_mtime_ns for path in files_of(project) if path.is_file()}

@@ -4,48 +4,87 @@
 
     python benchmarks/faults.py --kills 100            # of the tiny pipeline of the tests
     python benchmarks/faults.py --kills 20 --demo      # of the demo, for hours
-    python benchmarks/faults.py --kills 20 --undisturbed FOLDER --edited   # what one edit makes stale
-    python benchmarks/faults.py --damage               # a byte flipped, a full disk, a clock set back, two people
+    python benchmarks/faults.py --kills 20 --edited    # of the tiny pipeline, finished, after an edit of one row
+    python benchmarks/faults.py --kills 20 --slurm     # of the tiny pipeline as jobs of a Slurm on this machine
+    python benchmarks/faults.py --damage               # flipped bytes, full disks, a clock set back, two people, ...
 
-A kill is SIGKILL, at a random moment, to a stage, to Snakemake, to DVC, to `make run`, or to all of them. What is
-started next is the command that the docs name, `make run` (here and there `dvc repro`), while orphans of the killed run
-may still work. When a run ends well, every weights file and curve is held against those of a run that nobody disturbed,
-both drivers must find nothing to do, and nothing may write any more.
+A kill is SIGKILL, at a random moment, to a stage, to Snakemake, to DVC, to `make run`, to a job of Slurm, or to all of
+them; two of three are aimed at a stage that is at work. What is started next is the command that the docs name,
+`make run` (here and there `dvc repro`), while orphans of the killed run may still work. When a run ends well, every
+weights file and curve is held against those of a run that nobody disturbed, both drivers must find nothing to do, and
+nothing may write any more.
+
+Kills are collected in sittings. Ctrl-C, SIGTERM or `--seconds` end one; the same command goes on with the same pipeline
+until there are as many kills as `--kills` says, in all. What there is lies in `.esr/faults`, or in `--place`, and the
+record has a line for each kill.
 """
 
 import argparse
-import random
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from fault_damage import damages
-from fault_kills import Kills, Pipeline
+from fault_events import Events
+from fault_kills import KillJob, Kills
+from fault_pipeline import ROOT, Pipeline
+from fault_slurm import a_job_killed, on_slurm
 from records import write_record
 
 
 def main() -> None:
     """Do what is asked for, print it, write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--demo", action="store_true", help="the demo as it stands, in place of the tiny pipeline")
+    parser.add_argument("--kills", type=int, default=0, help="how many the record shall have, former sittings included")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--demo", action="store_true", help="the demo as it stands, in place of the tiny pipeline")
+    which.add_argument(
+        "--edited", action="store_true", help="what an edit of one row of a finished project makes stale"
+    )
+    which.add_argument("--slurm", action="store_true", help="the stages are jobs of a Slurm on this machine")
     parser.add_argument("--damage", action="store_true")
     parser.add_argument(
-        "--undisturbed", type=Path, help="a project of the same rows that ran undisturbed; else it is made"
+        "--undisturbed", type=Path, help="a project of the same rows and code that ran undisturbed; else it is made"
     )
-    parser.add_argument("--edited", action="store_true", help="what an edit of one row of that project makes stale")
-    parser.add_argument("--seconds", type=float, help="start no further run after so many seconds")
-    parser.add_argument("--mean", type=float, help="seconds from one kill to the next, on average")
+    parser.add_argument("--place", type=Path, default=ROOT / ".esr/faults", help="where projects and kills are kept")
+    parser.add_argument("--seconds", type=float, help="end the sitting after so many")
+    parser.add_argument("--mean", type=float, help="seconds to wait for a kill, on average")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    with TemporaryDirectory(prefix="faults-") as folder:
-        pipeline = Pipeline.prepared(Path(folder), asked.demo, asked.undisturbed)
-        pipeline = pipeline.edited() if asked.edited else pipeline
-        if asked.kills:
-            kills = Kills(pipeline, random.Random(asked.seed), asked.mean or (120.0 if asked.demo else 12.0))
-            name = "kills-of-the-demo" if asked.demo else "kills"
-            print(write_record(name, __doc__ or "", kills.until(asked.kills, asked.seconds)))
-        if asked.damage:
-            print(write_record("damage", __doc__ or "", damages(pipeline)))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    place = asked.place.resolve() / ("demo" if asked.demo else "tiny")
+    pipeline = Pipeline.prepared(place, asked.demo, asked.undisturbed and asked.undisturbed.resolve())
+    if asked.kills:
+        _kill(asked, pipeline.edited() if asked.edited else pipeline)
+    if asked.damage:
+        print(write_record("damage", __doc__ or "", damages(pipeline)))
+
+
+def _kill(asked: argparse.Namespace, pipeline: Pipeline) -> None:
+    name = next((f"kills-{word}" for word in ("demo", "edited", "slurm") if getattr(asked, word)), "kills")
+    pipeline = replace(pipeline, place=pipeline.place / name)
+    pipeline.place.mkdir(exist_ok=True)
+    events = Events(pipeline.place / "events.jsonl")
+    try:
+        with _drivers(pipeline, asked.slurm) as (driven, kill_job):
+            mean = asked.mean or (120.0 if asked.demo else 12.0)
+            Kills(driven, events, asked.seed, mean, kill_job).until(asked.kills, asked.seconds)
+    except KeyboardInterrupt:
+        print("the same command goes on from here")
+    finally:
+        print(write_record(name, __doc__ or "", events.summary()))
+
+
+@contextmanager
+def _drivers(pipeline: Pipeline, slurm: bool) -> Iterator[tuple[Pipeline, KillJob | None]]:
+    """The pipeline as it is driven, and what kills one of its jobs."""
+    if not slurm:
+        yield pipeline, None
+        return
+    with on_slurm(pipeline) as (driven, cluster):
+        yield driven, a_job_killed(cluster)
 
 
 if __name__ == "__main__":

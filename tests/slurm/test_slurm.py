@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.two_nodes import Cluster, missing, two_nodes
+from tests.slurm.two_nodes import Cluster, missing, own_profile, two_nodes
 from tests.tiny_project import Project, wait_for
 from tests.tracking.mlflow_tables import Database
 
@@ -23,13 +23,6 @@ pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing())}; Debian: slurm-wlm and munge"),
     pytest.mark.skipif(importlib.util.find_spec(PLUGIN) is None, reason=f"{PLUGIN} is missing: pip install '.[slurm]'"),
 ]
-# What a user of this cluster has in ~/.config/snakemake: it has one partition and no accounting.
-OWN_PROFILE = """\
-default-resources:
-  slurm_partition: work
-slurm-status-command: squeue
-slurm-init-seconds-before-status-checks: 5
-"""
 DAWDLE = "        __import__('time').sleep(__import__('os').path.exists('dawdle'))\n"
 TRAIN = "runs/demo/train/rlfn-1/weights.safetensors"
 TRAIN_LOG = "logs/demo/train/rlfn-1.log"
@@ -45,9 +38,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def environment(cluster: Cluster, tmp_path: Path) -> dict[str, str]:
     """What a user of the cluster has set, with a profile of their own."""
-    own = tmp_path / "config" / "snakemake" / "here"
-    own.mkdir(parents=True)
-    (own / "config.yaml").write_text(OWN_PROFILE)
+    own_profile(tmp_path / "config")
     path = os.pathsep.join([str(Path(sys.executable).parent), cluster.environment["PATH"]])
     return {**cluster.environment, "PATH": path, "XDG_CONFIG_HOME": str(tmp_path / "config")}
 

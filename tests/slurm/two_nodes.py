@@ -57,6 +57,13 @@ PartitionName=work Nodes=ALL Default=YES MaxTime=7-0 State=UP OverSubscribe=NO
 NODE = "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory=16000 Gres=gpu:2"
 GRES_CONF = "NodeName=one,two Name=gpu File=/dev/null\nNodeName=one,two Name=gpu File=/dev/zero\n"
 
+OWN_PROFILE = """\
+default-resources:
+  slurm_partition: work
+slurm-status-command: squeue
+slurm-init-seconds-before-status-checks: 5
+"""
+
 
 def missing() -> list[str]:
     """The programs of Slurm and MUNGE that are not installed here."""
@@ -93,6 +100,21 @@ class Cluster:
         """What Slurm knows of a job, also shortly after its end."""
         words = self.ask("scontrol", "show", "job", "--oneliner", job).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def own_profile(config: Path) -> str:
+    """Write what a user of the cluster, which has one partition and no accounting, has in ``XDG_CONFIG_HOME``.
+
+    Args:
+        config: that folder.
+
+    Returns:
+        The name by which Snakemake finds it.
+    """
+    name = "here"
+    (config / "snakemake" / name).mkdir(parents=True)
+    (config / "snakemake" / name / "config.yaml").write_text(OWN_PROFILE)
+    return name
 
 
 @contextmanager
