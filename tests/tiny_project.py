@@ -27,7 +27,10 @@ def cloned(folder: Path, without: tuple[str, ...] = ()) -> Path:
         check=True,
     ).stdout.splitlines()
     for name in listed:
-        if not name.startswith(("tests/", "docs/", "benchmarks/", *without)) and Path(name).name != "dvc.lock":
+        if (
+            not name.startswith(("tests/", "docs/", "benchmarks/", ".dvc/deploy/", *without))
+            and Path(name).name != "dvc.lock"
+        ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     return folder

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from esr.common.files import read_json
+from esr.common.yaml_file import read_yaml
 from tests.tiny_project import ROOT, Project
 
 NOTHING_TO_DO = re.compile(r"Nothing to be done")
 STORE = "data/demo/sets/div2k/images.store"
 RLFN_2 = "runs/demo/finetune/rlfn-2/weights.safetensors"
+RLFN = "runs/demo/fuse/rlfn/weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -158,19 +160,46 @@ def test_results_are_published_in_a_ref_that_no_clone_fetches_by_itself(working:
     assert len(log.stdout.splitlines()) == 1
 
 
-def made(project: Project, target: str) -> None:
-    """Run a target of the Makefile with this environment in the place of .venv."""
+@pytest.mark.slow
+def test_without_that_ref_there_are_the_deploy_forms_that_came_with_the_clone(working: Project, tmp_path: Path) -> None:
+    made(working, "deploy-forms", "DEPLOYED=rlfn")
+    git(working.folder, "add", "-A")
+    git(working.folder, "commit", "-qm", "made")
+    clone = second_clone(working, tmp_path / "clone")
+    told = made(clone, "results")
+    assert clone.weights() == {RLFN: (working.folder / RLFN).read_bytes()}
+    assert "make run trains all that led to them" in told and RLFN in told
+    planned = clone.run("snakemake", "-n")
+    assert planned.returncode != 0 and "`make run` makes the rest again" in planned.stdout + planned.stderr
+    assert {"train@rlfn-1", "fuse@rlfn"} <= set(re.findall(r"'(\S+@\S+)'", clone.well("dvc", "repro", "--dry")))
+
+
+def test_the_deploy_forms_of_this_clone_are_those_that_dvc_lock_lists() -> None:
+    """`make deploy-forms` renews them. The largest, EDRN's, is left out, so that a clone stays small."""
+    stages = read_yaml(ROOT / "dvc.lock")["stages"]
+    fused = [stage for name, stage in stages.items() if name.startswith("fuse@")]
+    listed = {out["path"]: out["md5"] for stage in fused for out in stage["outs"]}
+    there = {path.parent.name + path.name: path for path in (ROOT / ".dvc/deploy").rglob("*") if path.is_file()}
+    assert set(there) == {md5 for path, md5 in listed.items() if path != "runs/demo/fuse/edrn/weights.safetensors"}
+    assert all(hashlib.md5(path.read_bytes()).hexdigest() == md5 for md5, path in there.items())
+    assert sum(path.stat().st_size for path in there.values()) < 10_000_000
+
+
+def made(project: Project, target: str, *settings: str) -> str:
+    """Run a target of the Makefile with this environment in the place of .venv; gives what it prints."""
     (project.folder / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
     command = [
         "make",
         "--assume-old=.venv/installed",
         f"BIN={Path(sys.executable).parent}",
         target,
+        *settings,
     ]
     done = subprocess.run(
         command, cwd=project.folder, env=project.environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow
