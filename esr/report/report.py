@@ -1,8 +1,11 @@
 """The stage ``report``: every benchmark of a scale in one leaderboard: CSV, Markdown, a page and two pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
 
 from esr.common.errors import EsrError
 from esr.common.files import write_text
@@ -12,7 +15,7 @@ from esr.recipes.rows import Benchmark, Entry
 from esr.report.leaderboard import leaderboard, markdown, write_csv
 from esr.report.page import Shown, render_page, write_figures
 from esr.report.pictures import cut_scenes
-from esr.report.quality_table import standings
+from esr.report.quality_table import Standing, standings
 from esr.report.story import Story
 
 
@@ -36,6 +39,14 @@ class Reports:
     curves: Path
 
 
+class Numbers(NamedTuple):
+    """What the tables say: what was measured, the rows in their order, and how each stands to what was asked."""
+
+    metrics: Mapping[str, Metrics]
+    frame: pd.DataFrame
+    quality: Mapping[str, Sequence[Standing]]
+
+
 def report(
     entries: Mapping[str, Entry],
     benchmark: Mapping[str, Benchmark],
@@ -53,19 +64,39 @@ def report(
     Raises:
         EsrError: the metrics, the crops or the layers of a row are missing or cannot be used; it names the row.
     """
-    metrics = {key: _metrics(key, measurements[key]) for key in benchmark}
+    numbers = rank(entries, benchmark, scale, measurements)
     layers = {key: _layers(key, measurements[key]) for key in benchmark}
     strips = {key: _there(key, measurements[key].crops, "crops") for key in benchmark}
-    frame = leaderboard(entries, benchmark, scale, metrics)
-    quality = {key: standings(entries[row.entry], metrics[key]) for key, row in benchmark.items()}
-    scenes = cut_scenes(strips, metrics, frame["entry"].tolist())
-    shown = Shown(entries, benchmark, frame, metrics, layers, stories, quality, scenes, origins)
+    scenes = cut_scenes(strips, numbers.metrics, numbers.frame["entry"].tolist())
+    shown = Shown(entries, benchmark, numbers.frame, numbers.metrics, layers, stories, numbers.quality, scenes, origins)
     page = render_page(shown)
-    write_csv(reports.csv, frame)
-    stand_in = any(values.stand_in for values in metrics.values())
-    write_text(reports.markdown, markdown(frame, quality, metrics, stand_in, origins))
+    write_tables(numbers, origins, reports.csv, reports.markdown)
     write_figures(shown, reports.plot, reports.curves)
     write_text(reports.page, page)
+
+
+def rank(
+    entries: Mapping[str, Entry],
+    benchmark: Mapping[str, Benchmark],
+    scale: str,
+    measurements: Mapping[str, Measurements],
+) -> Numbers:
+    """The leaderboard of ``scale`` as numbers.
+
+    Raises:
+        EsrError: the metrics of a row are missing or cannot be used; it names the row.
+    """
+    metrics = {key: _metrics(key, measurements[key]) for key in benchmark}
+    quality = {key: standings(entries[row.entry], metrics[key]) for key, row in benchmark.items()}
+    return Numbers(metrics, leaderboard(entries, benchmark, scale, metrics), quality)
+
+
+def write_tables(numbers: Numbers, origins: Mapping[str, str], csv: Path, readable: Path) -> None:
+    """Write the leaderboard as CSV and as Markdown."""
+    stand_in = any(values.stand_in for values in numbers.metrics.values())
+    text = markdown(numbers.frame, numbers.quality, numbers.metrics, stand_in, origins)
+    write_csv(csv, numbers.frame)
+    write_text(readable, text)
 
 
 def _metrics(key: str, files: Measurements) -> Metrics:

@@ -11,7 +11,7 @@ from esr.common.files import write_json
 from esr.evaluation.layers_file import LayerTime, LayerTimes, write_layers
 from esr.evaluation.metrics import CELL_HEIGHT, CELL_WIDTH
 from esr.recipes.rows import Benchmark, Entry, Published
-from esr.report.report import Measurements, Reports, report
+from esr.report.report import Measurements, Reports, rank, report, write_tables
 from esr.report.story import Story
 
 SIDE = 8  # of the part of an image that is shown
@@ -149,13 +149,22 @@ class Board:
     def csv(self) -> Path:
         return self.folder / "leaderboard.csv"
 
+    @property
+    def measured(self) -> dict[str, Measurements]:
+        return {key: Measurements(self.metrics(key), self.crops(key), self.layers(key)) for key in self.rows}
+
+    def tables(self) -> tuple[str, str]:
+        """CSV and Markdown alone: the page has fifteen figures to draw."""
+        readable = self.folder / "leaderboard.md"
+        write_tables(rank(self.entries, self.rows, "demo", self.measured), self.origins, self.csv, readable)
+        return self.csv.read_text(encoding="utf-8"), readable.read_text(encoding="utf-8")
+
     def write(self, folder: Path | None = None) -> tuple[str, str, str]:
         """CSV, Markdown and page."""
         folder = folder or self.folder
         names = ("leaderboard.csv", "leaderboard.md", "index.html", "leaderboard.svg", "curves.svg")
         outputs = Reports(*(folder / name for name in names))
-        measured = {key: Measurements(self.metrics(key), self.crops(key), self.layers(key)) for key in self.rows}
-        report(self.entries, self.rows, "demo", measured, self.stories, self.origins, outputs)
+        report(self.entries, self.rows, "demo", self.measured, self.stories, self.origins, outputs)
         csv, markdown, page = ((folder / name).read_text(encoding="utf-8") for name in names[:3])
         return csv, markdown, page
 

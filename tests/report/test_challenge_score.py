@@ -16,7 +16,7 @@ from tests.report.made_board import RFDN, Board, made_metrics
 
 def scores(board: Board) -> dict[str, tuple[str, str]]:
     return {
-        line["entry"]: (line["score"], line["score_rule"]) for line in csv.DictReader(io.StringIO(board.write()[0]))
+        line["entry"]: (line["score"], line["score_rule"]) for line in csv.DictReader(io.StringIO(board.tables()[0]))
     }
 
 
@@ -81,7 +81,7 @@ def test_entries_of_2023_are_ranked_among_each_other(board: Board) -> None:
     """Of five ranks, run time is better in one, parameters in the other; the rest are equal and shared."""
     found = scores(with_two_of_2023(board, 64.0))
     assert found["small"] == found["fast"] == ("6.0", "2023's ranks, assumed")
-    assert "| 6 | 2023's ranks, assumed |" in board.write()[1]
+    assert "| 6 | 2023's ranks, assumed |" in board.tables()[1]
 
 
 def test_2023_is_not_ranked_where_memory_is_unknown(board: Board) -> None:

@@ -40,13 +40,13 @@ BASE = (
 
 
 def test_the_csv_is_in_full_precision_and_fastest_first_but_what_is_below_bicubic_last(board: Board) -> None:
-    text = re.sub(r"(?<=,RLFN,)[0-9.]+", lambda score: f"{float(score[0]):.4f}", board.write()[0])
+    text = re.sub(r"(?<=,RLFN,)[0-9.]+", lambda score: f"{float(score[0]):.4f}", board.tables()[0])
     assert text.splitlines() == [HEAD, PRUNED, SLIM, BASE]  # rlfn has the lowest ratio, but does not pass
 
 
 def test_digits_are_neither_lost_nor_made_up(board: Board) -> None:
     board.add("slimrlfn", "slimrlfn", made_metrics(27.922129690607093, 150.25, 0.1 + 0.2, 207_774))
-    (line,) = [line for line in csv.DictReader(io.StringIO(board.write()[0])) if line["entry"] == "slimrlfn"]
+    (line,) = [line for line in csv.DictReader(io.StringIO(board.tables()[0])) if line["entry"] == "slimrlfn"]
     assert line["psnr"] == "27.922129690607093"
     assert line["ratio_to_baseline"] == "0.30000000000000004"
 
@@ -64,7 +64,7 @@ def rows(markdown: str) -> dict[str, list[str]]:
 
 
 def test_markdown_keeps_measured_and_published_numbers_apart(board: Board) -> None:
-    cells = rows(board.write()[1])
+    cells = rows(board.tables()[1])
     assert cells["Measured here: slimrlfn"] == [
         *("2", "27.750", "27.500", "+0.250", "0.7812", "150", "0.500", "0.492", "0.508", "faster", "0.500", "RLFN"),
         *("2.967", "2024's formula"),  # .7 e + .15 x 3.3846 + .15 x 3.7094
@@ -87,24 +87,24 @@ def test_a_printed_number_keeps_the_decimals_that_it_was_printed_with(board: Boa
     board.entries["rlfn"] = Entry(
         title="RLFN", year=2024, validation_set="x", published=Published(psnr_valid=26.90, psnr_test=27.0023)
     )
-    assert rows(board.write()[1])["Published: rlfn"][1:4] == ["26.90", UNKNOWN, "27.0023"]
+    assert rows(board.tables()[1])["Published: rlfn"][1:4] == ["26.90", UNKNOWN, "27.0023"]
 
 
 def test_below_bicubic_comes_with_what_it_needs(board: Board) -> None:
-    assert "raise scales.demo.training.length in params.yaml" in board.write()[1]
+    assert "raise scales.demo.training.length in params.yaml" in board.tables()[1]
     board.add("rlfn", "rlfn", made_metrics(27.75, 300.5, 0.25, 317_218))
-    assert "raise scales" not in board.write()[1]
+    assert "raise scales" not in board.tables()[1]
 
 
 def test_markdown_marks_what_is_below_bicubic_and_nothing_else(board: Board) -> None:
-    cells = rows(board.write()[1])
+    cells = rows(board.tables()[1])
     assert cells["Measured here: rlfn (below bicubic)"][3] == f"{MINUS}0.250"
     assert sum("below bicubic" in name for name in cells) == 1
 
 
 def test_a_network_that_equals_bicubic_is_not_below_it(board: Board) -> None:
     board.add("slimrlfn", "slimrlfn", made_metrics(27.5, 1.0, 0.01, 207_774))
-    csv_text, markdown, _ = board.write()
+    csv_text, markdown = board.tables()
     assert csv_text.splitlines()[1].startswith("slimrlfn,")
     assert rows(markdown)["Measured here: slimrlfn"][3] == "+0.000"
 
@@ -114,7 +114,7 @@ def test_networks_share_a_rank_where_their_intervals_overlap(board: Board) -> No
     board.rows.clear()
     for key, ratio in (("c", 0.53), ("b", 0.51), ("a", 0.5)):
         board.add(key, "slimrlfn", made_metrics(27.75, 100.0, ratio, 207_774))
-    lines = csv.DictReader(io.StringIO(board.write()[0]))
+    lines = csv.DictReader(io.StringIO(board.tables()[0]))
     assert [(line["entry"], line["rank"]) for line in lines] == [("a", "1"), ("b", "1"), ("c", "3")]
 
 
@@ -128,10 +128,10 @@ def test_run_times_that_are_not_to_be_believed_are_named(board: Board) -> None:
 
 
 def test_stand_in_data_are_told_of(board: Board) -> None:
-    assert "> Stand-in data: " in board.write()[1]
+    assert "> Stand-in data: " in board.tables()[1]
     for key, row in board.rows.items():
         board.add(key, row.entry, made_metrics(27.75, 150.25, 0.5, 207_774, stand_in=False))
-    assert "tand-in" not in board.write()[1]
+    assert "tand-in" not in board.tables()[1]
 
 
 def test_the_terminal_shows_every_row_with_its_distance_from_bicubic(

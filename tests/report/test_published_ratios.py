@@ -39,7 +39,7 @@ def timed(board: Board, published: Published) -> Board:
 
 
 def in_csv(board: Board, key: str) -> dict[str, str]:
-    (line,) = [line for line in csv.DictReader(io.StringIO(board.write()[0])) if line["entry"] == key]
+    (line,) = [line for line in csv.DictReader(io.StringIO(board.tables()[0])) if line["entry"] == key]
     return line
 
 

@@ -20,7 +20,7 @@ def board_with(board: Board, stand_in: bool, **sets: float | None) -> Board:
 
 
 def threshold(board: Board, key: str) -> str:
-    (line,) = [line for line in csv.DictReader(io.StringIO(board.write()[0])) if line["entry"] == key]
+    (line,) = [line for line in csv.DictReader(io.StringIO(board.tables()[0])) if line["entry"] == key]
     return line["threshold"]
 
 
