@@ -7,12 +7,16 @@ from collections.abc import Callable
 
 from esr.common.duration import duration
 from esr.common.errors import printable
+from esr.common.how_far import is_told, tell, tell_nothing
 
 _ON_A_TERMINAL, _ELSEWHERE = 0.2, 30.0  # seconds between two updates
+_TOLD = 1.0  # likewise where another process shows them
 
 
 class Progress:
     """A context that counts: one line kept up to date on a terminal of its own, else a line per half minute.
+
+    Where another process shows how far this one has come, it is told, and the lines go to ``note`` alone.
 
     Example:
         with Progress("packing div2k", 800, "images") as progress:
@@ -44,6 +48,7 @@ class Progress:
         self._more, self._note = more, note
         self._before, self.done = done, done
         self._began = self._shown = time.monotonic()
+        self._told = -_TOLD
         self._live = sys.stderr.isatty() and "ESR_UNDER_SNAKEMAKE" not in os.environ
 
     def add(self, amount: float) -> None:
@@ -54,14 +59,22 @@ class Progress:
         """Count up to ``done``."""
         self.done = done
         now = time.monotonic()
+        if is_told() and now - self._told >= _TOLD:
+            self._told = now
+            self._tell()
         if now - self._shown < (_ON_A_TERMINAL if self._live else _ELSEWHERE):
             return
         self._shown = now
         line = self._line()
-        before, after = ("\r\033[K", "") if self._live else ("", "\n")
-        print(f"{before}{self._what}: {line}", end=after, file=sys.stderr, flush=True)
+        if not is_told():
+            before, after = ("\r\033[K", "") if self._live else ("", "\n")
+            print(f"{before}{self._what}: {line}", end=after, file=sys.stderr, flush=True)
         if not self._live:
             self._note(line)
+
+    def _tell(self) -> None:
+        total = None if self._total is None else self._total / self._divide
+        tell(self._unit, self.done / self._divide, total, self.rate(self.done) / self._divide)
 
     def rate(self, done: float) -> float:
         """How much is done in a second, if ``done`` is done by now; 0 while that is unknown."""
@@ -77,6 +90,7 @@ class Progress:
 
     def __exit__(self, *error: object) -> None:
         self.clear()
+        tell_nothing()
 
     def _line(self) -> str:
         rate = self.rate(self.done)

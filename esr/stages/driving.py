@@ -17,8 +17,10 @@ from esr.recipes.graph import Graph, read_graph
 from esr.recipes.read import Params, check
 from esr.stages.closing import finished_rows, last_lines
 from esr.stages.evidence import Evidence
+from esr.stages.following import Follower
 from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
+from esr.stages.live import view_of
 from esr.stages.snakemake_record import COMPLAINTS_ONLY, SYNCING, clear_stale_lock, wait_for_snakemake
 from esr.stages.syncing import is_up_to_date, sync_records
 from esr.tracking.mirror import drain
@@ -84,7 +86,7 @@ def _bring_up_to_date(lacking: Lacking, where: list[str]) -> bool:
     if damaged := _damaged(graph, stale - lacking.left_out):
         print(f"Made again, because their outputs are damaged: {', '.join(damaged)}", file=sys.stderr)
         outputs = [path for name in damaged for path in graph.nodes[name].out_paths]
-        _snakemake(where, "--forcerun", *outputs, "--", *outputs)
+        _snakemake(lacking, damaged, where, "--forcerun", *outputs, "--", *outputs)
         stale = sync_records()
     if not stale - lacking.left_out:
         print(NOTHING_ELSE if stale else NOTHING_TO_DO)
@@ -92,7 +94,7 @@ def _bring_up_to_date(lacking: Lacking, where: list[str]) -> bool:
     wanted = sorted(stale - lacking.left_out)
     forced = [path for name in wanted for path in graph.nodes[name].out_paths if Path(path).exists()]
     again = ["--forcerun", *forced, "--", "all"] if forced else []  # independent of the files' times
-    well = _snakemake(where, *again)
+    well = _snakemake(lacking, wanted, where, *again)
     stale = sync_records()
     unexplained = sorted(stale - lacking.left_out)
     if unexplained and not last_words():
@@ -106,13 +108,18 @@ def _damaged(graph: Graph, stale: set[str]) -> list[str]:
     return [name for name in graph.nodes if name in stale and evidence.repairable(graph.nodes[name])]
 
 
-def _snakemake(where: list[str], *arguments: str) -> bool:
-    """Run Snakemake to its end; whether it ended well."""
-    environment = {**os.environ, SYNCING: "1"}
-    # In a group of its own, so that Ctrl-C reaches it in the order in which it can end well.
-    process = subprocess.Popen([*SNAKEMAKE, *where, *arguments], env=environment, process_group=0)
-    with _stopping(process, signal.SIGTERM if where == HERE else signal.SIGINT) as asked:
-        code = process.wait()
+def _snakemake(lacking: Lacking, wanted: Sequence[str], where: list[str], *arguments: str) -> bool:
+    """Run Snakemake to its end, to make the stages ``wanted``; whether it ended well."""
+    with view_of(lambda: Follower(lacking.graph, lacking.params, wanted), elsewhere=where != HERE) as view:
+        process = subprocess.Popen(
+            [*SNAKEMAKE, *where, *arguments],
+            env={**os.environ, SYNCING: "1", **view.environment},
+            stdout=view.output,
+            stderr=view.output,
+            process_group=0,  # of its own, so that Ctrl-C reaches it in the order in which it can end well
+        )
+        with _stopping(process, signal.SIGTERM if where == HERE else signal.SIGINT) as asked:
+            code = view.wait(process, lambda: bool(asked))
     if asked:
         raise Terminated("stopped; `make run` goes on from there", asked[0])
     return code == 0

@@ -4,7 +4,7 @@ The line is written when a stage begins, as that of a stage which was killed, be
 nothing any more; a stage that ends otherwise replaces or removes it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def lock_path(node: Node) -> Path:
 @contextmanager
 def leaving_last_words(node: Node) -> Iterator[None]:
     """Keep what the stage ends with, unless it ends well; to be used by the holder of its lock."""
-    place = FOLDER / node.scale / f"{node.kind}-{node.key or node.kind}.txt"
+    place = _place(node)
     killed = "was killed (by a person, or by the system for lack of memory: `dmesg` tells)"
     write_text(place, f"esr: {node.name} {killed}; the same command goes on from what it had saved\n")
     try:
@@ -53,11 +53,20 @@ def last_words() -> list[str]:
     return [place.read_text(encoding="utf-8").strip() for place in sorted(FOLDER.glob("*/*.txt")) if not _runs(place)]
 
 
+def failed(nodes: Iterable[Node]) -> set[str]:
+    """The names of those of these stages that have failed since ``forget_last_words``."""
+    return {node.name for node in nodes if (place := _place(node)).exists() and not _runs(place)}
+
+
 def forget_last_words() -> None:
     """Forget the failures of earlier runs; called before a new one."""
     for place in FOLDER.glob("*/*.txt"):
         if not _runs(place):
             place.unlink(missing_ok=True)
+
+
+def _place(node: Node) -> Path:
+    return FOLDER / node.scale / f"{node.kind}-{node.key or node.kind}.txt"
 
 
 def _runs(place: Path) -> bool:

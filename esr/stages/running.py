@@ -25,6 +25,7 @@ from esr.common.lock import only_one
 from esr.recipes.graph import PARAMS_FILE, Graph, Node, read_graph
 from esr.recipes.kinds import ROLES
 from esr.recipes.read import Params, check
+from esr.stages.at_work import telling
 from esr.stages.devices import own_gpus
 from esr.stages.digests import remember
 from esr.stages.dvc_record import tell_digests
@@ -59,6 +60,7 @@ def run_stage(kind: str, key: str) -> None:
     with (
         only_one(lock_path(node), f"runs {node.name} already") as waited,
         leaving_last_words(node),
+        telling(node),
         _naming_the_stage(node),
     ):
         evidence = Evidence(graph)
