@@ -1,7 +1,7 @@
 """Fusing: a network's training form becomes its deploy form, and proves it."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from esr.common.errors import EsrError
 from esr.common.files import md5_of
+from esr.compression.fusion_file import FusionCheck
 from esr.networks.reparam import ComposedConv2d
 from esr.weights.weights_file import build_network, load_network, load_strictly, save_weights
 
@@ -24,14 +25,6 @@ class Fusible(Protocol):
     """A module that can say which plain convolution does the same in eval mode."""
 
     def fused(self) -> nn.Conv2d: ...
-
-
-@dataclass(frozen=True)
-class FusionCheck:
-    """The largest differences between a network's output and its fused form's, relative to the data range."""
-
-    float64: float
-    float32: float
 
 
 def fuse(network: nn.Module) -> nn.Module:
@@ -67,6 +60,7 @@ def check_fusion(network: nn.Module, fused: nn.Module, data_range: float, seed: 
     check = FusionCheck(
         float64=_largest_difference(exact, fuse(exact), data_range, torch.float64, seed),
         float32=_largest_difference(branched, fused, data_range, torch.float32, seed),
+        sizes=CHECKED_SIZES,
     )
     # Written so that a NaN fails too.
     if not (check.float64 < LARGEST_FLOAT64_DIFFERENCE and check.float32 < LARGEST_FLOAT32_DIFFERENCE):

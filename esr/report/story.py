@@ -1,10 +1,11 @@
 """How a row of the leaderboard came to be: its recipe, its curves, its fusion, and the stages that made it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from esr.common.files import md5_of
+from esr.compression.fusion_file import FusionCheck, read_fusion
 from esr.planning.guesses import read_guesses, told_guesses
 from esr.planning.phases import training_stage
 from esr.planning.recipe_cells import recipe_cells
@@ -13,13 +14,7 @@ from esr.recipes.read import Params
 from esr.report.history import CURVE, ROUNDS, PhaseCurve, PruneRound, read_phase, read_rounds_of_pruning
 from esr.report.lineage import lineage, with_teachers
 
-
-@dataclass(frozen=True)
-class FusionError:
-    """By how much fusing changed a network's output, as a part of its range; in float64 and in float32."""
-
-    float64: float
-    float32: float
+FUSION = "fusion.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class Story:
         guesses: what no factsheet says of them, a line each.
         phases: the curves of the phases, in their order, without those of a teacher.
         pruning: the rounds of the pruning, if there was one.
-        fusion: None where it is not known.
+        fusion: by how much fusing changed the output; None where no row of `fuse` made the weights.
         stages: that the row's numbers come from, the first one first.
     """
 
@@ -56,21 +51,20 @@ class Story:
     guesses: Sequence[str] = ()
     phases: Sequence[PhaseCurve] = ()
     pruning: Sequence[PruneRound] = ()
-    fusion: FusionError | None = None
+    fusion: FusionCheck | None = None
     stages: Sequence[MadeBy] = ()
 
 
-def stories(graph: Graph, params: Params, params_file: Path, fusions: Mapping[str, FusionError]) -> dict[str, Story]:
+def stories(graph: Graph, params: Params, params_file: Path) -> dict[str, Story]:
     """The story of each row of `benchmark`, by its key.
 
     Args:
         graph: whose stages have made their outputs.
         params: what the graph was made from.
         params_file: the same as a file, for the marks in its comments; like all comments, they make nothing stale.
-        fusions: what is known of them, by the key of the row of `fuse`.
 
     Raises:
-        EsrError: a curve cannot be read.
+        EsrError: a curve, or what fusing told, cannot be read.
     """
     guesses = read_guesses(params_file)
     found = {}
@@ -79,13 +73,12 @@ def stories(graph: Graph, params: Params, params_file: Path, fusions: Mapping[st
         stages = with_teachers(params, chain)
         nodes = [graph.find(*stage.split("/")) for stage in stages]
         training = [stage for node in nodes if (stage := training_stage(params, node, params.rule))]
-        kind, fused = row.from_.split("/")
         found[key] = Story(
             recipe=[recipe_cells(stage) for stage in training],
             guesses=told_guesses(row.entry, params.entries[row.entry], stages, guesses, len(training)),
             phases=_phases(graph, chain, row.entry),
             pruning=_pruning(graph, chain),
-            fusion=fusions.get(fused) if kind == "fuse" else None,
+            fusion=_fusion(graph, row.from_),
             stages=[_made_by(node) for node in [*nodes, graph.find("benchmark", key)]],
         )
     return found
@@ -99,6 +92,11 @@ def _phases(graph: Graph, chain: Sequence[str], entry: str) -> list[PhaseCurve]:
 def _pruning(graph: Graph, chain: Sequence[str]) -> list[PruneRound]:
     paths = [path for stage in chain if stage.startswith("prune/") and (path := _output(graph, stage, ROUNDS))]
     return [each for path in paths for each in read_rounds_of_pruning(path)]
+
+
+def _fusion(graph: Graph, stage: str) -> FusionCheck | None:
+    path = _output(graph, stage, FUSION)
+    return read_fusion(path) if path else None
 
 
 def _output(graph: Graph, stage: str, file_name: str) -> Path | None:

@@ -152,8 +152,10 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             prune(row, params.rule.training, params.engine, node, checkpoints, watch)
         case "fuse":
             from esr.compression.fusion import fuse_weights
+            from esr.compression.fusion_file import write_fusion
 
             fusion = fuse_weights(node.weights(row.from_), node.output("weights.safetensors"))
+            write_fusion(node.output("fusion.json"), fusion)
             watch.measured(0, fusion_error_float64=fusion.float64, fusion_error_float32=fusion.float32)
         case "benchmark":
             from esr.evaluation.benchmark import Outputs, benchmark
@@ -170,7 +172,6 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
             from esr.report.origins import origins
             from esr.report.report import Measurements, Reports, report
             from esr.report.story import stories
-            from esr.stages.fusion_errors import fusion_errors
 
             benchmarks = {key: graph.find("benchmark", key) for key in params.benchmark}
             report(
@@ -181,7 +182,7 @@ def _perform(graph: Graph, params: Params, node: Node, checkpoints: Path, watch:
                     key: Measurements(*(each.output(name) for name in ("metrics.json", "crops.png", "layers.json")))
                     for key, each in benchmarks.items()
                 },
-                stories(graph, params, PARAMS_FILE, fusion_errors(graph)),
+                stories(graph, params, PARAMS_FILE),
                 origins(params),
                 Reports(*(node.output(name) for name in REPORTS)),
             )

@@ -9,7 +9,8 @@ from torch import nn
 
 from esr.common.errors import EsrError
 from esr.common.files import md5_of
-from esr.compression.fusion import check_fusion, fuse, fuse_weights
+from esr.compression.fusion import CHECKED_SIZES, check_fusion, fuse, fuse_weights
+from esr.compression.fusion_file import read_fusion, write_fusion
 from esr.weights.weights_file import WeightsInfo, build_network, data_range_of, load_network, read_info, save_weights
 
 TRAINING_FORMS: dict[str, dict[str, Any]] = {
@@ -77,6 +78,14 @@ def test_the_check_tells_both_differences(name: str) -> None:
     check = check_fusion(network, fuse(network), data_range_of(network))
     assert 0 < check.float64 < 1e-12  # branch by branch against composed: alike, but not the same rounding
     assert 0 < check.float32 < 1e-5
+
+
+def test_what_was_checked_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
+    network = trained(name)
+    check = check_fusion(network, fuse(network), data_range_of(network))
+    assert check.sizes == CHECKED_SIZES
+    write_fusion(tmp_path / "fusion.json", check)
+    assert read_fusion(tmp_path / "fusion.json") == check
 
 
 def test_fused_weights_that_are_not_the_networks_are_refused(name: str) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from esr.compression.fusion_file import FusionCheck
 from esr.evaluation.metrics import Metrics
 from esr.recipes.rows import Entry
 from esr.report.history import CurvePoint, PhaseCurve, PruneRound
 from esr.report.layers_figure import draw_layers
 from esr.report.pictures import cut_scenes
-from esr.report.story import FusionError, MadeBy, MadeFile, Story
+from esr.report.story import MadeBy, MadeFile, Story
 from esr.report.svg import svg_element
 from esr.report.tradeoff_figure import PlottedEntry, draw_tradeoff, pareto_front
 from esr.timing.interval import Interval
@@ -173,7 +174,7 @@ class TestAnEntrySSection:
             PhaseCurve("2", [CurvePoint(5, 0.25, 1e-3, 27.75)]),
         ],
         pruning=[PruneRound(0, 207_774, 27.5, True), PruneRound(1, 197_125, 27.25, False)],
-        fusion=FusionError(2.5e-15, 1.25e-7),
+        fusion=FusionCheck(float64=2.5e-15, float32=1.25e-7, sizes=((32, 48), (15, 15))),
         stages=[MadeBy("train@rlfn-1", "python -m esr train rlfn-1", [MadeFile("curve.csv", "0123456789abcdef")])],
     )
 
@@ -184,7 +185,8 @@ class TestAnEntrySSection:
         assert '<details class="entry card" id="entry-rlfn">' in html
         assert ["train 1", *self.STORY.recipe[0][1:]] in Page(html).rows
         assert "<li>ema_decay 0.999 (everywhere): not said</li>" in html
-        assert "2.5e-15 of the range in float64 and 1.2e-07 in float32" in html
+        assert "2.5e-15 of the range in float64 and 1.2e-07 in float32, which is 3.2e-05 of 255 levels" in html
+        assert "on random images of 32x48, 15x15 LR pixels" in html
         assert ["train@rlfn-1", "curve.csv 0123456789"] in Page(html).rows
 
     def test_complexity_stands_beside_what_was_published_of_that_row_alone(self, board: Board) -> None:
