@@ -10,11 +10,19 @@ from esr.common.errors import EsrError, printable
 
 
 def trace(
-    row: Annotated[str, typer.Argument(help="A line of the leaderboard, such as slimrlfn.")],
+    row: Annotated[str, typer.Argument(help="A line of the leaderboard, such as slimrlfn.")] = "",
     column: Annotated[str, typer.Argument(help="Of leaderboard.csv, such as psnr; else the whole line.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    page: Annotated[bool, typer.Option("--page", help="Write all rows to trace.html beside the report.")] = False,
 ) -> None:
     """Go back from a number to every stage behind it, and say whether what lies on disk still matches."""
+    if page:
+        if row or as_json:
+            raise EsrError("--page writes the trails of all rows; leave out the row and --json")
+        _write_trace_page()
+        return
+    if not row:
+        raise EsrError("name a row of the leaderboard, such as slimrlfn, or give --page")
     from esr.stages.tracing import trace as trace_cell
     from esr.stages.tracing_text import print_trail
     from esr.tracking.finding import find_runs
@@ -24,6 +32,18 @@ def trace(
     if trouble:
         print(printable(trouble), file=sys.stderr)
     print_trail(trail, runs, as_json)
+
+
+def _write_trace_page() -> None:
+    from esr.recipes.graph import read_graph
+    from esr.recipes.read import check
+    from esr.stages.writing_traces import write_trace_page
+
+    graph = read_graph()
+    written, trouble = write_trace_page(graph, check(graph.params))
+    if trouble:
+        print(printable(trouble), file=sys.stderr)
+    print(written)
 
 
 def verify(

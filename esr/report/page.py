@@ -111,45 +111,53 @@ class Line:
     section: RowSection | None
 
 
-def render_page(shown: Shown) -> str:
-    """The page's HTML."""
-    names, metrics = shown.names, shown.metrics
-    places = enumerate(zip(names, shown.frame.iterrows(), strict=True))
-    lines = [_line(shown, key, line, place < SECTIONS) for place, (key, (_, line)) in places]
-    doubts = [f"{line.name} ({line.metrics.doubt})" for line in lines if line.metrics.doubt]
-    environment = Environment(
+def templates() -> Environment:
+    """What the pages are made from; every value is escaped."""
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(TEMPLATE).render(
-        scale=shown.frame["scale"].iloc[0],
-        sets={line.set: len(line.metrics.sets[0].images) for line in lines},
-        quality_sets=all_sets(shown.quality[key] for key in names),
-        scores_tables=scores_tables(names, metrics),
-        about_quality=about(shown.quality[key] for key in names),
-        needs=NEEDS.format(scale=shown.frame["scale"].iloc[0]),
-        stand_in=STAND_IN if any(line.metrics.stand_in for line in lines) else "",
-        scenes=shown.scenes,
-        names=names,
-        axes=AXES,
-        sizes=list(SIZES),
-        tradeoffs=tradeoffs(names, metrics),
-        scores=scores_by_year(names, metrics, challenge_scores(shown.entries, shown.rows, metrics)),
-        lines=lines,
-        measured=MEASURED,
-        published=PUBLISHED,
-        published_times=PUBLISHED_TIMES,
-        about_published_times=ABOUT_PUBLISHED_TIMES,
-        conditions=list(dict.fromkeys(_conditions(line.metrics) for line in lines)),
-        doubts=DOUBTS.format("; ".join(doubts)) if doubts else "",
-        below=BELOW,
-        not_published=NOT_PUBLISHED,
-        origins=shown.origins,
-        about_origins=ORIGINS,
-        recipe_heads=HEADS,
+
+
+def render_page(shown: Shown) -> str:
+    """The page's HTML."""
+    names, metrics = shown.names, shown.metrics
+    places = enumerate(zip(names, shown.frame.iterrows(), strict=True))
+    lines = [_line(shown, key, line, place < SECTIONS) for place, (key, (_, line)) in places]
+    doubts = [f"{line.name} ({line.metrics.doubt})" for line in lines if line.metrics.doubt]
+    return (
+        templates()
+        .get_template(TEMPLATE)
+        .render(
+            scale=shown.frame["scale"].iloc[0],
+            sets={line.set: len(line.metrics.sets[0].images) for line in lines},
+            quality_sets=all_sets(shown.quality[key] for key in names),
+            scores_tables=scores_tables(names, metrics),
+            about_quality=about(shown.quality[key] for key in names),
+            needs=NEEDS.format(scale=shown.frame["scale"].iloc[0]),
+            stand_in=STAND_IN if any(line.metrics.stand_in for line in lines) else "",
+            scenes=shown.scenes,
+            names=names,
+            axes=AXES,
+            sizes=list(SIZES),
+            tradeoffs=tradeoffs(names, metrics),
+            scores=scores_by_year(names, metrics, challenge_scores(shown.entries, shown.rows, metrics)),
+            lines=lines,
+            measured=MEASURED,
+            published=PUBLISHED,
+            published_times=PUBLISHED_TIMES,
+            about_published_times=ABOUT_PUBLISHED_TIMES,
+            conditions=list(dict.fromkeys(_conditions(line.metrics) for line in lines)),
+            doubts=DOUBTS.format("; ".join(doubts)) if doubts else "",
+            below=BELOW,
+            not_published=NOT_PUBLISHED,
+            origins=shown.origins,
+            about_origins=ORIGINS,
+            recipe_heads=HEADS,
+        )
     )
 
 

@@ -61,6 +61,7 @@ def run_everything(profiles: Sequence[str] = ()) -> int:
     if not done:
         _tell_what_is_there(lacking)
         return 2
+    _tell_traces(graph, params)
     _tell_what_next(params)
     return 0
 
@@ -172,6 +173,16 @@ def _tell_what_is_there(lacking: Lacking) -> None:
         print_rows(params.entries, rows, params.scale, {key: read_metrics(path) for key, path in there.items()})
     sys.stdout.flush()
     print(*last_lines(lacking), sep="\n", file=sys.stderr)
+
+
+def _tell_traces(graph: Graph, params: Params) -> None:
+    """Bring the page of all trails up to date, which no stage writes."""
+    from esr.stages.writing_traces import is_behind, write_trace_page
+
+    if is_behind(graph):
+        _, trouble = write_trace_page(graph, params)
+        if trouble:
+            print(printable(trouble), file=sys.stderr)
 
 
 def _tell_what_next(params: Params) -> None:

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
-from itertools import chain
 
 from esr.common.duration import duration
 from esr.common.errors import printable
@@ -25,8 +24,12 @@ def print_trail(trail: Trail, runs: Mapping[str, str], as_json: bool) -> None:
             stage["mlflow_run"] = runs.get(stage["run"])
         print(json.dumps(told, indent=2))
         return
-    for line in chain(_head(trail), *(_stage(stage, runs.get(stage.run, "")) for stage in trail.stages)):
+    for line in _head(trail):
         print(printable(line))
+    for stage in trail.stages:
+        print(f"\n{stage.name}: {', '.join(stage.faults) or 'current'}")
+        for line in stage_lines(stage, runs.get(stage.run, "")):
+            print(printable(f"  {line}"))
 
 
 def _head(trail: Trail) -> Iterator[str]:
@@ -43,19 +46,18 @@ def _head(trail: Trail) -> Iterator[str]:
     yield from (f"  {stage.name}: {', '.join(stage.faults)}" for stage in trail.stages if stage.faults)
 
 
-def _stage(stage: TracedStage, run: str) -> Iterator[str]:
-    yield ""
-    yield f"{stage.name}: {', '.join(stage.faults) or 'current'}"
-    yield f"  {stage.command}"
-    yield f"  {_ran(stage.circumstances)}"
+def stage_lines(stage: TracedStage, run: str) -> Iterator[str]:
+    """How a stage ran; ``run`` is MLflow's id of its run, or empty."""
+    yield stage.command
+    yield _ran(stage.circumstances)
     if run:
-        yield f"  MLflow run {run}"
+        yield f"MLflow run {run}"
     for name, value in stage.parameters.items():
-        yield f"  parameter  {name} = {json.dumps(value)}"
-    yield from (f"  input      {_file(each)}" for each in stage.inputs)
-    yield from (f"  output     {_file(each)}" for each in stage.outputs)
-    yield from (f"  accepted   {reason}" for reason in stage.accepted)
-    yield from (f"  differs    {each.text}" for each in stage.differences)
+        yield f"parameter  {name} = {json.dumps(value)}"
+    yield from (f"input      {_file(each)}" for each in stage.inputs)
+    yield from (f"output     {_file(each)}" for each in stage.outputs)
+    yield from (f"accepted   {reason}" for reason in stage.accepted)
+    yield from (f"differs    {each.text}" for each in stage.differences)
 
 
 def _file(file: TracedFile) -> str:

@@ -86,6 +86,7 @@ def test_make_run_on_a_terminal_is_stopped_and_goes_on(working: Project) -> None
     session = run()
     assert session.end(900) == 0
     assert "\x1b[?25l" not in session.seen and "best PSNR so far" in session.seen
+    assert "finetune@rlfn-3" in (working.folder / "reports/demo/trace.html").read_text()
     done = plain.run("esr", "run")
     assert done.returncode == 0 and "\x1b" not in done.stderr + done.stdout
     told = session.screen.text.splitlines()

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from esr.common.yaml_file import read_yaml
 from esr.recipes.graph import Graph
 from esr.stages.tracing import trace
+from esr.stages.writing_traces import is_behind
 from tests.conftest import Call
 from tests.drivers.grown import grow, stages
 from tests.provenance.finished_project import finish, lay_project, two_entries
@@ -59,6 +63,49 @@ def test_people_read_the_same(finished: Graph, call: Call) -> None:
     assert out.startswith("slimrlfn, PSNR (dB): 28.250\n")
     assert "All that lies on disk matches." in out
     assert hashlib.md5(Path(WEIGHTS).read_bytes()).hexdigest() in out
+
+
+def test_the_page_of_all_rows_shows_the_same(finished: Graph, call: Call) -> None:
+    code, out, _ = call("trace", "--page")
+    assert (code, out.strip()) == (0, "reports/demo/trace.html")
+    html = Path("reports/demo/trace.html").read_text()
+    printed = call("trace", "slimrlfn")[1]
+    tuned = printed.split("\nfinetune@slimrlfn-640: current\n")[1].split("\n\n")[0]
+    assert "parameter" in tuned and "ran at " in tuned
+    for line in tuned.splitlines():
+        assert escape(line.strip()) in html
+    for row in ("slimrlfn", "slimrlfn-pruned", "rlfn"):
+        assert f'id="{row}"' in html
+    linked = set(re.findall(r'href="#([^"]+)"', html))
+    assert linked == set(re.findall(r'<h3 id="([^"]+)"', html))  # every stage stands there once
+    assert html.count("All that lay on disk when this page was written matches.") == 3
+    assert "<script" not in html
+
+
+def test_the_page_names_what_does_not_match_and_is_safe_to_open(finished: Graph, call: Call) -> None:
+    """A reason may hold anything."""
+    record = {"scale": "demo", "stage": "train@rlfn-1", "reason": "<script>alert(1)</script>"}
+    Path("accepted.jsonl").write_text(json.dumps(record) + "\n")
+    Path("runs/demo/train/rlfn-1/curve.csv").unlink()
+    assert call("trace", "--page")[0] == 0
+    html = Path("reports/demo/trace.html").read_text()
+    assert "train@rlfn-1 is missing" in html
+    assert "<script" not in html and "&lt;script&gt;alert" in html
+
+
+def test_the_page_is_written_again_when_a_stage_has_run(finished: Graph, call: Call) -> None:
+    assert is_behind(finished)
+    call("trace", "--page")
+    assert not is_behind(finished)
+    later = Path("reports/demo/trace.html").stat().st_mtime + 1
+    os.utime(".esr/receipts/demo/train/rlfn-1.json", (later, later))
+    assert is_behind(finished)
+
+
+@pytest.mark.parametrize("arguments", [[], ["slimrlfn", "--page"], ["--page", "--json"]])
+def test_a_row_or_the_page(finished: Graph, call: Call, arguments: list[str]) -> None:
+    code, out, err = call("trace", *arguments)
+    assert (code, out) == (2, "") and "--page" in err and len(err.splitlines()) == 1
 
 
 def test_what_does_not_match_is_named_by_its_stage_and_its_fault(finished: Graph) -> None:
