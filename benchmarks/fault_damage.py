@@ -7,21 +7,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fault_disks import full_disks, read_only_data, told
+from fault_disks import SAME, full_disk, one_of_each_kind, read_only_data, told
 from fault_pipeline import MAKE_RUN, Pipeline, results
 
 from tests.data.file_server import FileServer
 from tests.tiny_project import Project, wait_for
 
 Damage = Callable[[Project], None]
+Case = Callable[[], dict[str, Any]]
 RLFN_2 = "runs/demo/finetune/rlfn-2/weights.safetensors"
+STORE = "data/demo/sets/div2k/images.store"
 FLIPPED = {
-    "a packed store": "data/demo/sets/div2k/images.store",
+    "a packed store": STORE,
     "a manifest": "data/demo/sets/div2k/manifest.json",
     "a weights file": RLFN_2,
     "a number of a benchmark": "runs/demo/benchmark/rlfn/metrics.json",
@@ -44,36 +47,44 @@ esr.cli.main()
 """
 
 
-def damages(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """Do each damage to a copy of the finished project; gives what was seen, a line for each."""
+def damages(pipeline: Pipeline, only: list[str]) -> list[dict[str, Any]]:
+    """Do each damage to a copy of the finished project; gives what was seen, a line for each.
+
+    Args:
+        only: those damages in whose name one of these words is; none: all.
+    """
     found = []
-    for seen in _all(pipeline):
-        found.append(seen)
-        print(seen, flush=True)
+    for name, case in _cases(pipeline, random.Random(0)).items():
+        if not only or any(word in name for word in only):
+            found.append({"damage": name} | case())
+            print(found[-1], flush=True)
     return found
 
 
-def _all(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
-    chance = random.Random(0)
-    cases: dict[str, Damage] = {
+def _cases(pipeline: Pipeline, chance: random.Random) -> dict[str, Case]:
+    """What does a damage and gives what was seen, by its name."""
+    damages: dict[str, Damage] = {
         f"a byte flipped in {name}": _flipping(pattern, chance) for name, pattern in FLIPPED.items()
     }
-    cases |= {"the clock set back by an hour": _from_the_future, "receipts deleted": _without(".esr/receipts")}
-    cases |= {".esr deleted": _without(".esr"), ".snakemake deleted": _without(".snakemake")}
-    for number, (name, damage) in enumerate(cases.items()):
-        project = pipeline.finished_again(f"damaged-{number}")
-        damage(project)
-        yield {"damage": name} | _gone_on_with(project, pipeline)
-        shutil.rmtree(project.folder)
-    yield {"damage": "a byte flipped in a checkpoint"} | _flipped_checkpoint(pipeline, chance)
-    yield {"damage": "a byte flipped in mlflow.db"} | _flipped_database(pipeline)
-    yield {"damage": "a download that hangs"} | _hanging_download(pipeline)
-    yield {"damage": "two `make run` at once"} | _two_people(pipeline, MAKE_RUN)
-    yield {"damage": "`make run` and `snakemake` at once"} | _two_people(pipeline, ("snakemake", "--cores", "all"))
-    yield from read_only_data(pipeline)
-    project = pipeline.finished_again("full")
-    yield from full_disks(project)
-    yield {"damage": "after all full disks"} | _gone_on_with(project, pipeline)
+    damages |= {"the clock set back by an hour": _from_the_future, "receipts deleted": _without(".esr/receipts")}
+    damages |= {".esr deleted": _without(".esr"), ".snakemake deleted": _without(".snakemake")}
+    cases: dict[str, Case] = {name: partial(_damaged, pipeline, damage) for name, damage in damages.items()}
+    cases["a byte flipped in a checkpoint"] = partial(_flipped_checkpoint, pipeline, chance)
+    cases["a byte flipped in mlflow.db"] = partial(_flipped_database, pipeline)
+    cases["a download that hangs"] = partial(_hanging_download, pipeline)
+    cases["two `make run` at once"] = partial(_two_people, pipeline, MAKE_RUN)
+    cases["`make run` and `snakemake` at once"] = partial(_two_people, pipeline, ("snakemake", "--cores", "all"))
+    cases["data is read-only, and nothing is to be done"] = partial(read_only_data, pipeline, None)
+    cases["data is read-only, and a store is gone"] = partial(read_only_data, pipeline, STORE)
+    for node in one_of_each_kind(pipeline.finished):
+        cases[f"the disk is full for {node.name}"] = partial(full_disk, pipeline, node)
+    return cases
+
+
+def _damaged(pipeline: Pipeline, damage: Damage) -> dict[str, Any]:
+    project = pipeline.finished_again("damaged")
+    damage(project)
+    return _gone_on_with(project, pipeline)
 
 
 def _gone_on_with(project: Project, pipeline: Pipeline) -> dict[str, Any]:
@@ -84,7 +95,7 @@ def _gone_on_with(project: Project, pipeline: Pipeline) -> dict[str, Any]:
     return {
         "make run": done.returncode,
         "said": said[:6],
-        "the bytes of the undisturbed run": results(project) == pipeline.made,
+        SAME: results(project) == pipeline.made,
         "nothing left to do": "Nothing to be done" in ended.stdout + ended.stderr,
     }
 
@@ -139,7 +150,7 @@ def _flipped_checkpoint(pipeline: Pipeline, chance: random.Random) -> dict[str, 
         "stopped with": stopped,
         "code": done.returncode,
         "said": [line for line in log.splitlines() if "goes on" in line or "begins anew" in line],
-        "the bytes of the undisturbed run": same,
+        SAME: same,
     }
     for each in (project, undisturbed):
         shutil.rmtree(each.folder)

@@ -6,36 +6,32 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fault_pipeline import MAKE_RUN, Pipeline
+from fault_pipeline import MAKE_RUN, Pipeline, results
 
-from esr.recipes.graph import Graph, Node
+from esr.recipes.graph import Node, read_graph
 from esr.recipes.kinds import KINDS
 from tests.tiny_project import Project
 
-SET = "data/demo/sets/div2k"
+SAME = "the bytes of the undisturbed run"
 
 
-def full_disks(project: Project) -> Iterator[dict[str, Any]]:
-    """A stage of each kind whose output's folder is a full disk; its output below is as it was afterwards."""
-    graph = _graph_of(project)
-    for kind in KINDS:
-        node = next((node for node in graph.nodes.values() if node.kind == kind), None)
-        if node is not None:
-            yield {"damage": f"the disk is full for {node.name}"} | _on_a_full_disk(project, node)
+def one_of_each_kind(project: Project) -> list[Node]:
+    """A stage of each kind that the project has."""
+    graph = read_graph(project.folder / "params.yaml", project.folder / "dvc.yaml")
+    first = (next((node for node in graph.nodes.values() if node.kind == kind), None) for kind in KINDS)
+    return [node for node in first if node is not None]
 
 
-def _graph_of(project: Project) -> Graph:
-    from esr.recipes.graph import read_graph
-
-    return read_graph(project.folder / "params.yaml", project.folder / "dvc.yaml")
-
-
-def _on_a_full_disk(project: Project, node: Node) -> dict[str, Any]:
+def full_disk(pipeline: Pipeline, node: Node) -> dict[str, Any]:
+    """A finished project's stage whose output's folder becomes a full disk; then there is room again."""
+    project = pipeline.finished_again("full")
     folder = (project.folder / node.out_paths[0]).parent
     with _full(folder):
         done = project.run(*node.command.split()[2:])
         left = sorted(path.name for path in folder.iterdir() if path.name != "filled")
-    return {"code": done.returncode, **told(done), "left": left}
+    ended = project.run(*MAKE_RUN)
+    same = results(project) == pipeline.made
+    return {"code": done.returncode, **told(done), "left": left, "make run": ended.returncode, SAME: same}
 
 
 @contextmanager
@@ -51,23 +47,20 @@ def _full(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def read_only_data(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
-    """The data folder may only be read: no matter to a finished project; what must be packed again is one line."""
+def read_only_data(pipeline: Pipeline, gone: str | None) -> dict[str, Any]:
+    """The data folder may only be read: no matter to a finished project; where a file is gone, one line.
+
+    Args:
+        gone: a file of a data set that is to be made again.
+    """
     project = pipeline.finished_again("read-only")
+    if gone:
+        (project.folder / gone).unlink()
     with _read_only(project.folder / "data"):
         done = project.run(*MAKE_RUN)
-    yield {"damage": "the data folder is read-only, nothing is to be done", "code": done.returncode, **told(done)}
-    store = project.folder / SET / "images.store"
-    store.unlink()
-    with _read_only(project.folder / "data"):
-        done = project.run(*MAKE_RUN)
-        left = sorted(path.name for path in store.parent.iterdir())
-    yield {
-        "damage": "the data folder is read-only, and a store is gone",
-        "code": done.returncode,
-        **told(done),
-        "left": left,
-    }
+    ended = project.run(*MAKE_RUN)
+    same = results(project) == pipeline.made
+    return {"code": done.returncode, **told(done), "make run, written again": ended.returncode, SAME: same}
 
 
 @contextmanager

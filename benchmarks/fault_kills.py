@@ -90,7 +90,7 @@ class Kills:
 
     def _hold_against_the_undisturbed(self, project: Project) -> None:
         number = self.events.present
-        survived = sum(kill.pipeline == number for kill in self.events.kills)
+        survived = sum((kill.pipeline, kill.code_of) == (number, self.pipeline.code) for kill in self.events.kills)
         made = results(project)
         self._found += [f"{path} differs" for path, content in self.pipeline.made.items() if made.get(path) != content]
         self._found += [f"still at work: {' '.join(process.cmdline())[:200]}" for process in processes_in(project)]

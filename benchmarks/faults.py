@@ -45,6 +45,7 @@ def main() -> None:
     )
     which.add_argument("--slurm", action="store_true", help="the stages are jobs of a Slurm on this machine")
     parser.add_argument("--damage", action="store_true")
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="damages in whose name one of these is")
     parser.add_argument(
         "--undisturbed", type=Path, help="a project of the same rows and code that ran undisturbed; else it is made"
     )
@@ -59,7 +60,8 @@ def main() -> None:
     if asked.kills:
         _kill(asked, pipeline.edited() if asked.edited else pipeline)
     if asked.damage:
-        print(write_record("damage", __doc__ or "", damages(pipeline)))
+        name = "damage-some" if asked.only else "damage"
+        print(write_record(name, __doc__ or "", damages(pipeline, asked.only)))
 
 
 def _kill(asked: argparse.Namespace, pipeline: Pipeline) -> None:
