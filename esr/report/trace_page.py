@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from esr.report.page import AXES, templates
+from esr.report.page import templates
+from esr.report.page_figures import AXES
 from esr.report.trail import Trail
 
 TEMPLATE = "trace.html.jinja"

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from esr.common import how_far
 from esr.common.how_far import read_how_far, telling_in
 from esr.common.progress import Progress
 from esr.recipes.read import check
@@ -42,7 +41,7 @@ def _a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(how_far.time, "time", lambda: 5e9)
+    monkeypatch.setattr(time, "time", lambda: 5e9)
     return now
 
 
@@ -59,7 +58,8 @@ def test_what_is_counted_is_told_in_its_unit_and_no_line_is_printed(
             progress.add(10e6)
         told = read_how_far(place)
         assert told is not None
-        assert (told.unit, told.done, told.total, told.rate) == ("MB", 800, 1000, pytest.approx(10))
+        assert (told.unit, told.done, told.total) == ("MB", 800, 1000)
+        assert told.rate == pytest.approx(10)
         assert told.left == pytest.approx(20)
     assert printed.getvalue() == "" and len(noted) == 2  # the log has its lines all the same
     assert not place.exists()
@@ -70,7 +70,12 @@ def test_a_thousand_steps_in_a_second_write_one_file(
 ) -> None:
     written = list[Path]()
     replace = Path.replace
-    monkeypatch.setattr(Path, "replace", lambda part, place: written.append(part) or replace(part, place))
+
+    def replace_and_count(part: Path, place: Path) -> Path:
+        written.append(part)
+        return replace(part, place)
+
+    monkeypatch.setattr(Path, "replace", replace_and_count)
     with telling_in(tmp_path / "told.json"):
         progress = Progress("x", 2000, "iterations")
         for _ in range(1000):
