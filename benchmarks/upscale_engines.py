@@ -61,12 +61,29 @@ def main() -> None:
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("--images", type=Path, required=True, help="folder of LR images (8-bit RGB PNGs)")
     parser.add_argument("--count", type=int, help="of the images, evenly spread; all by default")
+    parser.add_argument("--repeat", type=int, default=1, help="how often each image is in the folder")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module="torch")
     images = list_images(options.images)
     images = images[:: max(1, len(images) // (options.count or len(images)))][: options.count]
+    with TemporaryDirectory() as made:
+        results = measure_all(options.weights, repeated(images, options.repeat, Path(made)), options.rounds)
+    if options.record:
+        print(write_record("upscale-engines-cpu", WHAT, results))
+
+
+def repeated(images: Sequence[Path], times: int, folder: Path) -> list[Path]:
+    """Links in ``folder`` to the images, each ``times`` times under names of their own."""
+    for number in range(times):
+        for path in images:
+            (folder / f"{number}-{path.name}").symlink_to(path.resolve())
+    return list_images(folder)
+
+
+def measure_all(all_weights: Sequence[Path], images: Sequence[Path], rounds: int) -> dict[str, Any]:
+    """The conditions, and what ``measure`` finds of each weights file."""
     results: dict[str, Any] = {
         "cores": usable_cores(),
         "images": len(images),
@@ -77,12 +94,11 @@ def main() -> None:
         "esr_by": {},
         "missing": {name: missing(name) for name in ENGINES if missing(name)},
     }
-    for weights in options.weights:
-        results[weights.stem] = measure(weights, images, options.rounds)
+    for weights in all_weights:
+        results[weights.stem] = measure(weights, images, rounds)
         results["esr_by"][weights.stem] = chosen_engine(weights, images)
         show(weights.stem, results[weights.stem])
-    if options.record:
-        print(write_record("upscale-engines-cpu", WHAT, results))
+    return results
 
 
 def measure(weights: Path, images: Sequence[Path], rounds: int) -> dict[str, Any]:
@@ -110,13 +126,10 @@ def ways_of(weights: Path, images: Sequence[Path], folder: Path) -> dict[str, Wa
     """Every way that can be had here."""
     network, info = load_network(weights)
     cores = usable_cores()
-    (folder / "in").mkdir()
-    for path in images:
-        (folder / "in" / path.name).symlink_to(path.resolve())
 
     def side_by_side(engine: EngineName, out: Path) -> None:
         torch.set_num_threads(cores)
-        upscale_files(weights, folder / "in", out, overwrite=True, engine=engine)
+        upscale_files(weights, images[0].parent, out, overwrite=True, engine=engine)
 
     def one_after_another(out: Path) -> None:
         torch.set_num_threads(cores)

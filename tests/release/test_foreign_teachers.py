@@ -24,7 +24,7 @@ COMMON = {"embed_dim": 12, "num_heads": [2, 2], "upscale": 4, "upsampler": "pixe
 TINY: dict[str, dict[str, Any]] = {
     "SwinIR": COMMON | {"depths": [2, 2], "window_size": 4, "mlp_ratio": 2.0, "img_size": 16},
     "HAT": COMMON | {"depths": [2, 2], "window_size": 4, "mlp_ratio": 2.0, "compress_ratio": 3, "squeeze_factor": 6},
-    "DAT": COMMON | {"depth": [2, 2], "split_size": [4, 8], "expansion_factor": 2.0, "img_size": 16},
+    "DAT": COMMON | {"embed_dim": 32, "depth": [2, 2], "split_size": [4, 8], "expansion_factor": 2.0},
 }
 
 
