@@ -12,8 +12,11 @@ from esr.inference.openvino_network import OpenVinoGraph, why_not_equal, without
 EngineName = Literal["auto", "pytorch", "openvino"]
 
 LONGEST_REASON = 160
-PAYS_FROM = 1e12
-"""Multiply-accumulates, which are nearly parameters x pixels: OpenVINO has to load and to record the network first."""
+PAYS_FROM = 5e11
+"""Multiply-accumulates for each thread, which are nearly parameters x pixels.
+
+To load OpenVINO, record a network, compile and check it takes 2 seconds of one core; what it saves is shared by all.
+"""
 
 
 class Engine(NamedTuple):
@@ -50,7 +53,7 @@ def choose_engine(asked: EngineName, network: nn.Module, data_range: float, pixe
         return plain
     on_gpu = next(network.parameters()).is_cuda
     reason = without_openvino()
-    if asked == "auto" and (reason or on_gpu or not trusted or _work(network, pixels) < PAYS_FROM):
+    if asked == "auto" and (reason or on_gpu or not trusted or _work_each(network, pixels) < PAYS_FROM):
         return plain
     if not reason:
         try:
@@ -65,5 +68,5 @@ def choose_engine(asked: EngineName, network: nn.Module, data_range: float, pixe
     return plain._replace(name=f"PyTorch, as OpenVINO cannot be used ({reason})")
 
 
-def _work(network: nn.Module, pixels: int) -> int:
-    return pixels * sum(parameter.numel() for parameter in network.parameters())
+def _work_each(network: nn.Module, pixels: int) -> float:
+    return pixels * sum(parameter.numel() for parameter in network.parameters()) / torch.get_num_threads()
