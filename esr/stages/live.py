@@ -112,6 +112,8 @@ def _can_show() -> bool:
     """Whether both streams are the terminal that this process stands in the foreground of, and its cursor moves."""
     if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown") or not (sys.stdout.isatty() and sys.stderr.isatty()):
         return False
+    if not hasattr(os, "memfd_create"):  # no Linux: no file in memory for the lines
+        return False
     try:
         return os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp()
     except OSError:
