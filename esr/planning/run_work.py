@@ -40,14 +40,17 @@ class Counting:
     def work(self) -> dict[str, tuple[int, float]]:
         """As ``run_work``; nothing until it is counted, or where it cannot be."""
         if self._work is None and self._process.poll() is not None:
-            said = self._process.communicate()[0] if self._process.returncode == 0 else b"{}"
+            assert self._process.stdout is not None
+            said = self._process.stdout.read() if self._process.returncode == 0 else b"{}"
             self._work = {name: (int(iterations), float(work)) for name, (iterations, work) in json.loads(said).items()}
         return self._work or {}
 
     def end(self) -> None:
         """End the process, if it still counts."""
+        assert self._process.stdout is not None
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        self._process.stdout.close()
 
 
 def main() -> int:

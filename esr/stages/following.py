@@ -51,7 +51,8 @@ class Follower:
         lost = failed(left)
         self._last |= {name: (now, how_far) for name, how_far in running.items()}
         shown = [
-            AtWork(name, max(0.0, now - how_far.began), how_far, self._psnr(name)) for name, how_far in running.items()
+            AtWork(name, max(0.0, now - how_far.began), how_far, self._psnr(name, how_far.began))
+            for name, how_far in running.items()
         ]
         reached = [Validated(self._entry(each.name), each.psnr) for each in shown if each.psnr is not None]
         return RunState(
@@ -72,9 +73,9 @@ class Follower:
         if is_validated(node) and (psnr := psnr_made(node)) is not None:
             yield Validated(self._entry(node.name), psnr)
 
-    def _psnr(self, name: str) -> float | None:
+    def _psnr(self, name: str, began: float) -> float | None:
         node = self._graph.nodes[name]
-        return psnr_so_far(node) if is_validated(node) else None
+        return psnr_so_far(node, began) if is_validated(node) else None
 
     def _entry(self, name: str) -> str:
         node = self._graph.nodes[name]

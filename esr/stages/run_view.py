@@ -11,7 +11,7 @@ from esr.common.duration import duration
 from esr.common.how_far import HowFar
 from esr.stages.run_state import AtWork, RunState
 
-WIDE = 100  # columns from which on there is room for the rate
+USUAL, WIDE = 76, 100  # columns from which on there is room for rate and PSNR, and for how much is done
 MOST_LINES = 12  # stages that are drawn
 
 
@@ -25,7 +25,7 @@ class RunView:
         """What rich prints."""
         state = self._state
         if state.at_work:
-            yield _bars(state, wide=options.max_width >= WIDE)
+            yield _bars(state, options.max_width)
         if len(state.at_work) > MOST_LINES:
             yield Text(f"and {len(state.at_work) - MOST_LINES} more")
         yield Text(counts(state), style="bold")
@@ -53,29 +53,31 @@ def _outlook(state: RunState) -> Iterator[str]:
         yield f"best PSNR so far {state.best.psnr:.2f} dB ({state.best.entry}, on its held-out images)"
 
 
-def _bars(state: RunState, wide: bool) -> Table:
+def _bars(state: RunState, columns: int) -> Table:
+    rows = [[each.name, _bar(each.how_far), *_numbers(each, columns)] for each in state.at_work[:MOST_LINES]]
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(no_wrap=True, overflow="ellipsis")
     table.add_column(ratio=1, min_width=8)
-    for _ in range(5 if wide else 3):
+    for _ in rows[0][2:]:
         table.add_column(no_wrap=True, justify="right")
-    for each in state.at_work[:MOST_LINES]:
-        table.add_row(each.name, _bar(each.how_far), *_numbers(each, wide))
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
-def _bar(how_far: HowFar) -> ProgressBar:
-    """Empty where nothing is counted."""
-    return ProgressBar(total=how_far.total or 1.0, completed=how_far.done if how_far.total else 0.0)
+def _bar(how_far: HowFar) -> ProgressBar | str:
+    """No bar where it is not known how much there is."""
+    return ProgressBar(total=how_far.total, completed=how_far.done) if how_far.total else ""
 
 
-def _numbers(each: AtWork, wide: bool) -> list[str]:
+def _numbers(each: AtWork, columns: int) -> list[str]:
     how_far = each.how_far
     psnr = "" if each.psnr is None else f"{each.psnr:.2f} dB"
     time = f"for {duration(each.seconds)}" if how_far.left is None else f"{duration(how_far.left)} left"
-    if not wide:
-        return [share(how_far) or amount(how_far), time, psnr]
-    return [share(how_far), amount(how_far), rate(how_far), time, psnr]
+    if columns >= WIDE:
+        return [share(how_far), amount(how_far), rate(how_far, " a second"), time, psnr]
+    done = share(how_far) or amount(how_far)
+    return [done, rate(how_far, "/s"), time, psnr] if columns >= USUAL else [done, time]
 
 
 def share(how_far: HowFar) -> str:
@@ -91,6 +93,6 @@ def amount(how_far: HowFar) -> str:
     return f"{how_far.done:,.0f}{of} {how_far.unit}"
 
 
-def rate(how_far: HowFar) -> str:
-    """How much is done in a second; empty while that is unknown."""
-    return f"{how_far.rate:,.{1 if how_far.rate >= 10 else 2}f} a second" if how_far.rate > 0 else ""
+def rate(how_far: HowFar, a_second: str) -> str:
+    """How much is done in a second, with these words behind it; empty while that is unknown."""
+    return f"{how_far.rate:,.{1 if how_far.rate >= 10 else 2}f}{a_second}" if how_far.rate > 0 else ""

@@ -11,6 +11,7 @@ from esr.report.history import CURVE, ROUNDS, read_phase, read_rounds_of_pruning
 from esr.tracking.journal import JOURNALS
 
 TAIL = 1 << 16  # bytes of a journal: some hundred points
+CLOCK = 0.1  # seconds: a file's time is taken from a coarser clock
 
 
 def is_validated(node: Node) -> bool:
@@ -28,11 +29,18 @@ def psnr_made(node: Node) -> float | None:
     return None
 
 
-def psnr_so_far(node: Node) -> float | None:
-    """At the last validation of a stage that runs, in dB; None where its journal has none among its last lines."""
+def psnr_so_far(node: Node, began: float) -> float | None:
+    """At the last validation of a stage that runs, in dB; None where its journal has none among its last lines.
+
+    Args:
+        node: the stage.
+        began: when, in Unix seconds: a journal that was not touched since is of an earlier run.
+    """
     journals = Path(JOURNALS, node.scale, node.kind, node.key or node.kind).glob("*/events.jsonl")
     with suppress(OSError, ValueError):
         newest = max(journals, key=lambda path: path.stat().st_mtime)
+        if newest.stat().st_mtime < began - CLOCK:
+            return None
         with newest.open("rb") as file:
             file.seek(max(0, newest.stat().st_size - TAIL))
             lines = file.read().splitlines()

@@ -153,9 +153,9 @@ class TestFollowingARun:
         assert (state.failed, state.waiting) == (1, 2)
 
     def test_the_best_psnr_is_of_what_runs_or_has_ended_and_no_teacher_s(self, follower: Follower) -> None:
-        for node, psnrs in ((RLFN_1, (26.0, 28.0, 27.9)), (TEACHER, (30.0,))):
-            _journal(node, psnrs)
         with FileLock(_lock(RLFN_1)), telling(RLFN_1), FileLock(_lock(TEACHER)):
+            for node, psnrs in ((RLFN_1, (26.0, 28.0, 27.9)), (TEACHER, (30.0,))):
+                _journal(node, psnrs)
             state = follower.look()
             assert [(each.name, each.psnr) for each in state.at_work] == [(RLFN_1.name, 27.9)]
             assert state.best == Validated("rlfn", 27.9)
@@ -164,6 +164,14 @@ class TestFollowingARun:
         _curve(TEACHER, 31.0)
         write_receipt(TEACHER, {}, {}, {})
         assert follower.look().best == Validated("rlfn", 28.5)
+
+    def test_the_journal_of_an_earlier_run_tells_nothing_of_this_one(self, follower: Follower) -> None:
+        _journal(RLFN_1, (29.0,))
+        for path in Path(".esr/journal").rglob("events.jsonl"):
+            os.utime(path, (1e9, 1e9))
+        with FileLock(_lock(RLFN_1)), telling(RLFN_1):
+            state = follower.look()
+        assert [each.psnr for each in state.at_work] == [None] and state.best is None
 
     def test_what_was_made_in_an_earlier_run_counts_for_the_best(self) -> None:
         _curve(RLFN_1, 27.5)
