@@ -171,7 +171,8 @@ def test_a_stage_that_fails_is_not_tried_again_and_its_logs_are_named(
     told = said(working)
     assert "has been submitted" in told and told.count("has been submitted") == 1
     assert TRAIN_LOG in told and re.search(r"logs/slurm/rule_train/rlfn-1/\d+\.log", told)
-    assert told.strip().splitlines()[-1].startswith("esr: train@rlfn-1: NameError")
+    last = told.strip().splitlines()[-1]
+    assert last.startswith("esr: train@rlfn-1: network esr/networks/rlfn.py fails") and "name 'missing'" in last
 
 
 def end(run: "subprocess.Popen[str]") -> None:
