@@ -15,7 +15,7 @@ from esr.stages.at_work import at_work
 from esr.stages.devices import visible_gpus
 from esr.stages.last_words import failed
 from esr.stages.receipts import receipt_path
-from esr.stages.run_state import AtWork, RunState, Validated, best_of
+from esr.stages.run_state import AtWork, ReachedPsnr, RunState, best_of
 from esr.stages.validations import is_validated, psnr_made, psnr_so_far
 
 
@@ -54,7 +54,7 @@ class Follower:
             AtWork(name, max(0.0, now - how_far.began), how_far, self._psnr(name, how_far.began))
             for name, how_far in running.items()
         ]
-        reached = [Validated(self._entry(each.name), each.psnr) for each in shown if each.psnr is not None]
+        reached = [ReachedPsnr(self._entry(each.name), each.psnr) for each in shown if each.psnr is not None]
         return RunState(
             done=len(self._done),
             stages=len(self._nodes),
@@ -69,9 +69,9 @@ class Follower:
         """Whether a stage that ran at the last look wants the machine to itself."""
         return any(self._graph.nodes[name].resources.get("threads") == "all" for name in self._running)
 
-    def _made(self, node: Node) -> Iterator[Validated]:
+    def _made(self, node: Node) -> Iterator[ReachedPsnr]:
         if is_validated(node) and (psnr := psnr_made(node)) is not None:
-            yield Validated(self._entry(node.name), psnr)
+            yield ReachedPsnr(self._entry(node.name), psnr)
 
     def _psnr(self, name: str, began: float) -> float | None:
         node = self._graph.nodes[name]

@@ -24,7 +24,7 @@ class AtWork:
 
 
 @dataclass(frozen=True)
-class Validated:
+class ReachedPsnr:
     """The PSNR in dB of an entry's network, on its held-out images."""
 
     entry: str
@@ -50,7 +50,7 @@ class RunState:
     at_work: Sequence[AtWork] = ()
     failed: int = 0
     left: float | None = None
-    best: Validated | None = None
+    best: ReachedPsnr | None = None
     stopping: bool = False
 
     @property
@@ -59,6 +59,6 @@ class RunState:
         return max(0, self.stages - self.done - len(self.at_work) - self.failed)
 
 
-def best_of(validations: Iterable[Validated]) -> Validated | None:
+def best_of(validations: Iterable[ReachedPsnr]) -> ReachedPsnr | None:
     """The one with the highest PSNR; of equal ones the first."""
     return max(validations, key=lambda each: each.psnr, default=None)

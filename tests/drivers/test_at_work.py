@@ -19,7 +19,7 @@ from esr.stages.at_work import ASKED, at_work, telling
 from esr.stages.following import Follower
 from esr.stages.last_words import leaving_last_words, lock_path
 from esr.stages.receipts import write_receipt
-from esr.stages.run_state import Validated
+from esr.stages.run_state import ReachedPsnr
 from esr.tracking.journal import Journal, journal_path
 from tests.laid_project import GRAPH, RAW
 from tests.tiny_project import ROOT
@@ -158,12 +158,12 @@ class TestFollowingARun:
                 _journal(node, psnrs)
             state = follower.look()
             assert [(each.name, each.psnr) for each in state.at_work] == [(RLFN_1.name, 27.9)]
-            assert state.best == Validated("rlfn", 27.9)
+            assert state.best == ReachedPsnr("rlfn", 27.9)
         _curve(RLFN_2, 28.5)
         write_receipt(RLFN_2, {}, {}, {})
         _curve(TEACHER, 31.0)
         write_receipt(TEACHER, {}, {}, {})
-        assert follower.look().best == Validated("rlfn", 28.5)
+        assert follower.look().best == ReachedPsnr("rlfn", 28.5)
 
     def test_the_journal_of_an_earlier_run_tells_nothing_of_this_one(self, follower: Follower) -> None:
         _journal(RLFN_1, (29.0,))
@@ -176,7 +176,7 @@ class TestFollowingARun:
     def test_what_was_made_in_an_earlier_run_counts_for_the_best(self) -> None:
         _curve(RLFN_1, 27.5)
         with Follower(GRAPH, check(RAW), [RLFN_2.name]) as follower:
-            assert follower.look().best == Validated("rlfn", 27.5)
+            assert follower.look().best == ReachedPsnr("rlfn", 27.5)
 
     def test_a_measurement_that_wants_the_machine_is_looked_at_less_often(self) -> None:
         benchmark = GRAPH.find("benchmark", "rlfn")

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from esr.common.how_far import HowFar
-from esr.stages.run_state import AtWork, RunState, Validated, best_of
+from esr.stages.run_state import AtWork, ReachedPsnr, RunState, best_of
 from esr.stages.run_view import MOST_LINES, RunView
 
 TRAINING = AtWork(
@@ -29,7 +29,7 @@ def drawn(state: RunState, columns: int) -> list[str]:
 def test_a_wide_terminal_has_the_bar_amount_rate_time_and_psnr_of_each_stage() -> None:
     """500 iterations at 25 a second are 20 s."""
     training, counts, outlook = drawn(
-        RunState(12, 62, [TRAINING], left=840.0, best=Validated("ifadnet", 28.365)), columns=140
+        RunState(12, 62, [TRAINING], left=840.0, best=ReachedPsnr("ifadnet", 28.365)), columns=140
     )
     name, _, numbers = training.partition("  ")
     assert name == "finetune@slimrlfn-repeat-1"
@@ -70,6 +70,6 @@ def test_many_stages_do_not_fill_the_terminal() -> None:
 
 
 def test_the_best_is_the_highest_psnr() -> None:
-    reached = [Validated("rlfn", 28.1), Validated("edrn", 28.3), Validated("rfdn", 27.9)]
-    assert best_of(reached) == Validated("edrn", 28.3)
+    reached = [ReachedPsnr("rlfn", 28.1), ReachedPsnr("edrn", 28.3), ReachedPsnr("rfdn", 27.9)]
+    assert best_of(reached) == ReachedPsnr("edrn", 28.3)
     assert best_of([]) is None
