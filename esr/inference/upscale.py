@@ -26,7 +26,7 @@ from esr.inference.super_resolve import restoring
 from esr.inference.tile_size import pixels_that_fit_each
 from esr.inference.tiles import check_tile_side
 from esr.inference.torch_threads import on_threads
-from esr.inference.upscaling_engine import Engine, EngineName, choose_engine
+from esr.inference.upscaling_engine import EngineName, UpscalingEngine, choose_engine
 from esr.weights.network_files import OWN_NETWORKS
 from esr.weights.weights_file import load_network
 
@@ -124,7 +124,9 @@ def _split(network: nn.Module, wanted: Sequence[Enlargement]) -> tuple[Sequence[
     return together, [one for one in wanted if one.pixels > most]
 
 
-def _side_by_side(engine: Engine, data_range: float, tile: int | None, wanted: Sequence[Enlargement]) -> Iterator[str]:
+def _side_by_side(
+    engine: UpscalingEngine, data_range: float, tile: int | None, wanted: Sequence[Enlargement]
+) -> Iterator[str]:
     """Make the images an image per core, and give their complaints in order.
 
     Small networks share an image out to cores badly, and reading and writing not at all. A GPU takes one image after

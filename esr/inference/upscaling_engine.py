@@ -19,7 +19,7 @@ To load OpenVINO, record a network, compile and check it takes 2 seconds of one 
 """
 
 
-class Engine(NamedTuple):
+class UpscalingEngine(NamedTuple):
     """What images go through.
 
     Attributes:
@@ -31,7 +31,9 @@ class Engine(NamedTuple):
     ready_for: Callable[[int], nn.Module]
 
 
-def choose_engine(asked: EngineName, network: nn.Module, data_range: float, pixels: int, trusted: bool) -> Engine:
+def choose_engine(
+    asked: EngineName, network: nn.Module, data_range: float, pixels: int, trusted: bool
+) -> UpscalingEngine:
     """The engine for images of ``pixels`` LR px in all.
 
     Left to choose, it is OpenVINO on a CPU if that is installed, there is enough to do, and it computes what PyTorch
@@ -48,7 +50,7 @@ def choose_engine(asked: EngineName, network: nn.Module, data_range: float, pixe
     Raises:
         EsrError: OpenVINO is asked for and cannot be used.
     """
-    plain = Engine("PyTorch", lambda images: network)
+    plain = UpscalingEngine("PyTorch", lambda images: network)
     if asked == "pytorch":
         return plain
     on_gpu = next(network.parameters()).is_cuda
@@ -62,7 +64,7 @@ def choose_engine(asked: EngineName, network: nn.Module, data_range: float, pixe
         except Exception as error:  # whatever it raises of a network that it does not know
             reason = on_one_line(error)[:LONGEST_REASON]
     if not reason:
-        return Engine("OpenVINO", lambda images: graph.compiled(images, torch.get_num_threads()))
+        return UpscalingEngine("OpenVINO", lambda images: graph.compiled(images, torch.get_num_threads()))
     if asked == "openvino":
         raise EsrError(f"--engine openvino cannot be used ({reason}); leave it out, and PyTorch is used")
     return plain._replace(name=f"PyTorch, as OpenVINO cannot be used ({reason})")
