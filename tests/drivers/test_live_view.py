@@ -78,6 +78,7 @@ def test_make_run_on_a_terminal_is_stopped_and_goes_on(working: Project) -> None
     assert re.search(r"\d+ of \d+ stages done, \d+ running, \d+ waiting", session.screen.text)
     session.type("\x03")
     assert session.end() == 130
+    assert session.settings_now() == session.settings and session.screen.shows_cursor
     assert session.screen.text.splitlines()[-1] == "esr: stopped; `make run` goes on from there"
     assert "stages done" not in session.screen.text
     assert any("was asked to stop" in line for line in session.screen.text.splitlines())
