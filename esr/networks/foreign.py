@@ -1,6 +1,7 @@
 """Networks of other architectures, to learn from: SwinIR, HAT and DAT, as spandrel builds them."""
 
 import importlib
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -53,7 +54,9 @@ class Foreign(nn.Module):
             module = importlib.import_module(f"spandrel.architectures.{architecture}")
         except ImportError as error:
             raise ImportError(f"{architecture} needs spandrel ({error}): pip install 'esr[spandrel]'") from error
-        self.network: nn.Module = getattr(module, architecture)(**(hyperparameters or CLASSICAL))
+        with warnings.catch_warnings():  # of how their code calls torch
+            warnings.simplefilter("ignore")
+            self.network: nn.Module = getattr(module, architecture)(**(hyperparameters or CLASSICAL))
 
     def forward(self, x: Tensor) -> Tensor:
         return at_any_size(self.network, x, smallest=SMALLEST)

@@ -1,6 +1,7 @@
 """Checkpoints of other architectures in: what spandrel recognises becomes a weights file of ours."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,9 @@ def import_foreign(checkpoint: Path, target: Path) -> WeightsInfo:
         ) from error
     known = ", ".join(ARCHITECTURES)
     try:
-        found = ModelLoader("cpu").load_from_state_dict(dict(state))
+        with warnings.catch_warnings():  # of how their code calls torch
+            warnings.simplefilter("ignore")
+            found = ModelLoader("cpu").load_from_state_dict(dict(state))
     except Exception as error:  # whatever it raises of tensors that fit no architecture
         raise EsrError(
             f"checkpoint {checkpoint} is not recognised by spandrel ({on_one_line(error)}); give one of {known}"
