@@ -134,7 +134,7 @@ def _from_the_future(project: Project) -> None:
 def _flipped_checkpoint(pipeline: Pipeline, chance: random.Random) -> dict[str, Any]:
     """A fine-tune that was stopped on its way goes on from the state before; its weights are the undisturbed ones."""
     project = pipeline.finished_again("checkpoint")
-    project.edit(lambda params: params["scales"]["demo"]["training"]["length"].update(later=400))
+    project.edit(lambda params: params["scales"]["demo"]["training"]["length"].update(later=100))
     undisturbed = project.copy(project.folder.with_name("checkpoint-undisturbed"))
     undisturbed.well(*TRAIN)
     running = subprocess.Popen([sys.executable, "-m", *TRAIN], cwd=project.folder, env=project.environment())

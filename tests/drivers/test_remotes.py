@@ -171,7 +171,7 @@ def test_without_that_ref_there_are_the_deploy_forms_that_came_with_the_clone(wo
     assert "make run trains all that led to them" in told and RLFN in told
     planned = clone.run("snakemake", "-n")
     assert planned.returncode != 0 and "`make run` makes the rest again" in planned.stdout + planned.stderr
-    assert {"train@rlfn-1", "fuse@rlfn"} <= set(re.findall(r"'(\S+@\S+)'", clone.well("dvc", "repro", "--dry")))
+    assert {"train@rlfn-1", "finetune@rlfn-3"} <= set(re.findall(r"\S+@[^,\s]+", clone.well("esr", "sync")))
 
 
 def test_the_deploy_forms_of_this_clone_are_those_that_dvc_lock_lists() -> None:
