@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from draw_graph import draw_graph
 from draw_loops import draw_loops
 from draw_photographs import draw_photographs
+from draw_ratios import draw_ratios
 from draw_recipe import draw_recipe
 from draw_rooms import draw_rooms
 from draw_store import draw_store
@@ -28,6 +29,7 @@ PHOTOGRAPHS = IMAGES / "contact-sheet.png"
 PICTURES: dict[str, Callable[[], Figure]] = {
     "graph.svg": draw_graph,
     "progressive-recipe.svg": draw_recipe,
+    "ratios.svg": draw_ratios,
     "rooms.svg": draw_rooms,
     "store.svg": draw_store,
     "training-loops.svg": draw_loops,
