@@ -1,8 +1,6 @@
 """``esr plan`` and ``esr recipe`` as people meet them."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from esr.recipes.read import check
 from esr.recipes.step import NetworkSpec
 from esr.training.engine import Engine
 from esr.weights.network_files import PROJECT_FILES
+from tests.conftest import Call
 from tests.tiny_project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,22 +111,16 @@ def test_the_plan_leaves_nothing_behind(untouched: Project) -> None:
     ] == []
 
 
-def esr(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "esr", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-
-def test_a_recipe_shows_what_is_said_and_what_runs() -> None:
-    said = esr("recipe", "ifadnet", "--scale", "demo").stdout
+def test_a_recipe_shows_what_is_said_and_what_runs(call: Call) -> None:
+    _, said, _ = call("recipe", "ifadnet", "--scale", "demo")
     for part in ("192 → 64", "48 → 6", "l1 + 0.05 x", "blocks 16 → 4", "halved at 100k, 500k, 800k, 900k, 950k"):
         assert part in said
     assert '"other settings the same", so the rate too' in said
     assert "stand in for every set" in said
 
 
-def test_a_recipe_at_paper_scale_is_the_factsheet_alone() -> None:
-    said = esr("recipe", "r2net", "--scale", "paper").stdout
+def test_a_recipe_at_paper_scale_is_the_factsheet_alone(call: Call) -> None:
+    _, said, _ = call("recipe", "r2net", "--scale", "paper")
     assert "→" not in said.split("\n", 1)[1]
     assert said.count("2,000,000 it") == 3
 
@@ -141,8 +134,7 @@ def test_a_recipe_at_paper_scale_is_the_factsheet_alone() -> None:
         (["plan", "--scale", "huge"], "huge is not in scales"),
     ],
 )
-def test_bad_input_is_one_line(arguments: list[str], culprit: str) -> None:
-    done = esr(*arguments)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and done.stderr.startswith("esr: ") and culprit in done.stderr
-    assert done.stdout == ""
+def test_bad_input_is_one_line(call: Call, arguments: list[str], culprit: str) -> None:
+    code, out, told = call(*arguments)
+    assert (code, out) == (2, "")
+    assert told.count("\n") == 1 and told.startswith("esr: ") and culprit in told

@@ -19,7 +19,7 @@ DRIVERS = pytest.mark.parametrize(
     "command",
     [
         pytest.param(["snakemake", "--cores", "all", FUSED], id="snakemake"),
-        pytest.param(["dvc", "repro", "fuse@slimrlfn"], id="dvc", marks=pytest.mark.slow),
+        pytest.param(["dvc", "repro", "fuse@slimrlfn"], id="dvc"),
     ],
 )
 
@@ -37,6 +37,7 @@ def project(untouched: Project) -> Project:
     return untouched
 
 
+@pytest.mark.slow
 @DRIVERS
 def test_a_released_checkpoint_stands_in_for_training(project: Project, command: list[str]) -> None:
     project.well(*command)
