@@ -91,6 +91,7 @@ def test_a_stage_on_a_full_disk_does_not_fail_for_it(tmp_path: Path, monkeypatch
     monkeypatch.setattr(Path, "write_text", refuse)
     with telling_in(tmp_path / "told.json"), Progress("x", 2, "images") as progress:
         progress.add(1)
+    assert list(tmp_path.glob("told*")) == []
 
 
 def test_nobody_is_told_where_no_driver_asks(monkeypatch: pytest.MonkeyPatch) -> None:
