@@ -74,11 +74,11 @@ def test_every_entry_of_the_challenge_tells_what_is_not_in_its_factsheet(
         (["recipe", ""], "params.yaml has no entry ; there are: r2net, "),
         (["recipe", "x" * 10_000], "(10000 characters); there are: r2net, "),
         (["recipe", "a\nb"], "params.yaml has no entry a\\nb; there are: r2net, "),
-        (["recipe", "rlfn", "--scale", "../x"], "scale ../x is not in scales; there are: demo, laptop, pilot, paper"),
-        (["recipe", "rlfn", "--scale", ""], "scale (empty) is not in scales; there are: demo, laptop, pilot, paper"),
+        (["recipe", "rlfn", "--scale", "../x"], "scale ../x is not in scales; there are: demo, laptop, laptop-short, "),
+        (["recipe", "rlfn", "--scale", ""], "scale (empty) is not in scales; there are: demo, laptop, laptop-short, "),
         (["plan", "--entry", "nix"], "params.yaml has no entry nix; there are: r2net, "),
         (["plan", "--entry", "rlfn", "--entry", "nix"], "params.yaml has no entry nix; there are: r2net, "),
-        (["plan", "--scale", "Demo 1"], "scale Demo 1 is not in scales; there are: demo, laptop, pilot, paper"),
+        (["plan", "--scale", "Demo 1"], "scale Demo 1 is not in scales; there are: demo, laptop, laptop-short, "),
     ],
 )
 def test_a_name_that_names_nothing(arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def refusal(*changes: tuple[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("place", "value", "told"),
     [
-        ("scale", "huge", "scale: huge is not in scales; there are: demo, laptop, pilot, paper"),
+        ("scale", "huge", "scale: huge is not in scales; there are: demo, laptop, laptop-short, pilot, paper"),
         ("scales.pilot.data.only_source", "x", f"scales.pilot.data.only_source: x names nothing; there are: {SOURCES}"),
         ("crop.div2k.source", "x", f"crop.div2k.source: x names nothing; there are: {SOURCES}"),
         ("join.df2k.first", "x", f"join.df2k.first: x names nothing; there are: {SETS}"),
