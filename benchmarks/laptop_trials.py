@@ -9,7 +9,8 @@ data/laptop/sets/{set5,set14,bsd100}/manifest.json``::
 
 Every trial of a seed trains the same first weights on as many pixels of HR (800 iterations of 16 patches of 192 x 192),
 so that smaller patches or batches run for more iterations. It is a sixth of what the scale gives to a first phase:
-what is worth much here need not be worth as much there. PSNR is of luma, as the literature prints it; on the scale's
+what is worth much here need not be worth as much there. The record is written after every trial; with --more the
+newest one's other trials and seeds stay in it. PSNR is of luma, as the literature prints it; on the scale's
 held-out photographs it is in RGB. Nothing is timed, so the machine may do other things meanwhile.
 """
 
@@ -20,10 +21,9 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import torch
-from records import write_record
+from records import FOLDER, write_record
 from torch import nn
 
 from esr.batches.batches import Batches
@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("trials", nargs="*", metavar="TRIAL", help=", ".join(TRIALS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--more", action="store_true", help="keep the other trials and seeds of the newest record")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     engine = Engine(EngineSettings(), torch.device("cpu"))
@@ -102,13 +103,14 @@ def main() -> None:
     sets = {
         name: open_set(SETS / name / "manifest.json") for name in ("div2k", "div2k-valid", "set5", "set14", "bsd100")
     }
-    results: dict[str, Any] = {}
-    for name in asked.trials or TRIALS:
-        results[name] = {**asdict(TRIALS[name]), "iterations": TRIALS[name].iterations, "dB": {}}
-        for seed in asked.seeds:
-            results[name]["dB"][seed] = found = run(TRIALS[name], seed, sets, engine)
+    results = json.loads(max(FOLDER.glob("*-laptop_trials.json")).read_text())["results"] if asked.more else {}
+    for seed in asked.seeds:
+        for name in asked.trials or TRIALS:
+            found = run(TRIALS[name], seed, sets, engine)
             print(f"{name}, seed {seed}: {json.dumps(found)}", flush=True)
-    print(write_record("laptop_trials", __doc__ or "", results))
+            of_seeds = results.get(name, {}).get("dB", {}) | {str(seed): found}
+            results[name] = {**asdict(TRIALS[name]), "iterations": TRIALS[name].iterations, "dB": of_seeds}
+            print(write_record("laptop_trials", __doc__ or "", results))
 
 
 def run(trial: Trial, seed: int, sets: dict[str, PackedSet], engine: Engine) -> dict[str, float]:
