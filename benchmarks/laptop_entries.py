@@ -1,11 +1,11 @@
-"""What entries reach at the scale `laptop`, how long each stage trained, and its curve: read from a run.
+"""What entries reach at the scales `laptop` and `laptop-short`, how long each stage trained, and its curve.
 
-In the folder of a clone whose scale is `laptop`, when ``snakemake --cores all slimrlfn`` (or another entry) is done::
+Read from a run: in the folder of a clone of that scale, when ``snakemake --cores all slimrlfn`` or another is done::
 
-    python benchmarks/laptop_entries.py slimrlfn slimrlfn-pruned
+    python benchmarks/laptop_entries.py laptop slimrlfn slimrlfn-pruned
 
 A row is taken only where `esr trace` says that all behind it is what the present recipe makes. With --more the newest
-record's other rows are taken over. The table of docs/laptop.md is written anew. Minutes are those of the run.
+record's other rows are taken over. The scale's table in docs/laptop.md is written anew. Minutes are those of the run.
 """
 
 import argparse
@@ -20,7 +20,6 @@ from typing import Any
 from records import FOLDER, write_record
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "laptop.md"
-BLOCK = re.compile(r"(?<=<!-- entries -->\n).*?(?=<!-- /entries -->)", re.DOTALL)
 SETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "urban100": "Urban100"}
 TRAININGS = ("teacher@", "distill@", "train@", "finetune@", "prune@")
 PRINTED = {
@@ -33,16 +32,19 @@ PRINTED = {
 def main() -> None:
     """Read the rows, write the record and the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scale", choices=("laptop", "laptop-short"))
     parser.add_argument("rows", nargs="+", metavar="ROW", help="of the table `benchmark`")
     parser.add_argument("--more", action="store_true", help="keep the other rows of the newest record")
     asked = parser.parse_args()
-    results = json.loads(max(FOLDER.glob("*-laptop-entries.json")).read_text())["results"] if asked.more else {}
-    results |= {row: read_row(row) for row in asked.rows}
-    print(write_record("laptop-entries", __doc__ or "", results))
-    DOCS.write_text(BLOCK.sub(lambda _: table(results), DOCS.read_text()))
+    name = f"{asked.scale}-entries"
+    results = json.loads(max(FOLDER.glob(f"*-{name}.json")).read_text())["results"] if asked.more else {}
+    results |= {row: read_row(asked.scale, row) for row in asked.rows}
+    print(write_record(name, __doc__ or "", results))
+    block = re.compile(rf"(?<=<!-- {asked.scale} -->\n).*?(?=<!-- /{asked.scale} -->)", re.DOTALL)
+    DOCS.write_text(block.sub(lambda _: table(results), DOCS.read_text()))
 
 
-def read_row(row: str) -> dict[str, Any]:
+def read_row(scale: str, row: str) -> dict[str, Any]:
     """Figures of a row by set, and of every training behind it."""
     traced = subprocess.run(
         [sys.executable, "-m", "esr", "trace", row, "psnr", "--json"], capture_output=True, text=True
@@ -50,7 +52,7 @@ def read_row(row: str) -> dict[str, Any]:
     trace = json.loads(traced.stdout)
     if not trace["sound"]:
         sys.exit(f"{row} is not of the present recipe; `esr trace {row}` says why")
-    metrics = json.loads(Path(f"runs/laptop/benchmark/{row}/metrics.json").read_text())
+    metrics = json.loads(Path(f"runs/{scale}/benchmark/{row}/metrics.json").read_text())
     means = {each["name"]: each["mean"] for each in metrics["sets"] if each["mean"]}
     trainings = [stage for stage in reversed(trace["stages"]) if stage["name"].startswith(TRAININGS)]
     return {
