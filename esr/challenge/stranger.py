@@ -112,8 +112,10 @@ class _Stranger:
             return asdict(measure_complexity(self.network, device="cpu"))
 
     def _prepare(self, height: int, width: int) -> None:
+        from esr.common.freed_memory import keep_freed_memory
         from esr.timing.clock import random_image, timed
 
+        keep_freed_memory()
         self._pass = timed(self.network, random_image(height, width, self.device))
 
     def _timed_pass(self) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from esr.common.freed_memory import keep_freed_memory
 from esr.evaluation.layers_file import LayerTime, LayerTimes
 from esr.evaluation.narrowing import Saving, measure_savings
 from esr.evaluation.operation_clock import Operation, timed_operations
@@ -158,7 +159,9 @@ def measure_layers(
     Whole passes and passes that are timed operation by operation take turns, for ``seconds``, and for some passes at
     least. In eval and inference mode, fp32, channels_last. The network given is left as it is. What fewer channels
     would save is timed as well, for a second per kind of convolution, unless that is left out.
+    On a CPU the process keeps the memory that it frees.
     """
+    keep_freed_memory()
     height, width = size
     image = random_image(height, width, device)
     network = copy.deepcopy(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

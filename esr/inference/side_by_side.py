@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ctypes import CDLL
 from threading import Event
 from typing import TypeVar
 
 from torch import nn
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-_KEPT, _LARGE = 2**28, 2**25  # bytes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,18 +27,6 @@ def side_by_side(work: Callable[[Item], Result], items: Sequence[Item], workers:
             yield from pool.map(work, items)
         finally:
             stop.set()
-
-
-def keep_some_freed_memory() -> None:
-    """Let the process keep up to 256 MiB of what a layer has freed, for the next layer.
-
-    Else glibc gives it back, the system fills it with zeros for the next one, and a twentieth of the time is gone.
-    Where the C library has no ``mallopt`` nothing happens.
-    """
-    mallopt = getattr(CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _LARGE)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
 
 def stoppable(network: nn.Module, stop: Event) -> nn.Module:

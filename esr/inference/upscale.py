@@ -15,13 +15,14 @@ from torch import nn
 from esr.common.complaints import refuse
 from esr.common.errors import EsrError
 from esr.common.factor import SCALE
+from esr.common.freed_memory import keep_some_freed_memory
 from esr.common.progress import Progress
 from esr.images import bicubic
 from esr.images.arrays import Image
 from esr.images.image_files import LARGEST_SIDE, list_images, opened, read_picture, write_png
 from esr.images.outputs import check_outputs, outputs_in
 from esr.inference.enlarge import enlarge
-from esr.inference.side_by_side import keep_some_freed_memory, side_by_side, stoppable
+from esr.inference.side_by_side import side_by_side, stoppable
 from esr.inference.super_resolve import restoring
 from esr.inference.tile_size import pixels_that_fit_each
 from esr.inference.tiles import check_tile_side
@@ -135,7 +136,7 @@ def _side_by_side(
     """
     if not wanted:
         return
-    keep_some_freed_memory()
+    keep_some_freed_memory()  # else a twentieth of the time goes into fetching it anew
     stop, threads = Event(), torch.get_num_threads()
     workers = min(threads, len(wanted))
     network = engine.ready_for(workers)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from esr.common.errors import on_one_line
+from esr.common.freed_memory import keep_freed_memory
 from esr.recipes.scale import Measuring
 from esr.timing.clock import flush_l2, milliseconds_by, nothing, on_every_core, random_image
 from esr.timing.conditions import processor_flags
@@ -64,8 +65,9 @@ def compare_modes(
     """Time ``network`` in every mode that ``device`` has, in turn, on a random image of ``size`` (LR height and width).
 
     ``data_range`` is the network's. The network given is left as it is. On a GPU, ``flush`` empties the L2 cache before
-    every pass.
+    every pass. On a CPU the process keeps the memory that it frees.
     """
+    keep_freed_memory()
     image = random_image(*size, device).contiguous() * data_range
     torch.compiler.reset()  # else a network of a class that was compiled often would run uncompiled
     plain, *others = MODES

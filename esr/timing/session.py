@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from esr.common.freed_memory import keep_freed_memory
 from esr.recipes.scale import Measuring
 from esr.timing.clock import (
     Pass,
@@ -111,8 +112,9 @@ def compare(
 
     All run in inference mode on the same random fp32 image, with channels_last memory and PyTorch's default precision
     (TF32 convolutions on the GPUs that have them, as in the organisers' runs). The networks given are left as they are.
-    On a GPU, ``flush`` empties the L2 cache before every pass.
+    On a GPU, ``flush`` empties the L2 cache before every pass. On a CPU the process keeps the memory that it frees.
     """
+    keep_freed_memory()
     image = random_image(*size, device)
     before = flush_l2(device) if flush else nothing
     passes = {each.name: timed(each.network, image, before) for each in (*networks, baseline)}

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from ctypes import CDLL
 from importlib.util import find_spec
 from shutil import which
 
@@ -11,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from esr.common.errors import EsrError, is_out_of_memory, on_one_line
+from esr.common.freed_memory import keep_freed_memory
 from esr.recipes.engine_settings import EngineSettings, OnCuda, Precision
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 WARM_UP = 3  # steps that run as they stand before one is recorded: kernels are chosen and compiled in them
 
 
@@ -42,7 +41,7 @@ class Engine:
         else:
             # Saturated attention makes numbers below 1e-38, with which a processor computes many times as slowly.
             torch.set_flush_denormal(True)
-            self._keep_freed_memory()
+            keep_freed_memory()  # else half the time of a step on large patches goes into fetching it anew
 
     def __str__(self) -> str:
         """Every choice, for the log."""
@@ -84,17 +83,6 @@ class Engine:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is never read
         if self.deterministic:
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS is deterministic with a workspace of its own
-
-    def _keep_freed_memory(self) -> None:
-        """Keep the memory of freed tensors for the next ones, instead of giving it back to the system at once.
-
-        glibc fetches every block above 32 MiB anew, and the system fills it with zeros: half the time of a step on
-        large patches. Where the C library has no ``mallopt`` nothing happens.
-        """
-        mallopt = getattr(CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(M_MMAP_MAX, 0)
-            mallopt(M_TRIM_THRESHOLD, -1)
 
     def _at(self, precision: Precision) -> AbstractContextManager[None]:
         if precision == "bf16":
