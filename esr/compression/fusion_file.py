@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from esr.common.errors import EsrError
-from esr.common.files import read_json, write_json
+from esr.common.files import write_json
+from esr.common.json_models import read_model
 
 LEVELS = 255.0  # of an image of 8 bits, which the whole range of a network's output is shown by
 
@@ -42,7 +42,4 @@ def read_fusion(path: Path) -> FusionCheck:
     Raises:
         EsrError: the file is missing, or holds something else.
     """
-    try:
-        return FusionCheck.model_validate(read_json(path))
-    except ValidationError as error:
-        raise EsrError(f"{path} does not say how a network was fused; run its stage again") from error
+    return read_model(path, FusionCheck)

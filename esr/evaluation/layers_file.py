@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from esr.common.errors import EsrError
-from esr.common.files import read_json, write_json
+from esr.common.files import write_json
+from esr.common.json_models import read_model
 
 
 class LayersPart(BaseModel):
@@ -46,7 +46,4 @@ def read_layers(path: Path) -> LayerTimes:
     Raises:
         EsrError: the file is missing, or holds something else.
     """
-    try:
-        return LayerTimes.model_validate(read_json(path))
-    except ValidationError as error:
-        raise EsrError(f"{path} is not what the benchmark writes now; run the benchmark again") from error
+    return read_model(path, LayerTimes)

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from esr.common.errors import EsrError
-from esr.common.files import read_json
+from esr.common.json_models import read_model
 from esr.timing.interval import Interval, Verdict
 
 CELL_HEIGHT, CELL_WIDTH = 256, 384
@@ -109,8 +108,4 @@ def read_metrics(path: Path) -> Metrics:
     Raises:
         EsrError: the file is missing, or holds something else.
     """
-    try:
-        return Metrics.model_validate(read_json(path))
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise EsrError(f"{path} is not what the benchmark writes now (see {place}); run the benchmark again") from error
+    return read_model(path, Metrics)

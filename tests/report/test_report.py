@@ -27,7 +27,7 @@ def test_missing_layers_name_the_row(board: Board) -> None:
 
 def test_layers_of_another_version_are_refused(board: Board) -> None:
     board.layers("rlfn").write_text("{}")
-    with pytest.raises(EsrError, match=r"rlfn/layers\.json .* run the benchmark again"):
+    with pytest.raises(EsrError, match=r"rlfn/layers\.json .* run that stage again"):
         board.write()
 
 
@@ -35,7 +35,7 @@ def test_metrics_of_another_version_are_refused(board: Board) -> None:
     path = board.metrics("rlfn")
     values = json.loads(path.read_text())
     path.write_text(json.dumps({name: value for name, value in values.items() if name != "ssim"}))
-    with pytest.raises(EsrError, match=r"rlfn/metrics\.json .*ssim.* run the benchmark again"):
+    with pytest.raises(EsrError, match=r"rlfn/metrics\.json .*ssim.* run that stage again"):
         board.write()
 
 
