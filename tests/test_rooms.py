@@ -8,8 +8,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = [
     *("common", "networks", "recipes", "images", "packed", "sources", "batches", "weights", "inference"),
     "timing",
-    *("training", "compression", "evaluation", "challenge", "planning", "report", "tracking", "stages"),
-    *("delivery", "commands", "cli"),
+    *("training", "compression", "evaluation", "challenge", "planning", "report", "tracking", "stages", "audit"),
+    *("driving", "delivery", "commands", "cli"),
 ]
 """From the ground up, as docs/architecture.md draws them."""
 

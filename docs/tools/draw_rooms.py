@@ -11,6 +11,8 @@ WHAT = {
     "cli": "the command line",
     "commands": "what each command takes",
     "delivery": "submissions,\nexports",
+    "driving": "a whole run, its view,\nboth drivers in step",
+    "audit": "trace, verify,\nRO-Crate",
     "stages": "run a stage, receipts,\nboth drivers' records",
     "planning": "what a recipe says,\nwhat it would take",
     "challenge": "official scores,\norganisers' tables",

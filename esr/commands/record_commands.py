@@ -23,8 +23,8 @@ def trace(
         return
     if not row:
         raise EsrError("name a row of the leaderboard, such as slimrlfn, or give --page")
-    from esr.stages.tracing import trace as trace_cell
-    from esr.stages.tracing_text import print_trail
+    from esr.audit.tracing import trace as trace_cell
+    from esr.audit.tracing_text import print_trail
     from esr.tracking.finding import find_runs
 
     trail = trace_cell(row, column)
@@ -35,9 +35,9 @@ def trace(
 
 
 def _write_trace_page() -> None:
+    from esr.audit.writing_traces import write_trace_page
     from esr.recipes.graph import read_graph
     from esr.recipes.read import check
-    from esr.stages.writing_traces import write_trace_page
 
     graph = read_graph()
     written, trouble = write_trace_page(graph, check(graph.params))
@@ -55,8 +55,8 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Hold a finished run against the committed record, and name the first stage at which the two part."""
-    from esr.stages import verifying
-    from esr.stages.verifying_text import print_verification
+    from esr.audit import verifying
+    from esr.audit.verifying_text import print_verification
 
     if write:
         if record or as_json:
@@ -74,8 +74,8 @@ def crate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.zip if it is there.")] = False,
 ) -> None:
     """Pack a finished run as a Workflow Run RO-Crate, which a paper can cite: files, and how each was made."""
+    from esr.audit.crate import write_crate
     from esr.images.outputs import check_outputs
-    from esr.stages.crate import write_crate
 
     if out.suffix != ".zip":
         raise EsrError(f"{printable(str(out))} is no ZIP; give a name that ends in .zip")

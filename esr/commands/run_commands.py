@@ -14,7 +14,7 @@ def run(
     ] = None,
 ) -> None:
     """Run everything that is not up to date, through Snakemake, and print the leaderboard."""
-    from esr.stages.driving import run_everything
+    from esr.driving.driving import run_everything
 
     raise typer.Exit(run_everything(profile or []))
 
@@ -23,7 +23,7 @@ def sync(
     dvc: Annotated[bool, typer.Option("--dvc", help="Bring only DVC's record up to date.")] = False,
 ) -> None:
     """Bring Snakemake's and DVC's records up to date from each other."""
-    from esr.stages.syncing import sync_records
+    from esr.driving.syncing import sync_records
 
     stale = sync_records(only_dvc=dvc)
     if not dvc:
@@ -46,8 +46,8 @@ def accept(
     because: Annotated[str, typer.Option(help="Why the edit changes no result; recorded in accepted.jsonl.")],
 ) -> None:
     """Take outputs for made by the present code, after an edit that changes no result."""
+    from esr.driving.syncing import sync_records
     from esr.stages.accepting import accept as accept_edit
-    from esr.stages.syncing import sync_records
 
     accepted = accept_edit(stages or [], because)
     print(f"Accepted: {', '.join(accepted) or 'nothing, no stage differs in code alone'}")

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
+from esr.audit.whereabouts import journal_of
 from esr.challenge.formulas import FORMULAS
 from esr.delivery.deployed import Deployed
 from esr.delivery.organisers_layout import Layout
@@ -13,7 +14,6 @@ from esr.delivery.sheet import Bullets, Cells, Section, Sheet
 from esr.evaluation.complexity import Complexity, measure_complexity
 from esr.evaluation.metrics import Metrics, RunTime
 from esr.stages.receipts import read_receipt
-from esr.stages.whereabouts import journal_of
 from esr.tracking.journal import events_in
 
 STAND_IN = (

@@ -1,6 +1,6 @@
 """The way back from a number: the stages behind it, as they ran, and whether what lies on disk still is what they made.
 
-This module holds what such a trail is; ``esr.stages.tracing`` follows one.
+This module holds what such a trail is; ``esr.audit.tracing`` follows one.
 """
 
 from collections.abc import Mapping

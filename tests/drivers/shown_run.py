@@ -5,9 +5,9 @@ import sys
 import time
 
 from esr.common.how_far import HowFar
-from esr.stages import live
-from esr.stages.following import Follower
-from esr.stages.run_state import AtWork, RunState
+from esr.driving import live
+from esr.driving.following import Follower
+from esr.driving.run_state import AtWork, RunState
 
 RUN = """
 import sys, time

@@ -14,12 +14,12 @@ from filelock import FileLock
 
 from esr.common.how_far import read_how_far, telling_in
 from esr.common.progress import Progress
+from esr.driving.following import Follower
+from esr.driving.run_state import ReachedPsnr
 from esr.recipes.read import check
 from esr.stages.at_work import ASKED, at_work, telling
-from esr.stages.following import Follower
 from esr.stages.last_words import leaving_last_words, lock_path
 from esr.stages.receipts import write_receipt
-from esr.stages.run_state import ReachedPsnr
 from esr.tracking.journal import Journal, journal_path
 from tests.laid_project import GRAPH, RAW
 from tests.tiny_project import ROOT

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from esr.driving.lacking import Lacking
 from esr.planning.phases import at_scale
 from esr.recipes.read import check
-from esr.stages.lacking import Lacking
 from tests.tiny_project import Project, keep_only
 
 NEED_LSDIR = {"slimrlfn", "slimrlfn-pruned", "ifadnet"}

@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from esr.common.yaml_file import read_yaml
+from esr.driving.lacking import Lacking
 from esr.planning.phases import at_scale
 from esr.planning.recipe import print_recipe
 from esr.recipes.graph import Graph
 from esr.recipes.read import check
-from esr.stages.lacking import Lacking
 from tests.data.file_server import FileServer
 from tests.release.made_checkpoints import made_checkpoint
 from tests.tiny_project import ROOT, Project, cloned, commit_all

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from esr.common.how_far import HowFar
-from esr.stages.run_state import AtWork, ReachedPsnr, RunState, best_of
-from esr.stages.run_view import MOST_LINES, RunView
+from esr.driving.run_state import AtWork, ReachedPsnr, RunState, best_of
+from esr.driving.run_view import MOST_LINES, RunView
 
 TRAINING = AtWork(
     name="finetune@slimrlfn-repeat-1",

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
+from esr.audit.tracing import trace
+from esr.audit.writing_traces import is_behind
 from esr.common.yaml_file import read_yaml
 from esr.recipes.graph import Graph
-from esr.stages.tracing import trace
-from esr.stages.writing_traces import is_behind
 from tests.conftest import Call
 from tests.drivers.grown import grow, stages
 from tests.provenance.finished_project import finish, lay_project, two_entries

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from esr.audit.verifying import verify, write
 from esr.common.files import write_json
 from esr.recipes.graph import Graph, read_graph
 from esr.report.verification import StageCompared
 from esr.stages import provenance
 from esr.stages.evidence import Evidence
-from esr.stages.verifying import verify, write
 from tests.conftest import Call
 from tests.provenance.finished_project import make, note
 from tests.report.made_board import made_metrics

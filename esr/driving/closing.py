@@ -1,11 +1,11 @@
 """What a run ends with that could not make everything: the rows that are there, and for each other one the culprit."""
 
 from esr.common.errors import printable
+from esr.driving.lacking import Lacking
+from esr.driving.syncing import current_upwards
 from esr.recipes.graph import Graph, Node
 from esr.stages.evidence import Evidence
-from esr.stages.lacking import Lacking
 from esr.stages.last_words import last_words
-from esr.stages.syncing import current_upwards
 
 
 def finished_rows(graph: Graph) -> list[Node]:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from esr.common.errors import EsrError
 from esr.common.files import hash_of, read_json, write_json
+from esr.driving.lacking import Lacking
+from esr.driving.repairing import repair
 from esr.recipes.graph import CODE_STAGE, GRAPH_FILE, PARAMS_FILE, Graph, Node, read_graph
 from esr.recipes.read import check
 from esr.stages import dvc_record
 from esr.stages.evidence import DVC_LOCK, Evidence
-from esr.stages.lacking import Lacking
 from esr.stages.premises import sources_of
 from esr.stages.receipts import read_receipt, receipt_path, write_receipt
 from esr.stages.refusing import refuse_folders
-from esr.stages.repairing import repair
 from esr.stages.running import checkpoints_of
 from esr.stages.snakemake_record import from_the_future, knows, tell_snakemake
 

@@ -13,16 +13,16 @@ import psutil
 
 from esr.common.errors import EsrError, Terminated, printable
 from esr.common.lock import at_once
+from esr.driving.closing import finished_rows, last_lines
+from esr.driving.following import Follower
+from esr.driving.lacking import Lacking
+from esr.driving.live import view_of
+from esr.driving.syncing import is_up_to_date, sync_records
 from esr.recipes.graph import Graph, read_graph
 from esr.recipes.read import Params, check
-from esr.stages.closing import finished_rows, last_lines
 from esr.stages.evidence import Evidence
-from esr.stages.following import Follower
-from esr.stages.lacking import Lacking
 from esr.stages.last_words import forget_last_words, last_words
-from esr.stages.live import view_of
 from esr.stages.snakemake_record import COMPLAINTS_ONLY, SYNCING, clear_stale_lock, wait_for_snakemake
-from esr.stages.syncing import is_up_to_date, sync_records
 from esr.tracking.mirror import drain
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--rerun-incomplete", *COMPLAINTS_ONLY]
@@ -177,7 +177,7 @@ def _tell_what_is_there(lacking: Lacking) -> None:
 
 def _tell_traces(graph: Graph, params: Params) -> None:
     """Bring the page of all trails up to date, which no stage writes."""
-    from esr.stages.writing_traces import is_behind, write_trace_page
+    from esr.audit.writing_traces import is_behind, write_trace_page
 
     if is_behind(graph):
         _, trouble = write_trace_page(graph, params)

@@ -1,4 +1,4 @@
-"""What a run shows while it is at work, as plain values; ``esr.stages.run_view`` draws them."""
+"""What a run shows while it is at work, as plain values; ``esr.driving.run_view`` draws them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -12,11 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from esr.common.files import whole_file
-from esr.recipes.graph import Graph, Node, read_graph
-from esr.recipes.read import check
-from esr.report.trail import Circumstances
-from esr.stages.crate_entities import (
+from esr.audit.crate_entities import (
     MAIN,
     METADATA,
     Entity,
@@ -38,10 +34,14 @@ from esr.stages.crate_entities import (
     whole_run,
     workflow,
 )
+from esr.audit.run_record import current_receipt
+from esr.audit.whereabouts import circumstances, journal_of
+from esr.common.files import whole_file
+from esr.recipes.graph import Graph, Node, read_graph
+from esr.recipes.read import check
+from esr.report.trail import Circumstances
 from esr.stages.receipts import Receipt
 from esr.stages.refusing import refuse_unfinished
-from esr.stages.run_record import current_receipt
-from esr.stages.whereabouts import circumstances, journal_of
 
 CONTEXT = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
 OF_THE_PROJECT = ("Snakefile", "dvc.yaml", "params.yaml", "README.md", "LICENSE", "constraints.txt", "CITATION.cff")

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
+from esr.audit.differences import differences, of_the_machines
+from esr.audit.figures import TOLERANCE, figures_of, tolerance_of
+from esr.audit.run_record import RunRecord, current_receipt, read_record, record_path, write_record
+from esr.audit.whereabouts import circumstances, journal_of
 from esr.common.errors import EsrError
 from esr.recipes.graph import Graph, Node, read_graph
 from esr.recipes.read import check
 from esr.report.trail import Circumstances, Difference
 from esr.report.verification import FigureCompared, StageCompared, StageVerdict, Verification
-from esr.stages.differences import differences, of_the_machines
 from esr.stages.evidence import Evidence
-from esr.stages.figures import TOLERANCE, figures_of, tolerance_of
 from esr.stages.receipts import Receipt
 from esr.stages.refusing import refuse_unfinished
-from esr.stages.run_record import RunRecord, current_receipt, read_record, record_path, write_record
-from esr.stages.whereabouts import circumstances, journal_of
 
 IMAGES_AND_RELEASES = ("download", "crop", "join", "import")  # whose outputs are either the same or other data
 TIMED = ("benchmark", "report")  # whose outputs hold run times and have other bytes whenever they are made

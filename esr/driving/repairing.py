@@ -10,9 +10,9 @@ from pathlib import Path
 from esr.common.errors import EsrError
 from esr.common.files import md5_of, whole_file
 from esr.common.lock import is_held
+from esr.driving.lacking import Lacking
 from esr.recipes.graph import Graph, Node
 from esr.stages.evidence import Evidence
-from esr.stages.lacking import Lacking
 from esr.stages.last_words import lock_path
 
 MADE_AGAIN = ("download", "crop", "join")  # by sync itself: the same bytes from the same sources, without training

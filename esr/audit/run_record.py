@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from esr.audit.figures import figures_of
+from esr.audit.whereabouts import circumstances, journal_of
 from esr.common.errors import EsrError
 from esr.common.files import read_json, write_json
 from esr.recipes.graph import Graph, Node
 from esr.report.trail import Circumstances
-from esr.stages.figures import figures_of
 from esr.stages.receipts import Receipt, read_receipt
-from esr.stages.whereabouts import circumstances, journal_of
 
 RECORDS = Path("workflow/records")
 

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from esr.audit.figures import TOLERANCE
 from esr.common.errors import printable
 from esr.report.verification import StageCompared, Verification
-from esr.stages.figures import TOLERANCE
 
 MOST_FIGURES = 6  # of a stage
 

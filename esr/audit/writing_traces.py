@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
+from esr.audit.tracing import Tracer
+from esr.audit.tracing_text import stage_lines
 from esr.common.errors import printable
 from esr.common.files import write_text
 from esr.recipes.graph import Graph
 from esr.recipes.read import Params
 from esr.report.trace_page import render_trace
 from esr.stages.receipts import receipt_path
-from esr.stages.tracing import Tracer
-from esr.stages.tracing_text import stage_lines
 from esr.tracking.finding import find_runs
 
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from esr.driving.following import Follower
+from esr.driving.run_view import RunView
 from esr.stages.at_work import ASKED
-from esr.stages.following import Follower
-from esr.stages.run_view import RunView
 
 EVERY, WHILE_MEASURING = 1.0, 5.0  # seconds between two looks
 

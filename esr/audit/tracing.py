@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from esr.audit.differences import differences
+from esr.audit.whereabouts import circumstances, journal_of, run_of
 from esr.common.errors import EsrError
 from esr.common.files import read_json
 from esr.recipes.graph import Graph, Node, read_graph
@@ -17,11 +19,9 @@ from esr.report.columns import MEASURED
 from esr.report.leaderboard import CSV_COLUMNS, ON_EACH_SET
 from esr.report.trail import Fault, TracedFile, TracedStage, Trail
 from esr.stages.accepting import RECORD
-from esr.stages.differences import differences
 from esr.stages.evidence import Evidence
 from esr.stages.premises import sources_of
 from esr.stages.receipts import Receipt, read_receipt
-from esr.stages.whereabouts import circumstances, journal_of, run_of
 
 OWN_COLUMNS = ("entry", "scale")
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 
 from esr.common.how_far import HowFar
+from esr.driving.run_state import AtWork, ReachedPsnr, RunState, best_of
+from esr.driving.validations import is_validated, psnr_made, psnr_so_far
 from esr.planning.makespan import Job
 from esr.planning.run_work import Counting
 from esr.planning.time_left import Observed, Pending, time_left
@@ -15,8 +17,6 @@ from esr.stages.at_work import at_work
 from esr.stages.devices import visible_gpus
 from esr.stages.last_words import failed
 from esr.stages.receipts import receipt_path
-from esr.stages.run_state import AtWork, ReachedPsnr, RunState, best_of
-from esr.stages.validations import is_validated, psnr_made, psnr_so_far
 
 
 class Follower:

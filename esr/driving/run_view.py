@@ -9,7 +9,7 @@ from rich.text import Text
 
 from esr.common.duration import duration
 from esr.common.how_far import HowFar
-from esr.stages.run_state import AtWork, RunState
+from esr.driving.run_state import AtWork, RunState
 
 USUAL, WIDE = 76, 100  # columns from which on there is room for rate and PSNR, and for how much is done
 MOST_LINES = 12  # stages that are drawn
