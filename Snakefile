@@ -14,14 +14,14 @@ from snakemake.utils import min_version, validate
 min_version("9.20")
 
 sys.path.insert(0, workflow.basedir)  # this folder's esr, also where another one is installed
-from esr.driving.closing import last_lines
-from esr.stages.digests import Digests
 from esr.common.errors import EsrError
 from esr.common.files import hash_of
-from esr.recipes.graph import read_graph
+from esr.driving.closing import last_lines
 from esr.driving.lacking import Lacking
-from esr.stages.last_words import forget_last_words, last_words
+from esr.recipes.graph import read_graph
 from esr.recipes.read import check
+from esr.stages.digests import Digests
+from esr.stages.last_words import forget_last_words, last_words
 from esr.stages.refusing import refuse_gap, refuse_to_drive
 from esr.stages.requeueing import have_jobs_warned, requeue_when_asked
 from esr.stages.snakemake_record import SYNCING, end_with_the_terminal, hush, keep_digests, prepare_jobs
