@@ -1,6 +1,7 @@
-"""One tiny pipeline, run once through Snakemake, which the tests copy and go on from; and the command line."""
+"""Tiny pipelines, each run once through Snakemake, which the tests copy and go on from; and the command line."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,10 @@ Call = Callable[..., tuple[int, str, str]]
 # Two workers, and what they start, share two cores: several threads each would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-WHOLE_PROJECTS = {"everything", "fresh", "made", "working", "untouched"}
+WHOLE_PROJECTS = {
+    *("everything", "fresh", "made", "working", "untouched"),
+    *("fresh_rlfn", "made_rlfn", "working_rlfn", "with_sets"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,22 +73,58 @@ def fresh(everything: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 
 @pytest.fixture(scope="session")
-def made(fresh: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The tiny project after `snakemake --cores all`, made once for all workers. Do not change it: copy it."""
+def fresh_rlfn(fresh: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same with the baseline alone: a graph of half the stages, in which nothing is distilled or pruned."""
+    project = fresh.copy(tmp_path_factory.mktemp("fresh-rlfn") / "esr")
+    project.edit(lambda params: keep_only(params, {"rlfn"}))
+    commit_all(project)
+    return project
+
+
+def run_once(fresh: Project, name: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny project after `snakemake --cores all`, made once for all workers."""
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    folder, finished = shared / "made" / "esr", shared / "made.finished"
-    with FileLock(shared / "made.lock"):
-        if not finished.exists():
+    folder, done = shared / name / "esr", shared / f"{name}.finished"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
             fresh.copy(folder).well("snakemake", "--cores", "all")
-            finished.touch()
+            done.touch()
     return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def made(fresh: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny project, finished. Two minutes of two cores: for slow tests. Do not change it: copy it."""
+    return run_once(fresh, "made", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def made_rlfn(fresh_rlfn: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny project of the baseline alone, finished in a minute. Do not change it: copy it."""
+    return run_once(fresh_rlfn, "made-rlfn", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def with_sets(fresh: Project, made_rlfn: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny project with the baseline's sets, before anything has trained. Do not change it: copy it."""
+    project = made_rlfn.copy(tmp_path_factory.mktemp("sets") / "esr")
+    for folder in ("runs/demo", "logs"):
+        shutil.rmtree(project.folder / folder)
+    shutil.copy(fresh.folder / "params.yaml", project.folder)
+    return project
 
 
 @pytest.fixture
 def working(made: Project, tmp_path: Path) -> Project:
-    """A copy of the finished tiny project, to do with as a test likes."""
+    """A copy of the finished tiny project, to do with as a test likes. For slow tests."""
     return made.copy(tmp_path / "esr")
+
+
+@pytest.fixture
+def working_rlfn(made_rlfn: Project, tmp_path: Path) -> Project:
+    """A copy of the finished tiny project of the baseline alone, to do with as a test likes."""
+    return made_rlfn.copy(tmp_path / "esr")
 
 
 @pytest.fixture

@@ -59,6 +59,7 @@ def test_layers_keep_four_channels(network: SlimRLFN) -> None:
     assert widths_of(network, network.prunable()) == [4, 4, 4, 4]
 
 
+@pytest.mark.slow
 def test_the_stage_logs_every_round_and_its_result_loads_without_pickle(made: Project) -> None:
     folder = made.folder / "runs/demo/prune/slimrlfn-pruned"
     rounds = list(csv.DictReader((folder / "rounds.csv").open()))

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,10 +41,13 @@ def reproduced(project: Project) -> set[str]:
     return set(re.findall(r"Running stage '(\S+)'", output))
 
 
-def test_after_snakemake_dvc_is_clean_and_nothing_is_left(working: Project) -> None:
-    assert stale(working) == set()
-    assert reproduced(working) == set()
-    assert listed(working) == set()
+def test_after_snakemake_dvc_is_clean_and_an_edited_comment_leaves_nothing_to_do(working_rlfn: Project) -> None:
+    """DVC looks at the sources once more and finds nothing new."""
+    assert stale(working_rlfn) == set()
+    edit_comments(working_rlfn)
+    assert reproduced(working_rlfn) == {"code"}
+    assert stale(working_rlfn) == set()
+    assert listed(working_rlfn) == set()
 
 
 @pytest.mark.slow
@@ -88,18 +92,19 @@ def append(project: Project, file: str, text: str) -> None:
         source.write(text)
 
 
-def test_an_edited_comment_runs_nothing_in_either_driver(working: Project) -> None:
-    """In code that everything uses, and in a network; DVC looks at the sources once more and finds nothing new."""
+def edit_comments(project: Project) -> None:
+    """In code that everything uses, and in a network."""
     for file in ("esr/common/errors.py", "esr/networks/rlfn.py"):
-        append(working, file, '\n# a better comment\n"""And a text that nobody reads."""\n')
-    other = working.copy(working.folder.parent / "by-dvc")
-    assert listed(working) == set()
-    assert reproduced(other) == {"code"}
-    assert stale(other) == set()
-    working.well("esr", "sync")
-    assert stale(working) == set()
+        append(project, file, '\n# a better comment\n"""And a text that nobody reads."""\n')
 
 
+def test_an_edit_of_the_fusion_s_code_does_not_train_again(working_rlfn: Project) -> None:
+    append(working_rlfn, "esr/compression/fusion.py", "EDITED = 1\n")
+    assert listed(working_rlfn) == {"fuse@rlfn", "benchmark@rlfn", "report"}
+    assert stale(working_rlfn) == {"code", "fuse@rlfn"}
+
+
+@pytest.mark.slow
 def test_an_edit_of_the_pruning_code_does_not_train_again(working: Project) -> None:
     append(working, "esr/compression/prune.py", "EDITED = 1\n")
     assert stale(working) == {"code"}  # DVC sees more only when this has run
@@ -211,30 +216,35 @@ def test_what_was_finished_before_a_failure_stays_finished_for_both(working: Pro
     assert "finetune@rlfn-2" in listed(working)
 
 
+def dawdle(project: Project) -> Path:
+    """Have a training of a dozen iterations, each half a second longer while the file that this gives is there."""
+    network = project.folder / "esr/networks/rlfn.py"
+    head = "    def _upscale(self, x: Tensor) -> Tensor:\n"
+    assert head in network.read_text()
+    slow = "        __import__('time').sleep(0.5 * __import__('os').path.exists('dawdle'))\n"
+    network.write_text(network.read_text().replace(head, head + slow))
+    project.edit(lambda params: params["scales"]["demo"]["training"]["length"].update(first=12))
+    return project.folder / "dawdle"
+
+
 @pytest.mark.parametrize("driver", ["snakemake", pytest.param("dvc", marks=pytest.mark.slow)])
-def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
-    made: Project, working: Project, driver: str
-) -> None:
+def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(working_rlfn: Project, driver: str) -> None:
     """Kill driver and stage in the middle of training; run again; the weights are those of an unkilled run."""
-
-    def longer(params: dict[str, Any]) -> None:
-        params["scales"]["demo"]["training"]["length"]["first"] = 200
-
-    working.edit(longer)
-    unkilled = working.copy(working.folder.parent / "unkilled")
+    weights = "runs/demo/train/rlfn-1/weights.safetensors"
+    dawdling = dawdle(working_rlfn)
+    unkilled = working_rlfn.copy(working_rlfn.folder.parent / "unkilled")
     unkilled.well("esr", "train", "rlfn-1")
-    expected = unkilled.weights()["runs/demo/train/rlfn-1/weights.safetensors"]
 
-    target = ["runs/demo/train/rlfn-1/weights.safetensors"] if driver == "snakemake" else ["train@rlfn-1"]
-    command = ["snakemake", "--cores", "all", *target] if driver == "snakemake" else ["dvc", "repro", *target]
-    log = working.folder / "logs/demo/train/rlfn-1.log"
-    checkpoints = working.folder / ".esr/checkpoints/demo/train/rlfn-1"
+    target = weights if driver == "snakemake" else "train@rlfn-1"
+    command = ["snakemake", "--cores", "all", target] if driver == "snakemake" else ["dvc", "repro", target]
+    checkpoints = working_rlfn.folder / ".esr/checkpoints/demo/train/rlfn-1"
     shutil.rmtree(checkpoints)
-    with (working.folder / "driver.log").open("w") as out:
+    dawdling.touch()
+    with (working_rlfn.folder / "driver.log").open("w") as out:
         running = subprocess.Popen(
             [sys.executable, "-m", *command],
-            cwd=working.folder,
-            env=working.environment(),
+            cwd=working_rlfn.folder,
+            env=working_rlfn.environment(),
             stdout=out,
             stderr=out,
             start_new_session=True,
@@ -242,25 +252,23 @@ def test_a_killed_driver_is_gone_on_from_and_the_bytes_are_the_same(
         wait_for(lambda: any(checkpoints.glob("*/latest.ckpt")), 120)
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
+    dawdling.unlink()
     if driver == "snakemake":
-        working.well("esr", "sync")  # unlocks the folder
-        working.well(*command)
-    else:
-        working.well("dvc", "repro", *target)
-    assert "goes on from iteration" in log.read_text()
-    assert working.weights()["runs/demo/train/rlfn-1/weights.safetensors"] == expected
+        working_rlfn.well("esr", "sync")  # unlocks the folder
+    working_rlfn.well(*command)
+    assert "goes on from iteration" in (working_rlfn.folder / "logs/demo/train/rlfn-1.log").read_text()
+    assert working_rlfn.weights()[weights] == unkilled.weights()[weights]
 
 
-def test_two_processes_never_run_the_same_stage_at_once(working: Project) -> None:
+def test_two_processes_never_run_the_same_stage_at_once(working_rlfn: Project) -> None:
     """The first stands still while the second starts, so that it is in the middle however slow the machine is."""
-    working.edit(lambda params: params["scales"]["demo"]["training"]["length"].update(first=40))
-    owner = working.folder / ".esr/locks/demo/train-rlfn-1.pid"
+    owner = working_rlfn.folder / ".esr/locks/demo/train-rlfn-1.pid"
     owner.unlink()
 
     def start() -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "esr", "train", "rlfn-1"]
         return subprocess.Popen(
-            command, cwd=working.folder, env=working.environment(), stderr=subprocess.PIPE, text=True
+            command, cwd=working_rlfn.folder, env=working_rlfn.environment(), stderr=subprocess.PIPE, text=True
         )
 
     first = start()
@@ -275,17 +283,20 @@ def test_two_processes_never_run_the_same_stage_at_once(working: Project) -> Non
     assert (first.returncode, second.returncode) == (0, 0)
 
 
-def test_make_run_a_second_time_finds_nothing_to_do(working: Project) -> None:
-    output = working.well("esr", "run")
+def test_make_run_a_second_time_finds_nothing_to_do(working_rlfn: Project) -> None:
+    """Nor does it after an edit of comments, which DVC is told of."""
+    edit_comments(working_rlfn)
+    output = working_rlfn.well("esr", "run")
     assert "Nothing to be done" in output
     assert "mlflow ui" in output and "reports/demo/index.html" in output
+    assert stale(working_rlfn) == set()
 
 
-def test_a_second_live_run_is_told(working: Project) -> None:
+def test_a_second_live_run_is_told(working_rlfn: Project) -> None:
     from filelock import FileLock
 
-    with FileLock(working.folder / ".esr/run.lock"):
-        done = working.run("esr", "run")
+    with FileLock(working_rlfn.folder / ".esr/run.lock"):
+        done = working_rlfn.run("esr", "run")
     assert done.returncode == 2
     assert "another `make run` is at work" in done.stderr
 
@@ -300,11 +311,11 @@ def test_dvc_exp_run_changes_a_row(working: Project) -> None:
     assert "validation" in working.well("dvc", "params", "diff")
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(working: Project) -> None:
-    folder = working.folder / "runs/demo/fuse/rlfn"
+def test_a_folder_that_cannot_be_written_is_one_line(working_rlfn: Project) -> None:
+    folder = working_rlfn.folder / "runs/demo/fuse/rlfn"
     shutil.rmtree(folder)
     folder.write_text("a file where a folder should be")
-    done = working.run("esr", "fuse", "rlfn")
+    done = working_rlfn.run("esr", "fuse", "rlfn")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("esr: cannot write runs/demo/fuse/rlfn/weights.safetensors")
     assert "Traceback" not in done.stderr

@@ -142,19 +142,19 @@ def test_a_killed_phase_is_run_again_and_so_is_what_follows(
         ),
     ],
 )
-def test_one_flipped_byte_is_refused_by_name_and_brought_back(working: Project, damaged: str) -> None:
-    before = flip_a_byte(working.folder / damaged)
-    weights = working.weights()
-    refused = refusal(working)
+def test_one_flipped_byte_is_refused_by_name_and_brought_back(working_rlfn: Project, damaged: str) -> None:
+    before = flip_a_byte(working_rlfn.folder / damaged)
+    weights = working_rlfn.weights()
+    refused = refusal(working_rlfn)
     assert damaged in refused and "esr sync" in refused
     follower = ("report", "") if damaged == METRICS else ("finetune", "rlfn-3")
-    by_hand = working.run("esr", *filter(None, follower))
+    by_hand = working_rlfn.run("esr", *filter(None, follower))
     assert by_hand.returncode == 2
     assert by_hand.stderr.splitlines()[-1].startswith(f"esr: changed since their stages made them: {damaged} (of ")
-    output = working.well("esr", "run")
-    assert (working.folder / damaged).read_bytes() == before
-    assert {**weights, **({damaged: before} if damaged in weights else {})} == working.weights()
-    assert NOTHING_TO_DO.search(working.well("snakemake", "-n"))
+    output = working_rlfn.well("esr", "run")
+    assert (working_rlfn.folder / damaged).read_bytes() == before
+    assert {**weights, **({damaged: before} if damaged in weights else {})} == working_rlfn.weights()
+    assert NOTHING_TO_DO.search(working_rlfn.well("snakemake", "-n"))
     assert "brought back" in output or "made again" in output
 
 
@@ -212,10 +212,10 @@ def test_stopping_make_run_stops_snakemake_and_saves_the_stages(
     assert list((working.folder / ".esr/checkpoints/demo/finetune").glob("*/*/latest.ckpt"))
 
 
-def test_ctrl_c_saves_a_stage_and_says_how_to_go_on(working: Project, start: Start) -> None:
-    longer(working, "finetune", "rlfn-3")
-    running = start(working, "esr", "finetune", "rlfn-3")
-    wait_for(lambda: is_training(working, "finetune", "rlfn-3"), 120)
+def test_ctrl_c_saves_a_stage_and_says_how_to_go_on(working_rlfn: Project, start: Start) -> None:
+    longer(working_rlfn, "finetune", "rlfn-3")
+    running = start(working_rlfn, "esr", "finetune", "rlfn-3")
+    wait_for(lambda: is_training(working_rlfn, "finetune", "rlfn-3"), 120)
     running.send_signal(signal.SIGINT)
     last = running.communicate(timeout=60)[0].strip().splitlines()[-1]
     assert re.fullmatch(
@@ -263,11 +263,11 @@ def test_a_network_file_that_ends_the_process_is_a_failure(working: Project) -> 
         pytest.param(lambda path: path.write_text('{"deps": 3}'), marks=pytest.mark.slow),
     ],
 )
-def test_a_damaged_receipt_proves_nothing(working: Project, spoil: Callable[[Path], None]) -> None:
-    receipt = working.folder / ".esr/receipts/demo/finetune/rlfn-3.json"
+def test_a_damaged_receipt_proves_nothing(working_rlfn: Project, spoil: Callable[[Path], None]) -> None:
+    receipt = working_rlfn.folder / ".esr/receipts/demo/finetune/rlfn-3.json"
     before = receipt.read_text()
     spoil(receipt)
-    assert "Every stage is up to date" in working.well("esr", "sync")  # DVC's record proves it
+    assert "Every stage is up to date" in working_rlfn.well("esr", "sync")  # DVC's record proves it
     assert receipt.read_text() == before
 
 
@@ -321,10 +321,10 @@ def one_line(project: Project, *command: str) -> str:
     return line
 
 
-def test_a_project_that_cannot_be_written_is_one_line(working: Project, tmp_path: Path) -> None:
+def test_a_project_that_cannot_be_written_is_one_line(working_rlfn: Project, tmp_path: Path) -> None:
     place = tmp_path / "read-only"
     place.mkdir()
-    mounted("--bind", str(working.folder), str(place))
+    mounted("--bind", str(working_rlfn.folder), str(place))
     try:
         mounted("-o", "remount,ro,bind", str(place))
         for command in (["sync"], ["run"], ["fuse", "rlfn"]):
@@ -333,16 +333,16 @@ def test_a_project_that_cannot_be_written_is_one_line(working: Project, tmp_path
         subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_full_disk_is_one_line(working: Project) -> None:
-    (working.folder / ".esr").rename(working.folder / "esr-before")
-    (working.folder / ".esr").mkdir()
-    mounted("-t", "tmpfs", "-o", "size=64k", "tmpfs", str(working.folder / ".esr"))
+def test_a_full_disk_is_one_line(working_rlfn: Project) -> None:
+    (working_rlfn.folder / ".esr").rename(working_rlfn.folder / "esr-before")
+    (working_rlfn.folder / ".esr").mkdir()
+    mounted("-t", "tmpfs", "-o", "size=64k", "tmpfs", str(working_rlfn.folder / ".esr"))
     try:
-        with suppress(OSError), (working.folder / ".esr/filled").open("wb") as file:
+        with suppress(OSError), (working_rlfn.folder / ".esr/filled").open("wb") as file:
             while True:
                 file.write(bytes(4096))
                 file.flush()
         for command in (["sync"], ["run"], ["fuse", "rlfn"]):
-            assert "No space left on device" in one_line(working, *command)
+            assert "No space left on device" in one_line(working_rlfn, *command)
     finally:
-        subprocess.run(["umount", str(working.folder / ".esr")], check=True)
+        subprocess.run(["umount", str(working_rlfn.folder / ".esr")], check=True)

@@ -1,6 +1,5 @@
 """A phase whose patch fits into no image is refused before the first phase of its entry trains."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,6 @@ from esr.stages.patches import refuse_patches
 from tests.tiny_project import Project
 
 LARGEST = 1408  # px: scikit-image's retina is 1411x1411, and sets are cut to multiples of 4
-
-
-@pytest.fixture(scope="module")
-def with_sets(made: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The tiny project with its sets, before anything has trained. Do not change it: copy it."""
-    project = made.copy(tmp_path_factory.mktemp("sets") / "esr")
-    for folder in ("runs/demo", "logs"):
-        shutil.rmtree(project.folder / folder)
-    return project
 
 
 @pytest.fixture

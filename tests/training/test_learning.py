@@ -62,9 +62,9 @@ def rate(iteration: int) -> float:
 
 
 @pytest.fixture(scope="module")
-def photographs(made: Project) -> tuple[PackedSet, PackedSet]:
+def photographs(made_rlfn: Project) -> tuple[PackedSet, PackedSet]:
     """Those of the demo for training, and the two that are held out."""
-    sets = made.folder / "data/demo/sets"
+    sets = made_rlfn.folder / "data/demo/sets"
     return open_set(sets / "df2k/manifest.json"), open_set(sets / "div2k-valid/manifest.json")
 
 

@@ -26,8 +26,8 @@ class Enlarge(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def held_out(made: Project) -> PackedSet:
-    return open_set(made.folder / "data/demo/sets/div2k-valid/manifest.json")
+def held_out(made_rlfn: Project) -> PackedSet:
+    return open_set(made_rlfn.folder / "data/demo/sets/div2k-valid/manifest.json")
 
 
 @pytest.mark.parametrize("data_range", [1.0, 255.0])
