@@ -1,8 +1,10 @@
 """Tiny pipelines, each run once through Snakemake, which the tests copy and go on from; and the command line."""
 
+import copy
 import os
 import shutil
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import torch
 from filelock import FileLock
 
 from esr import cli
+from esr.common import yaml_file
+from esr.stages import source_code
 from tests.tiny_project import Project, cloned, commit_all, keep_only, shorten, shrink
 
 Call = Callable[..., tuple[int, str, str]]
@@ -21,6 +25,13 @@ WHOLE_PROJECTS = {
     *("everything", "fresh", "made", "working", "untouched"),
     *("fresh_rlfn", "made_rlfn", "working_rlfn", "with_sets"),
 }
+
+
+def pytest_configure() -> None:
+    """Have equal texts parsed once: hundreds of tests read params.yaml, or all of esr for what a stage depends on."""
+    parsed, patch = lru_cache(maxsize=8)(yaml_file._parse), pytest.MonkeyPatch()
+    patch.setattr(yaml_file, "_parse", lambda path, text: copy.deepcopy(parsed(path, text)))
+    patch.setattr(source_code, "_parsed", lru_cache(maxsize=1000)(source_code._parsed))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
