@@ -119,10 +119,10 @@ def test_networks_share_a_rank_where_their_intervals_overlap(board: Board) -> No
 
 
 def test_run_times_that_are_not_to_be_believed_are_named(board: Board) -> None:
-    assert "Do not believe" not in "".join(board.write())
+    assert "Do not believe" not in "".join(board.write_undrawn())
     doubt = "the baseline against itself gave 1.020 to 1.040, without 1"
     board.add("slimrlfn", "slimrlfn", made_metrics(27.75, 150.25, 0.5, 207_774, doubt=doubt))
-    _, markdown, html = board.write()
+    _, markdown, html = board.write_undrawn()
     assert f"Do not believe these run times: slimrlfn ({doubt})." in markdown
     assert f"Do not believe these run times: SlimRLFN ({doubt})." in html
 
@@ -137,7 +137,7 @@ def test_stand_in_data_are_told_of(board: Board) -> None:
 def test_the_terminal_shows_every_row_with_its_distance_from_bicubic(
     board: Board, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    board.write()
+    board.write_undrawn()
     print_leaderboard(board.csv, stand_in=True)
     shown = capsys.readouterr().out
     (slim,) = [line for line in shown.splitlines() if line.split()[:1] == ["slimrlfn"]]

@@ -47,8 +47,8 @@ def test_beside_a_release_a_recipe_is_said_to_begin_at_random() -> None:
 
 def test_the_board_shows_it_only_where_there_is_something_to_say(tmp_path: Path) -> None:
     board = made_board(tmp_path)
-    assert not any("trained here</h2>" in text or "## Released" in text for text in board.write())
+    assert not any("trained here</h2>" in text or "## Released" in text for text in board.write_undrawn())
     board.origins = dict.fromkeys(board.rows, "a <file>.pth, as it was released")
-    _, markdown, page = board.write()
+    _, markdown, page = board.write_undrawn()
     assert "* slimrlfn: a <file>.pth, as it was released" in markdown
     assert "<dd>a &lt;file&gt;.pth, as it was released</dd>" in page

@@ -73,7 +73,7 @@ def test_beside_a_printed_ratio_stands_the_one_measured_to_the_same_baseline(
         *("9.5", "2.5", "RFDN")
     ]
     assert (pruned["ratio_to_year_baseline"], pruned["ratio_to_published_baseline"]) == ("2.5", "")
-    _, markdown, html = board.write()
+    _, markdown, html = board.write_undrawn()
     assert rows(markdown)["Measured here: slimrlfn"][6:12] == ["9.500", "9.352", "9.648", "slower", "2.500", "RFDN"]
     (line_of_page,) = [row for row in Page(html).rows if row[0] == "SlimRLFNslimrlfn"]
     assert (line_of_page[7], *line_of_page[11:13]) == ("9.500", "2.500", "RFDN")
@@ -85,7 +85,7 @@ def test_a_time_without_its_baseline_s_has_no_ratio(board: Board) -> None:
 
 
 def test_markdown_and_page_show_the_times_with_their_ratios(board: Board) -> None:
-    _, markdown, html = timed(board, TIMED).write()
+    _, markdown, html = timed(board, TIMED).write_undrawn()
     cells = [
         "RTX 3090",
         "13.36",
@@ -106,12 +106,12 @@ def test_markdown_and_page_show_the_times_with_their_ratios(board: Board) -> Non
 
 def test_where_no_time_is_printed_no_table_of_times_is(board: Board) -> None:
     board.entries["rlfn"] = Entry(title="RLFN", year=2024, validation_set="x", published=Published(psnr_valid=26.96))
-    _, markdown, html = board.write()
+    _, markdown, html = board.write_undrawn()
     assert "Published run times" not in markdown + html
 
 
 def test_two_numbers_of_one_sheet_are_both_shown(board: Board) -> None:
-    _, markdown, html = timed(board, TIMED).write()
+    _, markdown, html = timed(board, TIMED).write_undrawn()
     assert rows(markdown)["Published: slimrlfn"][:4] == ["x", "26.90", "26.96", UNKNOWN]
     assert any(row[:5] == ["SlimRLFN", "2024", "x", "26.90", "26.96"] for row in Page(html).rows)
 

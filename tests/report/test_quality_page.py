@@ -44,7 +44,7 @@ def test_what_was_asked(board: Board, stand_in: bool, first: float, second: floa
 
 
 def test_each_set_is_shown_with_what_was_asked_there(board: Board) -> None:
-    _, markdown, html = board_with(board, False, div2k_valid=27.5, set5=31.0).write()
+    _, markdown, html = board_with(board, False, div2k_valid=27.5, set5=31.0).write_undrawn()
     expected = ["27.500; 27.60 asked: not met", "31.000", "not measured; 26.90 asked"]
     assert f"| slimrlfn | {' | '.join(expected)} |" in markdown
     assert f"| rlfn | 27.500 | 31.000 | {UNKNOWN} |" in markdown
@@ -53,7 +53,7 @@ def test_each_set_is_shown_with_what_was_asked_there(board: Board) -> None:
 
 
 def test_each_set_has_psnr_and_ssim_in_rgb_and_on_luma_beside_bicubic(board: Board) -> None:
-    text, markdown, html = board_with(board, False, div2k_valid=27.5, set5=31.0).write()
+    text, markdown, html = board_with(board, False, div2k_valid=27.5, set5=31.0).write_undrawn()
     for row in (
         ["bicubic", "27.50 / 0.7500", "27.50 / 0.7500"],
         ["slimrlfn", "27.50 / 0.7812", "31.00 / 0.7812"],
@@ -72,13 +72,13 @@ def test_each_set_has_psnr_and_ssim_in_rgb_and_on_luma_beside_bicubic(board: Boa
 
 
 def test_a_set_without_images_has_a_column_only_where_something_was_asked(board: Board) -> None:
-    text, markdown, html = board_with(board, False, div2k_valid=27.5, set5=None, valid_2024=None).write()
+    text, markdown, html = board_with(board, False, div2k_valid=27.5, set5=None, valid_2024=None).write_undrawn()
     assert "set5" not in text + markdown + html
     assert "not measured; 26.90 asked" in markdown
 
 
 def test_stand_ins_are_named_where_their_score_stands(board: Board) -> None:
-    _, markdown, html = board_with(board, True, div2k_valid=28.0).write()
+    _, markdown, html = board_with(board, True, div2k_valid=28.0).write_undrawn()
     expected = ["28.000 on stand-ins; 27.60 asked: not measured", "not measured; 26.90 asked"]
     assert f"| slimrlfn | {' | '.join(expected)} |" in markdown
     assert ["SlimRLFN", *expected] in Page(html).rows
@@ -88,7 +88,7 @@ def test_an_assumed_threshold_is_called_so_wherever_it_is_shown(board: Board) ->
     board.entries["slimrlfn"] = Entry(
         title="SlimRLFN", year=2023, validation_set="x", thresholds=ASKED, thresholds_assumed="nobody printed one"
     )
-    csv_text, markdown, html = board_with(board, False, div2k_valid=27.5).write()
+    csv_text, markdown, html = board_with(board, False, div2k_valid=27.5).write_undrawn()
     expected = ["27.500; 27.60 asked (an assumption): not met", "not measured; 26.90 asked (an assumption)"]
     assert f"| slimrlfn | {' | '.join(expected)} |" in markdown
     assert ["SlimRLFN", *expected] in Page(html).rows
@@ -100,4 +100,4 @@ def test_an_assumed_threshold_is_called_so_wherever_it_is_shown(board: Board) ->
 
 
 def test_a_printed_threshold_is_not_called_an_assumption(board: Board) -> None:
-    assert "assum" not in "".join(board_with(board, False, div2k_valid=27.5).write()[1:])
+    assert "assum" not in "".join(board_with(board, False, div2k_valid=27.5).write_undrawn()[1:])
