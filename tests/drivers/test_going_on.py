@@ -27,25 +27,46 @@ def lines_of(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("esr: ")]
 
 
-@pytest.fixture
-def paper(everything: Project, tmp_path: Path) -> Project:
-    """All entries at `paper`, as a clone has them: LSDIR is behind its form."""
-    project = everything.copy(tmp_path / "esr")
+Planned = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def paper(everything: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """All entries at `paper`, as a clone has them: LSDIR is behind its form. Nothing is made in it."""
+    project = everything.copy(tmp_path_factory.mktemp("paper") / "esr")
     project.edit(lambda params: params.update(scale="paper"))
     return project
 
 
+@pytest.fixture(scope="module")
+def all_planned(paper: Project) -> Planned:
+    """`snakemake -n` where one GPU is visible."""
+    return paper.run("snakemake", "-n", CUDA_VISIBLE_DEVICES="0")
+
+
+@pytest.fixture(scope="module")
+def r2net_planned(paper: Project) -> Planned:
+    """`snakemake -n r2net` where no GPU is visible."""
+    return paper.run("snakemake", "-n", "r2net", CUDA_VISIBLE_DEVICES="")
+
+
 class TestAtPaperWithoutLSDIR:
-    def test_snakemake_says_first_what_it_leaves_out_and_plans_the_rest(self, paper: Project) -> None:
-        done = paper.run("snakemake", "-n")
-        assert done.returncode == 0
-        (said,) = lines_of(done.stderr)
+    def test_snakemake_says_first_what_it_leaves_out_and_plans_the_rest(self, all_planned: Planned) -> None:
+        assert all_planned.returncode == 0
+        (said,) = lines_of(all_planned.stderr)
         assert LSDIR in said and "download.lsdir.folder" in said
-        planned = set(re.findall(r"wildcards: key=(\S+)", done.stdout))
+        planned = set(re.findall(r"wildcards: key=(\S+)", all_planned.stdout))
         assert {"r2net", "ripfdn", "edrn", "rlfn", "rfdn"} <= planned
         assert not {key for key in planned if key.startswith(("lsdir", "df2k-lsdir", "slimrlfn", "ifadnet"))}
 
-    @pytest.mark.parametrize("target", ["slimrlfn", "report", "runs/paper/fuse/ifadnet/weights.safetensors"])
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "slimrlfn",
+            "runs/paper/fuse/ifadnet/weights.safetensors",
+            pytest.param("report", marks=pytest.mark.slow),  # as a file is
+        ],
+    )
     def test_a_target_that_needs_it_is_refused_in_one_line(self, paper: Project, target: str) -> None:
         done = paper.run("snakemake", "--cores", "all", "r2net", target)
         assert done.returncode == 1
@@ -53,16 +74,14 @@ class TestAtPaperWithoutLSDIR:
         assert "Traceback" not in done.stderr and "Exception" not in done.stderr
         assert not (paper.folder / "data").exists() and not (paper.folder / "logs").exists()
 
-    def test_a_target_that_does_not_is_planned_without_a_word(self, paper: Project) -> None:
-        done = paper.run("snakemake", "-n", "r2net")
-        assert done.returncode == 0 and lines_of(done.stderr) == []
+    def test_a_target_that_does_not_is_planned_without_a_word(self, r2net_planned: Planned) -> None:
+        assert r2net_planned.returncode == 0 and lines_of(r2net_planned.stderr) == []
 
 
-@pytest.mark.parametrize(("visible", "taken"), [("", 0), ("0", 1)])
-def test_snakemake_finds_the_default_profile_which_counts_gpus(paper: Project, visible: str, taken: int) -> None:
-    planned = paper.run("snakemake", "-n", "rfdn", CUDA_VISIBLE_DEVICES=visible).stdout
-    (training,) = re.findall(r"rule train:.*?gpu=(\d)", planned, flags=re.S)
-    assert int(training) == taken
+def test_snakemake_finds_the_default_profile_which_counts_gpus(all_planned: Planned, r2net_planned: Planned) -> None:
+    for planned, taken in ((all_planned, 1), (r2net_planned, 0)):
+        asked = re.findall(r"rule train:.*?gpu=(\d)", planned.stdout, flags=re.S)
+        assert asked and set(map(int, asked)) == {taken}
 
 
 class TestWhatIsLacking:
@@ -166,7 +185,7 @@ def own_images(project: Project) -> None:
     (project.folder / "networks/leaves.py").write_text(f"{rfdn}\n\nraise SystemExit(0)\n")
 
 
-Run = tuple[Project, "subprocess.CompletedProcess[str]"]
+Run = tuple[Project, Planned]
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,17 @@ roc-validator 0.13 agrees that nothing required is missing; it cannot run here, 
 
 import hashlib
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from esr.recipes.graph import Graph
+from esr.cli import app
+from esr.recipes.graph import Graph, read_graph
 from tests.conftest import Call
 
 Entities = dict[str, dict[str, Any]]
@@ -34,10 +37,21 @@ def of_type(entities: Entities, kind: str) -> Iterator[dict[str, Any]]:
     return (entity for entity in entities.values() if kind in types(entity))
 
 
+@pytest.fixture(scope="module")
+def crated(finished_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished project with its crate. Do not change it."""
+    folder = tmp_path_factory.mktemp("crated") / "esr"
+    shutil.copytree(finished_once, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert CliRunner().invoke(app, ["crate", str(OUT), "--agent", "Ada"]).exit_code == 0
+    return folder
+
+
 @pytest.fixture
-def entities(finished: Graph, call: Call) -> Entities:
-    """What the crate of the finished project holds, by id."""
-    assert call("crate", OUT, "--agent", "Ada")[0] == 0
+def entities(crated: Path, monkeypatch: pytest.MonkeyPatch) -> Entities:
+    """What the crate of the finished project holds, by id; in that project."""
+    monkeypatch.chdir(crated)
     with zipfile.ZipFile(OUT) as archive:
         described = json.loads(archive.read("ro-crate-metadata.json"))
     found = {entity["@id"]: entity for entity in described["@graph"]}
@@ -87,10 +101,10 @@ def test_packed_images_are_told_of_and_not_handed_on(entities: Entities) -> None
     assert not any(name.endswith(".store") for name in ids(entities["./"]["hasPart"]))
 
 
-def test_tools_steps_and_their_runs_belong_together(entities: Entities, finished: Graph) -> None:
+def test_tools_steps_and_their_runs_belong_together(entities: Entities) -> None:
     main = entities["Snakefile"]
     tools, steps = ids(main["hasPart"]), ids(main["step"])
-    assert len(steps) == len(finished.nodes)
+    assert len(steps) == len(read_graph().nodes)
     assert {step["@id"] for step in of_type(entities, "HowToStep")} == set(steps)
     runs = list(of_type(entities, "CreateAction"))
     instruments = {place for run in runs for place in ids(run["instrument"])}
