@@ -505,7 +505,8 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         keys = list(value) if isinstance(value, dict) else range(len(value))
         for key in keys[:1] if len(path) == 1 and path[0] != "engine" else keys:
             yield (*path, key)
-            yield from places(value[key], (*path, key))
+            if path != ("shared",):  # nothing reads what stands in its rows
+                yield from places(value[key], (*path, key))
 
 
 def changed(place: tuple[Any, ...], to: Any) -> dict[str, Any]:

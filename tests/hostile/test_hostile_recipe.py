@@ -58,7 +58,9 @@ def test_an_entry_that_trains_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", list(PARAMS["entries"]))
-@pytest.mark.parametrize("scale", ["demo", "pilot", "paper"])
+@pytest.mark.parametrize(
+    "scale", ["paper", *(pytest.param(scale, marks=pytest.mark.slow) for scale in ("demo", "pilot"))]
+)
 def test_every_entry_of_the_challenge_tells_what_is_not_in_its_factsheet(
     entry: str, scale: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
