@@ -157,7 +157,8 @@ def test_a_confined_process_is_barred_from_all_that_is_not_said_to_be_open(tmp_p
             check=True,
         )
     unbarred, managed = json.loads(done.stdout)
-    assert ("network" in managed) == ("the network" in unbarred)
+    if "the network" not in unbarred:  # where it is, as in a container without user namespaces, Landlock may bar TCP
+        assert "network" not in managed
     assert ("write" in managed) == ("remove" in managed) == ("writing files" in unbarred)
     assert (inside / "made/file").read_text() == "x"
     if "writing files" not in unbarred:
