@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config as symbolic_sizes
 
 from esr.common.errors import EsrError, on_one_line
 from esr.common.factor import SCALE
@@ -89,7 +90,8 @@ def _free_in_size(deployed: Deployed, precision: torch.dtype) -> ExportedProgram
     network = copy.deepcopy(deployed.network).to(precision)
     free = dict.fromkeys(AXES, Dim.DYNAMIC)
     try:
-        with torch.no_grad(), silent_exporter():
+        # As PyTorch's own exporter to ONNX does: else whether a side is 1, or a cut-out contiguous, is taken for fixed.
+        with torch.no_grad(), silent_exporter(), symbolic_sizes.patch(backed_size_oblivious=True):
             return torch.export.export(network, (torch.zeros(TRACED, dtype=precision),), dynamic_shapes=(free,))
     except Exception as error:  # whatever the exporter and a network's code raise
         raise _not_exportable(deployed, on_one_line(error)) from error

@@ -27,7 +27,10 @@ class ChannelNorm(nn.Module):
 
 
 class SAFM(nn.Module):
-    """Weighs its input by four views of it, each of a quarter of the channels at 1, 1/2, 1/4 and 1/8 of the size."""
+    """Weighs its input by four views of it, each of a quarter of the channels at 1, 1/2, 1/4 and 1/8 of the size.
+
+    Both sides of the input divide by 8, so that max pooling by whole windows is the released code's adaptive pooling.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -42,7 +45,7 @@ class SAFM(nn.Module):
             if level == 0:
                 views.append(view(part))
                 continue
-            small = view(F.adaptive_max_pool2d(part, (height // 2**level, width // 2**level)))
+            small = view(F.max_pool2d(part, 2**level))
             views.append(F.interpolate(small, size=(height, width), mode="nearest"))
         return F.gelu(self.mix(torch.cat(views, dim=1))) * x
 
@@ -97,12 +100,14 @@ class SAFMN(nn.Module):
         self.tail = conv3x3(channels, 3 * SCALE**2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return at_any_size(self._upscale, x, smallest=COARSEST, multiple=COARSEST)
+        return at_any_size(self._upscale, x, smallest=COARSEST)
 
     def _upscale(self, x: Tensor) -> Tensor:
-        head = self.head(x)
+        height, width = x.shape[-2:]
+        # Also where nothing is to be padded: a graph that is exported for all sizes takes no decision by the size.
+        head = self.head(F.pad(x, (0, -width % COARSEST, 0, -height % COARSEST), mode="reflect"))
         y = self.blocks(head) + head
-        return F.pixel_shuffle(self.tail(y), SCALE)
+        return F.pixel_shuffle(self.tail(y), SCALE)[..., : height * SCALE, : width * SCALE]
 
 
 NETWORK = SAFMN

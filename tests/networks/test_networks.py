@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from esr.networks.blocks import SCALE
@@ -14,7 +16,7 @@ from esr.networks.r2net import R2Net
 from esr.networks.rfdn import RFDN
 from esr.networks.ripfdn import RIPFDN
 from esr.networks.rlfn import RLFN
-from esr.networks.safmn import SAFMN
+from esr.networks.safmn import SAFM, SAFMN
 from esr.networks.slimrlfn import SlimRLFN
 from esr.networks.span import SPAN
 from esr.networks.spanv2 import SPANV2
@@ -88,6 +90,36 @@ def test_a_flat_pixel_upscales_as_a_flat_image_does(name: str, smallest: int) ->
     network = small(name)
     pixel = torch.full((1, 3, 1, 1), 0.5, dtype=torch.float64)
     assert torch.allclose(network(pixel), network(pixel.expand(1, 3, smallest, smallest))[..., :4, :4])
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (24, 40)])
+def test_safmn_sees_its_views_by_adaptive_pooling_as_the_released_code_does(height: int, width: int) -> None:
+    """Output and gradients, bit for bit; of equal values both take the same one."""
+    torch.manual_seed(0)
+    modulate = SAFM(16)
+    x = (torch.rand(2, 16, height, width) * 4).round().requires_grad_()
+    parts = x.chunk(4, dim=1)
+    views = [
+        F.interpolate(view(F.adaptive_max_pool2d(part, (height // size, width // size))), (height, width))
+        for view, part, size in zip(modulate.views, parts, (1, 2, 4, 8), strict=True)
+    ]
+    expected = F.gelu(modulate.mix(torch.cat(views, dim=1))) * x
+    output = modulate(x)
+    assert torch.equal(output, expected)
+    inputs = [x, *modulate.parameters()]
+    grads = [torch.autograd.grad(each.square().sum(), inputs) for each in (output, expected)]
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(*grads, strict=True))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 13), (7, 9), (8, 23), (17, 16), (31, 33)])
+def test_safmn_goes_on_by_reflection_to_whole_windows(height: int, width: int) -> None:
+    network = small("safmn")
+    image = torch.rand(2, 3, height, width, dtype=torch.float64)
+    rows, columns = -height % 8, -width % 8
+    whole = np.pad(image.numpy(), ((0, 0), (0, 0), (0, rows), (0, 0)), mode="edge" if height == 1 else "reflect")
+    whole = np.pad(whole, ((0, 0), (0, 0), (0, 0), (0, columns)), mode="reflect")
+    expected = network(torch.from_numpy(whole))[..., : 4 * height, : 4 * width]
+    assert torch.equal(network(image), expected)
 
 
 def test_both_forms_can_be_built_and_trained(network: nn.Module) -> None:
