@@ -5,11 +5,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from esr.networks.blocks import at_any_size
 
 ARCHITECTURES = ("SwinIR", "HAT", "DAT")
+INSTALL = "pip install 'esr[spandrel]', from the index that torch is from: torchvision must be of the same build"
 SMALLEST = 16  # px of height and width, as spandrel says of each
 CLASSICAL = {
     "depths": [6] * 6,
@@ -35,7 +37,7 @@ class Foreign(nn.Module):
 
     Raises:
         ValueError: the architecture is another one.
-        ImportError: spandrel is not installed.
+        ImportError: spandrel is not installed, or cannot be imported.
     """
 
     data_range: ClassVar[float] = 1.0
@@ -52,11 +54,13 @@ class Foreign(nn.Module):
             raise ValueError(f"the architecture is none of {', '.join(ARCHITECTURES)}")
         try:
             module = importlib.import_module(f"spandrel.architectures.{architecture}")
-        except ImportError as error:
-            raise ImportError(f"{architecture} needs spandrel ({error}): pip install 'esr[spandrel]'") from error
-        with warnings.catch_warnings():  # of how their code calls torch
-            warnings.simplefilter("ignore")
-            self.network: nn.Module = getattr(module, architecture)(**(hyperparameters or CLASSICAL))
+        except Exception as error:  # a torchvision of another build than torch raises a RuntimeError
+            raise ImportError(f"{architecture} needs spandrel ({error}): {INSTALL}") from error
+        # On the CPU first: their constructors compute with numbers, which the device of shapes alone does not have.
+        with warnings.catch_warnings(), torch.device("cpu"):
+            warnings.simplefilter("ignore")  # of how their code calls torch
+            network = getattr(module, architecture)(**(hyperparameters or CLASSICAL))
+        self.network: nn.Module = network.to(torch.get_default_device())
 
     def forward(self, x: Tensor) -> Tensor:
         return at_any_size(self.network, x, smallest=SMALLEST)

@@ -9,7 +9,7 @@ from typing import Any
 from esr.common.errors import EsrError, on_one_line
 from esr.common.factor import SCALE
 from esr.common.files import md5_of
-from esr.networks.foreign import ARCHITECTURES, Foreign
+from esr.networks.foreign import ARCHITECTURES, INSTALL, Foreign
 from esr.weights.checkpoint_file import read_checkpoint
 from esr.weights.weights_file import WeightsInfo, build_network, check_finite, load_strictly, save_weights
 
@@ -22,16 +22,17 @@ def import_foreign(checkpoint: Path, target: Path) -> WeightsInfo:
     spandrel reads the architecture and its sizes off the tensors; nothing in the file is run.
 
     Raises:
-        EsrError: spandrel is not installed; the checkpoint is missing, broken or more than tensors; it is of another
-            architecture, scale or number of channels; or a weight is not a finite number. Nothing is written then.
+        EsrError: spandrel is not installed or cannot be imported; the checkpoint is missing, broken or more than
+            tensors; it is of another architecture, scale or number of channels; or a weight is not a finite number.
+            Nothing is written then.
     """
     state = read_checkpoint(checkpoint)
     check_finite(state, str(checkpoint))
     try:
         from spandrel import ModelLoader
-    except ImportError as error:
+    except Exception as error:  # a torchvision of another build than torch raises a RuntimeError
         raise EsrError(
-            f"{checkpoint}: spandrel, which recognises networks, cannot be used ({error}): pip install 'esr[spandrel]'"
+            f"{checkpoint}: spandrel, which recognises networks, cannot be used ({on_one_line(error)}): {INSTALL}"
         ) from error
     known = ", ".join(ARCHITECTURES)
     try:

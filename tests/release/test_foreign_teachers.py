@@ -1,32 +1,28 @@
 """Checkpoints of SwinIR, HAT and DAT as teachers, by spandrel: its own classes at a tiny width say what is right."""
 
-import importlib
 import sys
 import warnings
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from esr.networks.foreign import Foreign
 from esr.recipes.engine_settings import EngineSettings
 from esr.recipes.rows import Import
+from esr.recipes.step import NetworkSpec, Step
 from esr.training.engine import Engine
 from esr.training.objective import Teacher
 from esr.weights.import_stage import import_row
+from esr.weights.step_work import step_work
 from esr.weights.weights_file import WeightsInfo, load_network, save_weights
 from tests.conftest import Call
 from tests.release.made_checkpoints import made_checkpoint
-
-COMMON = {"embed_dim": 12, "num_heads": [2, 2], "upscale": 4, "upsampler": "pixelshuffle", "img_range": 1.0}
-TINY: dict[str, dict[str, Any]] = {
-    "SwinIR": COMMON | {"depths": [2, 2], "window_size": 4, "mlp_ratio": 2.0, "img_size": 16},
-    "HAT": COMMON | {"depths": [2, 2], "window_size": 4, "mlp_ratio": 2.0, "compress_ratio": 3, "squeeze_factor": 6},
-    "DAT": COMMON | {"embed_dim": 32, "depth": [2, 2], "split_size": [4, 8], "expansion_factor": 2.0},
-}
+from tests.release.made_foreign import TINY, made, written
 
 
 @pytest.fixture
@@ -38,24 +34,6 @@ def bring(call: Call) -> Call:
 @pytest.fixture
 def spandrel() -> Any:
     return pytest.importorskip("spandrel", reason="spandrel is not installed: pip install 'esr[spandrel]'")
-
-
-def made(architecture: str, **changes: Any) -> nn.Module:
-    """A network of spandrel's own, in eval mode, whose every weight counts."""
-    torch.manual_seed(5)
-    module = importlib.import_module(f"spandrel.architectures.{architecture}")
-    network: nn.Module = getattr(module, architecture)(**(TINY[architecture] | changes)).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    return network
-
-
-def written(folder: Path, network: nn.Module) -> Path:
-    """As BasicSR saves it."""
-    path = folder / "released.pth"
-    torch.save({"params_ema": network.state_dict()}, path)
-    return path
 
 
 @pytest.mark.parametrize("architecture", list(TINY))
@@ -136,6 +114,28 @@ def test_without_spandrel_one_line_says_what_to_install(
     assert not (tmp_path / "out.safetensors").exists()
 
 
+def test_a_torchvision_of_another_build_is_one_line(
+    bring: Call, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What PyPI's torchvision raises beside a torch for CPUs alone."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "spandrel"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/spandrel.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    torch.save({"conv_first.weight": torch.zeros(3, 3, 3, 3)}, tmp_path / "swinir.pth")
+    code, out, err = bring(tmp_path / "swinir.pth", tmp_path / "out.safetensors")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "torchvision::nms" in err
+    assert "from the index that torch is from" in err
+
+    info = WeightsInfo("esr/networks/foreign.py", {"architecture": "SwinIR"}, True, 1.0, "made", {})
+    save_weights(tmp_path / "made.safetensors", {"network.gain": torch.zeros(1)}, info)
+    code, _, err = call("complexity", tmp_path / "made.safetensors")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "from the index that torch is from" in err
+
+
 def test_its_weights_without_spandrel_are_told_of(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
     monkeypatch.setitem(sys.modules, "spandrel.architectures.SwinIR", None)
@@ -151,3 +151,44 @@ def test_a_weights_file_cannot_ask_for_another_module(tmp_path: Path) -> None:
     """The name comes from a stranger's file; nothing but the three is imported."""
     with pytest.raises(ValueError, match="none of SwinIR, HAT, DAT"):
         Foreign(architecture="__helpers.loader")
+
+
+STUDENT = NetworkSpec("esr/networks/rlfn.py", {"channels": 8, "inner": 8, "blocks": 1})
+
+
+class Drawn(nn.Module):
+    """Reads numbers off a tensor as it is built, as the three do for the rates of their dropped paths."""
+
+    def __init__(self, **_: Any) -> None:
+        super().__init__()
+        self.rates = [rate.item() for rate in torch.linspace(0, 0.1, 6)]
+        self.tail = nn.Conv2d(3, 48, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.pixel_shuffle(self.tail(x), 4)
+
+
+def test_the_work_under_such_a_teacher_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `esr plan` and scales that share out work do, on the device that has shapes alone."""
+    module = ModuleType("SwinIR")
+    monkeypatch.setattr(module, "SwinIR", Drawn, raising=False)
+    for name in ("spandrel", "spandrel.architectures", "spandrel.architectures.SwinIR"):
+        monkeypatch.setitem(sys.modules, name, module)
+    teacher = NetworkSpec("esr/networks/foreign.py", {"hyperparameters": {"of": "this test"}}, deploy=True)
+    work = step_work(Step(STUDENT, teacher), 64) - step_work(Step(STUDENT), 64)
+    assert work == 16 * 16 * 3 * 48 * 9
+
+
+def test_a_teacher_that_was_not_read_yet_counts_as_swinirs_classical_form(spandrel: Any) -> None:
+    teacher = NetworkSpec("esr/networks/foreign.py", {}, deploy=True)
+    work = step_work(Step(STUDENT, teacher), 256) - step_work(Step(STUDENT), 256)
+    assert work == pytest.approx(53.6e9, rel=0.02)  # printed for 64x64 in the paper of HAT (Chen et al., CVPR 2023)
+
+
+@pytest.mark.parametrize("architecture", list(TINY))
+def test_its_weights_are_counted(architecture: str, spandrel: Any, bring: Call, call: Call, tmp_path: Path) -> None:
+    theirs = made(architecture)
+    assert bring(written(tmp_path, theirs), tmp_path / "out.safetensors")[0] == 0
+    code, out, err = call("complexity", tmp_path / "out.safetensors", "--size", "32x32", "--json")
+    assert (code, err) == (0, "")
+    assert f'"parameters": {sum(parameter.numel() for parameter in theirs.parameters())}' in out
