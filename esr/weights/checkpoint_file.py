@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from esr.common.errors import EsrError
@@ -16,7 +17,7 @@ StateDict = dict[str, Tensor]
 
 
 def read_checkpoint(path: Path) -> StateDict:
-    """The tensors of a .pth, under whichever usual key they are; nothing in the file is run.
+    """The tensors of a .pth, under whichever usual key they are, or of a .safetensors; nothing in the file is run.
 
     Raises:
         EsrError: the file is missing, broken, or holds anything but tensors.
@@ -28,7 +29,8 @@ def read_checkpoint(path: Path) -> StateDict:
     try:
         with warnings.catch_warnings():  # of old pickles: the refusal says it
             warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            is_plain = path.suffix == ".safetensors"
+            content = load_file(path) if is_plain else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load fails in a dozen ways on a file that is no checkpoint
         named = re.search(r"GLOBAL (\S+)", str(error))
         if named:
