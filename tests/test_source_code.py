@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from hashlib import md5
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,23 @@ def test_an_edit_that_does_nothing_does_not_count(tmp_path: Path, old: str, new:
 def test_an_edit_that_does_something_counts(tmp_path: Path, old: str, new: str) -> None:
     assert old in CODE
     assert digest(tmp_path, CODE.replace(old, new)) != digest(tmp_path, CODE)
+
+
+F_STRINGS = r"""
+print(f"{'; '.join(x)}: {y!r:>{width}}", f"")
+print(f'{x["a"]} and {f"{y}"}', f"it's {x}")
+print(f"\t{x}\n")
+"""
+AS_PYTHON_3_11_WRITES_THEM = r"""
+print(f"{'; '.join(x)}: {y!r:>{width}}", f'')
+print(f"{x['a']} and {f'{y}'}", f"it's {x}")
+print(f'\t{x}\n')
+"""
+
+
+def test_every_version_of_python_takes_the_same_digest(tmp_path: Path) -> None:
+    """From 3.12 on an f-string may stand in the quotes that it holds, and Python writes some so."""
+    assert digest(tmp_path, F_STRINGS) == md5(AS_PYTHON_3_11_WRITES_THEM.strip().encode()).hexdigest()
 
 
 def test_a_closure_holds_what_is_imported_anywhere_and_nothing_else(tmp_path: Path) -> None:

@@ -111,6 +111,9 @@ OWN_VERSION = _md5(Path(__file__).read_bytes(), sys.version.encode())
 """The version of this reader and of Python: another one may parse a file otherwise."""
 
 
+_QUOTES = ("'", '"', '"""', "'''")
+
+
 class _Bare(ast.NodeTransformer):
     """Takes out of a syntax tree what does not change what the code does.
 
@@ -136,6 +139,20 @@ class _Bare(ast.NodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id == "Field":
             node.keywords = [each for each in node.keywords if each.arg != "description"]
         return self.generic_visit(node)
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
+        spec, node.format_spec = node.format_spec, None  # which is no f-string of its own
+        self.generic_visit(node)
+        node.format_spec = spec
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        """An f-string in quotes that it does not hold, as Python 3.11 writes it; later versions take others."""
+        text = ast.unparse(self.generic_visit(node))[1:]
+        own = text[:3] if text.startswith(_QUOTES[2:]) else text[:1]
+        said = text.removeprefix(own).removesuffix(own)
+        quote = next((each for each in _QUOTES if each not in said), own)
+        return ast.Name(f"f{quote}{said}{quote}")
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
