@@ -58,7 +58,7 @@ def read_checkout(folder: Path, year: int | None = None) -> Checkout:
         raise EsrError(f"{folder} is no folder; name a checkout of the organisers' repository")
     if (folder / "HEAD").is_file() and (folder / "objects").is_dir():
         raise EsrError(f"{folder} is a bare git repository; check it out: git clone {folder} CHECKOUT")
-    year = year or year_of(folder)
+    year = year_of(folder) if year is None else year
     if year not in {*FORMULAS, YEAR}:
         known = ", ".join(map(str, sorted({*FORMULAS, YEAR})))
         raise EsrError(f"{folder}: the scoring of {year} is not known here; there are: {known}")

@@ -143,7 +143,7 @@ def _ratios(team: TeamStanding, baseline: TeamResults) -> Iterator[Remark]:
         return
     warm = _ratio_without_first(team.results, baseline)
     said = f"its means are {means:.3f} times the baseline's, its median image {fair:.3f} times"
-    if abs(warm - fair) <= abs(means - fair) / 2:
+    if warm is not None and abs(warm - fair) <= abs(means - fair) / 2:
         yield Remark(team.team, "cold start", f"{said}; without each set's first image the means are {warm:.3f} times")
         return
     tenth, *_, ninetieth = quantiles(image_ratios(team.results, baseline), n=10)
@@ -155,12 +155,13 @@ def _ratios(team: TeamStanding, baseline: TeamResults) -> Iterator[Remark]:
     )
 
 
-def _ratio_without_first(team: TeamResults, baseline: TeamResults) -> float:
+def _ratio_without_first(team: TeamResults, baseline: TeamResults) -> float | None:
+    """The ratio of the means over all images but each set's first; None where no set has another."""
     own, beside = (
-        fmean(fmean(times[1:]) for times in (each.valid_runtime, each.test_runtime) if len(times) > 1)
+        [fmean(times[1:]) for times in (each.valid_runtime, each.test_runtime) if len(times) > 1]
         for each in (team, baseline)
     )
-    return own / beside
+    return fmean(own) / fmean(beside) if own and beside else None
 
 
 def _operations(team: TeamStanding, branch: Loaded | None, checkout: Checkout) -> Iterator[Remark]:

@@ -119,7 +119,7 @@ def _text(node: ast.expr, number: int) -> str:
             return "".join(_text(part, number) for part in parts)
         case ast.FormattedValue(value=ast.Name("model_id"), format_spec=spec):
             form = _text(spec, number) if spec else ""
-            return format(number, form) if form.isdigit() and len(form) < 4 else str(number)
+            return format(number, form) if form.isdecimal() and len(form) < 4 else str(number)
     return ""
 
 

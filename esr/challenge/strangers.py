@@ -146,7 +146,7 @@ def _chosen(loader: Sequence[Loaded], checkout: Path, wanted: str) -> Sequence[L
     if wanted == "all":
         return loader
     numbers = [text.strip() for text in wanted.split(",")]
-    unknown = [text for text in numbers if not text.isdigit() or int(text) not in {each.number for each in loader}]
+    unknown = [text for text in numbers if not text.isdecimal() or int(text) not in {each.number for each in loader}]
     if unknown:
         known = ", ".join(f"{each.number:02}" for each in loader)
         raise EsrError(f"--run: there is no network {printable(', '.join(unknown))}; there are: {known}, or all")

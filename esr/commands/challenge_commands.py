@@ -45,7 +45,7 @@ def challenge(
             print_strangers(count_strangers(checkout, run), None, as_json)
             return
         rule = Measuring(sizes=[sides(each) for each in size or ["256x256"]], seconds=seconds or 30, narrow=0.002)
-        formula = FORMULAS.get(year or year_of(checkout))
+        formula = FORMULAS.get(year_of(checkout) if year is None else year)
         print_strangers(measure_strangers(checkout, run, hr, lr, rule), formula, as_json)
         return
     if trust or hr or lr or size or seconds:

@@ -148,7 +148,7 @@ def submission(
     from esr.delivery.organisers_layout import LATEST, Layout
     from esr.delivery.submit import write_submission
 
-    written = write_submission(entry, Layout(year or LATEST, team, name), out, network)
+    written = write_submission(entry, Layout(LATEST if year is None else year, team, name), out, network)
     print(f"{printable(str(out))}: {', '.join(written)}")
     print(f"{name} computes there what it does here, bit for bit. Put the lines of select_model.txt into test_demo.py.")
 

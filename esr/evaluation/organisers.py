@@ -30,7 +30,9 @@ LISTS = {
 _MOST_NAMED = 20
 
 
-Positive = Annotated[FiniteFloat, Field(gt=0)]
+# Bounded by more than anything measures, so that sums and ratios stay numbers.
+Number = Annotated[FiniteFloat, Field(ge=-1e12, le=1e12)]
+Positive = Annotated[FiniteFloat, Field(ge=1e-12, le=1e12)]
 
 
 class TeamResults(BaseModel):
@@ -50,20 +52,20 @@ class TeamResults(BaseModel):
     model_config = ConfigDict(strict=True)
 
     team: str = ""
-    valid_psnr: list[FiniteFloat] = []
-    test_psnr: list[FiniteFloat] = []
+    valid_psnr: list[Number] = []
+    test_psnr: list[Number] = []
     valid_runtime: list[Positive] = []
     test_runtime: list[Positive] = []
-    valid_memory: FiniteFloat | None = None
-    test_memory: FiniteFloat | None = None
-    valid_ave_psnr: FiniteFloat | None = None
-    test_ave_psnr: FiniteFloat | None = None
+    valid_memory: Number | None = None
+    test_memory: Number | None = None
+    valid_ave_psnr: Number | None = None
+    test_ave_psnr: Number | None = None
     valid_ave_runtime: Positive | None = None
     test_ave_runtime: Positive | None = None
     num_parameters: Positive | None = None
     flops: Positive | None = None
-    activations: FiniteFloat | None = None
-    num_conv: int | None = None
+    activations: Number | None = None
+    num_conv: Annotated[int, Field(ge=0, le=10**12)] | None = None
 
 
 @dataclass(frozen=True)

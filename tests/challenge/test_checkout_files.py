@@ -141,7 +141,13 @@ def test_passes_before_the_images_and_operators_are_read_from_the_code(call: Cal
     )
 
 
-@pytest.mark.parametrize("loader", ["def select_model(:", "\0", "NTIRE2024-EfficientSR = 1"])
+ODD_NUMBER = """
+if model_id == 0:
+    name = f"{model_id:\N{SUPERSCRIPT TWO}}_A"
+"""
+
+
+@pytest.mark.parametrize("loader", ["def select_model(:", "\0", "NTIRE2024-EfficientSR = 1", ODD_NUMBER])
 def test_code_that_cannot_be_read_is_left_out(call: Call, tmp_path: Path, loader: str) -> None:
     checkout = files(tmp_path, {"test_demo.py": loader, "results.json": WHOLE})
     code, out, _ = call("challenge", checkout, "--year", 2024, "--json")
@@ -163,6 +169,18 @@ def test_code_that_cannot_be_read_is_left_out(call: Call, tmp_path: Path, loader
             "see 00_A.valid_runtime.0",
         ),
         (
+            {"README.md": "NTIRE 2026 Challenge", "results.json": '{"00_A": {"num_parameters": 1e308}}'},
+            "see 00_A.num_parameters",
+        ),
+        (
+            {"README.md": "NTIRE 2026 Challenge", "results.json": '{"00_A": {"valid_psnr": [1e308, 1e308]}}'},
+            "see 00_A.valid_psnr.0",
+        ),
+        (
+            {"README.md": "NTIRE 2026 Challenge", "results.json": f'{{"00_A": {{"num_conv": {"9" * 400}}}}}'},
+            "see 00_A.num_conv",
+        ),
+        (
             {"README.md": "NTIRE 2024 Challenge", "results.json": WHOLE, "results.txt": "a\tb\n"},
             "its head is not theirs",
         ),
@@ -179,6 +197,12 @@ def test_files_that_are_broken_or_missing_end_in_one_line(
     code, out, told = call("challenge", files(tmp_path, content))
     assert (code, out, told.count("\n")) == (2, "", 1)
     assert refusal in told
+
+
+def test_a_year_without_a_challenge_is_refused(call: Call, tmp_path: Path) -> None:
+    code, out, told = call("challenge", files(tmp_path, {"test_demo.py": LOADER, "results.json": WHOLE}), "--year", 0)
+    assert (code, out, told.count("\n")) == (2, "", 1)
+    assert "the scoring of 0 is not known here" in told
 
 
 def test_a_folder_that_is_not_there_is_named(call: Call, tmp_path: Path) -> None:

@@ -60,6 +60,13 @@ def test_what_no_cold_start_explains_is_said_to_be_spread(call: Call, tmp_path: 
     )
 
 
+def test_sets_of_one_image_have_no_other_to_be_warm(call: Call, tmp_path: Path) -> None:
+    """Half and twice the baseline's 10 and 100 ms: means say 205 / 110, the middle of both images 1.25."""
+    content = {"00_Base": timed([10.0], [100.0]), "01_Team": timed([5.0], [200.0])}
+    (told,) = [each["text"] for each in read(call, write(tmp_path, 2026, content))["remarks"] if each["why"] == "means"]
+    assert told.startswith("its means are 1.864 times the baseline's, its median image 1.250 times")
+
+
 def test_without_times_of_images_nothing_is_read_into_them(call: Call, tmp_path: Path) -> None:
     means = {"valid_ave_psnr": 27.0, "valid_ave_runtime": 10.0, **SAME}
     (team,) = read(call, write(tmp_path, 2026, {"00_Base": means}))["teams"]

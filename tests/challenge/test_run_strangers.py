@@ -130,7 +130,7 @@ def test_nothing_is_run_without_trust(call: Call, tmp_path: Path) -> None:
     assert "add --trust" in told
 
 
-@pytest.mark.parametrize("wanted", ["7", "00,x", ""])
+@pytest.mark.parametrize("wanted", ["7", "00,x", "", "\N{SUPERSCRIPT TWO}"])
 def test_a_number_that_the_loader_does_not_have_is_named(call: Call, tmp_path: Path, wanted: str) -> None:
     code, out, told = call("challenge", checkout(tmp_path), f"--run={wanted}", "--trust")
     assert (code, out, told.count("\n")) == (2, "", 1)
