@@ -6,9 +6,11 @@ from typing import Any
 
 from esr.challenge.formulas import FORMULAS
 from esr.common.errors import EsrError
+from esr.recipes.telling import short
 
 LATEST = max(FORMULAS)
 MOST_TEAMS = 999
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,11 @@ class Layout:
             raise EsrError(f"--year {self.year}: there are the organisers' repositories of {years}; name one of these")
         if not 1 <= self.team <= MOST_TEAMS:
             raise EsrError(f"--team {self.team} is no team's number, as 0 is the baseline's; give 1 to {MOST_TEAMS}")
-        if not (self.name.isidentifier() and self.name.isascii()):
-            raise EsrError(f"--name {self.name} cannot be part of a module's name; use letters, digits and _ alone")
+        if not (self.name.isidentifier() and self.name.isascii() and len(self.name) <= LONGEST_NAME):
+            raise EsrError(
+                f"--name {short(self.name)} cannot be part of a module's name; use letters, digits and _ alone, "
+                f"{LONGEST_NAME} at most"
+            )
 
     @property
     def repository(self) -> str:

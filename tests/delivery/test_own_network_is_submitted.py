@@ -187,6 +187,7 @@ class A:
     [
         (("--team", 0, "--name", "A"), "--team 0"),
         (("--team", 7, "--name", "a-b"), "--name a-b"),
+        (("--team", 7, "--name", "a" * 300), "100 at most"),  # a file's name ends at 255
         (("--team", 7, "--name", "A", "--year", 2023), "--year 2023"),
         (("--team", 7, "--name", "A", "--year", 0), "--year 0"),
         (("--team", 7, "--name", "A"), "missing.safetensors is missing"),
