@@ -1,6 +1,7 @@
 # `make run` rebuilds everything at the scale that params.yaml names; `make check` (a minute) and `make test` check it.
 
-PYTHON ?= python3.11
+# The first of these that there is, whole; 3.11 is the one that most was run with.
+PYTHON ?= $(or $(shell for each in python3.11 python3.12 python3.13; do $$each -c 'import ensurepip' 2>/dev/null && echo $$each && break; done),python3.11)
 BIN := .venv/bin
 
 # Whose tests `make check` runs: seconds each, and what a wrong training would show in.
