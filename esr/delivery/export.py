@@ -91,7 +91,8 @@ def _free_in_size(deployed: Deployed, precision: torch.dtype) -> ExportedProgram
     free = dict.fromkeys(AXES, Dim.DYNAMIC)
     try:
         # As PyTorch's own exporter to ONNX does: else whether a side is 1, or a cut-out contiguous, is taken for fixed.
-        with torch.no_grad(), silent_exporter(), symbolic_sizes.patch(backed_size_oblivious=True):
+        as_symbols = symbolic_sizes.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+        with torch.no_grad(), silent_exporter(), as_symbols:
             return torch.export.export(network, (torch.zeros(TRACED, dtype=precision),), dynamic_shapes=(free,))
     except Exception as error:  # whatever the exporter and a network's code raise
         raise _not_exportable(deployed, on_one_line(error)) from error

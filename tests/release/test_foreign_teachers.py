@@ -174,7 +174,8 @@ def test_the_work_under_such_a_teacher_is_counted(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "SwinIR", Drawn, raising=False)
     for name in ("spandrel", "spandrel.architectures", "spandrel.architectures.SwinIR"):
         monkeypatch.setitem(sys.modules, name, module)
-    teacher = NetworkSpec("esr/networks/foreign.py", {"hyperparameters": {"of": "this test"}}, deploy=True)
+    arguments: dict[str, Any] = {"hyperparameters": {"of": "this test"}}
+    teacher = NetworkSpec("esr/networks/foreign.py", arguments, deploy=True)
     work = step_work(Step(STUDENT, teacher), 64) - step_work(Step(STUDENT), 64)
     assert work == 16 * 16 * 3 * 48 * 9
 
