@@ -103,6 +103,11 @@ class _Collected:
             if other.name in self.files:
                 self.needs.setdefault(file.name, set()).add(other.name)
             return
+        if imported.module.split(".")[0] == "importlib":
+            raise EsrError(
+                f"{file.name} imports importlib, by which it may load what others do not have; import at the top of "
+                "the file what it needs, or submit another network"
+            )
         if not _is_installed(imported.module.split(".")[0]):
             raise EsrError(
                 f"{file.name} imports {imported.module}, which is no installed package: others would not have it; "

@@ -132,6 +132,8 @@ class Mine:
         ("import esr.networks.blocks", "self.used = esr.networks.blocks.ESA", "imports esr.networks.blocks as esr"),
         ("from my_helpers import slope", "self.used = slope", "imports my_helpers, which is no installed package"),
         ("from .helpers import slope", "self.used = slope", "imports slope from .helpers"),
+        ("import importlib", "self.used = importlib.import_module('mine')", "imports importlib"),
+        ("from importlib import import_module", "self.used = import_module('mine')", "imports importlib"),
         ("from math import *", "self.used = sqrt(2)", "imports * from math"),
         ("from esr.networks.blocks import ESA\n\nconv1x1 = 2", "self.used = ESA, conv1x1", "both define conv1x1"),
         ("", "match self:\n            case _: pass", "Pattern matching is only supported in Python 3.10"),
