@@ -45,9 +45,9 @@ def test_after_snakemake_dvc_is_clean_and_an_edited_comment_leaves_nothing_to_do
     """DVC looks at the sources once more and finds nothing new."""
     assert stale(working_rlfn) == set()
     edit_comments(working_rlfn)
+    assert listed(working_rlfn) == set()
     assert reproduced(working_rlfn) == {"code"}
     assert stale(working_rlfn) == set()
-    assert listed(working_rlfn) == set()
 
 
 @pytest.mark.slow
