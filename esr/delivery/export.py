@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -91,7 +92,8 @@ def _free_in_size(deployed: Deployed, precision: torch.dtype) -> ExportedProgram
     free = dict.fromkeys(AXES, Dim.DYNAMIC)
     try:
         # As PyTorch's own exporter to ONNX does: else whether a side is 1, or a cut-out contiguous, is taken for fixed.
-        as_symbols = symbolic_sizes.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+        knows = hasattr(symbolic_sizes, "backed_size_oblivious")  # PyTorch 2.6 does not
+        as_symbols = symbolic_sizes.patch(backed_size_oblivious=True) if knows else nullcontext()  # type: ignore[attr-defined]
         with torch.no_grad(), silent_exporter(), as_symbols:
             return torch.export.export(network, (torch.zeros(TRACED, dtype=precision),), dynamic_shapes=(free,))
     except Exception as error:  # whatever the exporter and a network's code raise
