@@ -109,6 +109,16 @@ def test_a_closure_holds_what_is_imported_anywhere_and_nothing_else(tmp_path: Pa
     assert set(Sources(tmp_path).closure("p/start.py")) == set(files) - {"p/for_types.py", "p/unused.py"}
 
 
+def test_a_module_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All kinds of stage and all networks import the same ones: a look at each took a quarter of a second."""
+    (tmp_path / "a.py").write_text("import b, c\n")
+    (tmp_path / "b.py").write_text("import a\n")
+    sources = Sources(tmp_path)
+    before = sources.closure("a.py")
+    monkeypatch.setattr(Path, "is_file", lambda path: pytest.fail(f"{path} was looked for again"))
+    assert sources.closure("a.py") == sources.closure("b.py") == before
+
+
 def test_what_is_no_python_counts_by_its_bytes(tmp_path: Path) -> None:
     assert digest(tmp_path, "def f(:  # a") != digest(tmp_path, "def f(:  # b")
 

@@ -10,7 +10,6 @@ from subprocess import DEVNULL, PIPE, Popen
 
 from esr.common.errors import EsrError
 from esr.planning.phases import at_scale, training_stage
-from esr.planning.work import stage_work
 from esr.recipes.graph import Graph
 from esr.recipes.kinds import ROLES
 from esr.recipes.read import Params
@@ -22,6 +21,8 @@ def run_work(graph: Graph, params: Params) -> dict[str, tuple[int, float]]:
     Raises:
         EsrError: a network cannot be built or run.
     """
+    from esr.planning.work import stage_work  # here, because it brings torch, which who calls Counting need not have
+
     found = {}
     for node in graph.nodes.values():
         if node.kind in ROLES and (stage := training_stage(params, node, params.rule)):

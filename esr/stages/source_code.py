@@ -41,6 +41,7 @@ class Sources:
         """
         self._root, self._memory = root, memory
         self._read: dict[str, SourceFile] = {}
+        self._named: dict[str, list[str]] = {}
         self._remembered = _recall(memory)
         self._known = dict(self._remembered)
 
@@ -76,12 +77,17 @@ class Sources:
     def _files_of(self, names: Iterable[str]) -> Iterator[str]:
         """The files of the folder that importing these names runs: modules, and the packages that they are in."""
         for name in names:
-            parts = name.split(".")
-            for end in range(1, len(parts) + 1):
-                place = PurePosixPath(*parts[:end])
-                for path in (f"{place}.py", f"{place}/__init__.py"):
-                    if (self._root / path).is_file():
-                        yield path
+            if name not in self._named:  # the same few are imported by hundreds of files
+                self._named[name] = list(self._files_named(name))
+            yield from self._named[name]
+
+    def _files_named(self, name: str) -> Iterator[str]:
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            place = "/".join(parts[:end])
+            for path in (f"{place}.py", f"{place}/__init__.py"):
+                if (self._root / path).is_file():
+                    yield path
 
 
 def _recall(memory: Path | None) -> dict[str, SourceFile]:

@@ -1,5 +1,7 @@
 """The work of a run's trainings, counted beside the run."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,13 @@ def test_another_process_counts_the_same_and_is_ended_after(monkeypatch: pytest.
     wait_for(lambda: bool(counting.work()), 300)
     assert counting.work()["train@rlfn-1"][1] > 0
     counting.end()
+
+
+def test_who_has_it_counted_needs_no_torch() -> None:
+    """`make run` does, and shows its view at once."""
+    code = "import sys, esr.driving.driving; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "False\n"
 
 
 def test_what_cannot_be_counted_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
