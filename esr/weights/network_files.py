@@ -93,15 +93,17 @@ def _import_file(path: Path) -> ModuleType:
     if path.is_relative_to(PACKAGE):
         return importlib.import_module(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
     # Named by its content as well: two files of one name do not meet, and an edited file is read again.
-    name = f"esr_network_{hashlib.sha256(os.fsencode(path) + path.read_bytes()).hexdigest()[:16]}"
+    content = path.read_bytes()
+    name = f"esr_network_{hashlib.sha256(os.fsencode(path) + content).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # Not by its loader: that takes the bytecode of an earlier content for current if both have one size and second.
+        exec(compile(content, path, "exec"), module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise
