@@ -38,7 +38,7 @@ def real_table(board: pd.DataFrame) -> str:
 
 
 def _ratio(row: pd.Series) -> str:
-    return f"{row['ratio_to_baseline_low']:.3f} to {row['ratio_to_baseline_high']:.3f}"
+    return f"{row['ratio_to_baseline_low']:.3f}–{row['ratio_to_baseline_high']:.3f}"
 
 
 if __name__ == "__main__":
