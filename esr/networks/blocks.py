@@ -31,17 +31,20 @@ def strided3x3(channels_in: int, channels_out: int, bias: bool = True) -> nn.Con
 def at_any_size(upscale: Callable[[Tensor], Tensor], x: Tensor, smallest: int, multiple: int = 1) -> Tensor:
     """Run ``upscale`` on an LR batch of any size, also one that the network could not take.
 
-    An input (N, C, H, W) whose sides are at least ``smallest`` and divide by ``multiple`` goes straight through.
-    Any other is continued to the right and downwards by reflection, repeated as often as it takes (an image 1 px
-    wide is replicated), and the output is cropped to (N, C, 4H, 4W).
+    An input (N, C, H, W) with a side below ``smallest`` is continued to the right and downwards by reflection, repeated
+    as often as it takes (an image 1 px wide is replicated); then, by reflection too, to sides that divide by
+    ``multiple``, which is at most ``smallest``. The output is cropped to (N, C, 4H, 4W).
     """
     height, width = x.shape[-2:]
-    if height >= smallest and width >= smallest and height % multiple == 0 and width % multiple == 0:
+    if height < smallest or width < smallest:
+        rows = _reflected_indices(height, _padded_side(height, smallest, multiple), x.device)
+        columns = _reflected_indices(width, _padded_side(width, smallest, multiple), x.device)
+        x = x.index_select(2, rows).index_select(3, columns)
+    elif multiple > 1:  # whatever the size: a graph that is exported for all sizes takes no decision by it
+        x = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="reflect")
+    else:
         return upscale(x)
-    rows = _reflected_indices(height, _padded_side(height, smallest, multiple), x.device)
-    columns = _reflected_indices(width, _padded_side(width, smallest, multiple), x.device)
-    padded = x.index_select(2, rows).index_select(3, columns)
-    return upscale(padded)[..., : height * SCALE, : width * SCALE]
+    return upscale(x)[..., : height * SCALE, : width * SCALE]
 
 
 def _padded_side(side: int, smallest: int, multiple: int) -> int:

@@ -100,14 +100,12 @@ class SAFMN(nn.Module):
         self.tail = conv3x3(channels, 3 * SCALE**2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return at_any_size(self._upscale, x, smallest=COARSEST)
+        return at_any_size(self._upscale, x, smallest=COARSEST, multiple=COARSEST)
 
     def _upscale(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        # Also where nothing is to be padded: a graph that is exported for all sizes takes no decision by the size.
-        head = self.head(F.pad(x, (0, -width % COARSEST, 0, -height % COARSEST), mode="reflect"))
+        head = self.head(x)
         y = self.blocks(head) + head
-        return F.pixel_shuffle(self.tail(y), SCALE)[..., : height * SCALE, : width * SCALE]
+        return F.pixel_shuffle(self.tail(y), SCALE)
 
 
 NETWORK = SAFMN
