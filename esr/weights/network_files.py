@@ -21,6 +21,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 OWN_NETWORKS = "esr/networks"  # esr's own, found from any folder
 PROJECT_FILES = ("params.yaml", "dvc.yaml")  # a folder that has both is a project's
 NEVER_SOURCES = frozenset({"data", "runs", "reports", "logs"})  # what was downloaded or made, not written
+INSTALLED = frozenset({"site-packages", "dist-packages"})  # of a virtual environment in the project, whatever its name
 
 
 def find_network(name: str) -> Path:
@@ -28,8 +29,8 @@ def find_network(name: str) -> Path:
 
     Raises:
         EsrError: the name is of neither a network of esr's nor a Python file of the project in the current folder. A
-            project's own are not absolute, not in hidden folders or those of data and results, and do not lie
-            elsewhere behind a link or by ``..``.
+            project's own are not absolute, not in hidden folders, those of data and results or those of installed
+            packages, and do not lie elsewhere behind a link or by ``..``.
     """
     folder = Path.cwd()
     is_project = all((folder / file).is_file() for file in PROJECT_FILES)
@@ -60,7 +61,7 @@ def _own_file(folder: Path, name: str) -> Path | None:
 
 
 def _are_sources(parts: tuple[str, ...]) -> bool:
-    return parts[0] not in NEVER_SOURCES and not any(part.startswith(".") for part in parts)
+    return parts[0] not in NEVER_SOURCES and not any(part.startswith(".") or part in INSTALLED for part in parts)
 
 
 def load_class(name: str, file: Path | None = None) -> type[nn.Module]:

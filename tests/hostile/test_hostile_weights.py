@@ -97,6 +97,7 @@ class TestSomeoneElsesCode:
             ("../evil.py", "evil.py"),
             ("mine/../../evil.py", "evil.py"),
             (".venv/lib/evil.py", "project/.venv/lib/evil.py"),
+            ("env/lib/python3.11/site-packages/evil.py", "project/env/lib/python3.11/site-packages/evil.py"),
             ("mine/.hidden.py", "project/mine/.hidden.py"),
             ("data/evil.py", "project/data/evil.py"),
             ("runs/demo/evil.py", "project/runs/demo/evil.py"),
