@@ -101,16 +101,15 @@ def print_session(session: Session) -> None:
     where = f"{printable(session.device)}, threads: {session.threads}, rounds: {len(session.rounds)}"
     table = Table(title=f"run time for {session.width}x{session.height} LR px ({where})", title_justify="left")
     table.add_column("network")
-    for head in ("ms", f"time / {escape(session.baseline)}", "95 % interval"):
+    for head in ("ms", f"time / {escape(printable(session.baseline))}", "95 % interval"):
         table.add_column(head, justify="right")
     table.add_column("verdict")
     for name in session.names[:-2]:
         ratio = session.ratio(name)
-        table.add_row(
-            escape(name), f"{session.time_ms(name):,.2f}", f"{ratio.value:.3f}", between(ratio), session.verdict(name)
-        )
+        figures = f"{session.time_ms(name):,.2f}", f"{ratio.value:.3f}", between(ratio), session.verdict(name)
+        table.add_row(escape(printable(name)), *figures)
     baseline = session.baseline
-    table.add_row(escape(baseline), f"{session.time_ms(baseline):,.2f}", "1", "", "")
+    table.add_row(escape(printable(baseline)), f"{session.time_ms(baseline):,.2f}", "1", "", "")
     control = session.control
     table.add_row(CONTROL, f"{session.time_ms(CONTROL):,.2f}", f"{control.value:.3f}", between(control), "control")
     Console(highlight=False).print(table)
@@ -130,11 +129,11 @@ def print_official(times: Sequence[OfficialTime], baseline: str) -> None:
     title = f"run time by the challenge's protocol ({len(times[0].times)} images, each once, cold start included)"
     table = Table(title=title, title_justify="left")
     table.add_column("network")
-    for head in ("mean ms", f"/ {escape(baseline)}", "median ms", "first ms", "cold start's share"):
+    for head in ("mean ms", f"/ {escape(printable(baseline))}", "median ms", "first ms", "cold start's share"):
         table.add_column(head, justify="right")
     for each in times:
         table.add_row(
-            escape(each.name),
+            escape(printable(each.name)),
             f"{each.mean_ms:,.2f}",
             f"{each.mean_ms / times[-1].mean_ms:.3f}",
             f"{each.median_ms:,.2f}",

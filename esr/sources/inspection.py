@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from esr.common.complaints import refuse
-from esr.common.errors import EsrError
+from esr.common.errors import EsrError, printable
 from esr.common.factor import SCALE
 from esr.common.files import read_json
 from esr.common.progress import Progress
@@ -20,7 +20,7 @@ MANIFEST = "manifest.json"
 
 
 def inspect(path: Path, verify: bool = False) -> str:
-    """Describe a manifest, or the store or folder that one lies beside or in.
+    """Describe a manifest, or the store or folder that one lies beside or in: lines that do nothing to a terminal.
 
     Args:
         path: manifest of a source, a set or a join; a store; or a folder with a manifest.
@@ -33,13 +33,17 @@ def inspect(path: Path, verify: bool = False) -> str:
     content = read_json(manifest)
     if isinstance(content, dict) and content.get("kind") == "source":
         source = read_manifest(manifest, SourceManifest)
-        return "\n".join([*_of_source(manifest, source), *(_verified(source, manifest) if verify else [])])
+        return _shown([*_of_source(manifest, source), *(_verified(source, manifest) if verify else [])])
     packed_set = open_set(manifest)
     lines = list(_of_set(packed_set))
     if verify:
         _verify(packed_set)
         lines.append(f"every sample of {len(packed_set)} HR and LR images has the hash in its manifest")
-    return "\n".join(lines)
+    return _shown(lines)
+
+
+def _shown(lines: list[str]) -> str:
+    return "\n".join(map(printable, lines))  # images have the names that an archive gave them
 
 
 def _manifest_of(path: Path) -> Path:

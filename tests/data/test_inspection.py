@@ -10,7 +10,7 @@ from esr.packed.join import join
 from esr.recipes.rows import Download
 from esr.sources.download import download
 from esr.sources.inspection import inspect
-from tests.packed_sets import REAL, coded_set, source_of
+from tests.packed_sets import REAL, coded_set, packed, source_of
 from tests.small_images import coded_image, coded_pairs, write_image
 
 SIZES = [(40, 48), (64, 40), (400, 500)]
@@ -38,6 +38,17 @@ def test_a_source_is_described(tmp_path: Path) -> None:
     text = inspect(source_of(tmp_path))
     assert "source photos" in text
     assert "3 images, 0.2 MP of HR" in text
+
+
+def test_names_that_an_archive_gave_do_nothing_to_a_terminal(tmp_path: Path) -> None:
+    coded_pairs(tmp_path, SIZES[:1])
+    for name, hostile in (("hr/0000.png", "hr/\x1b[2J.png"), ("lr/0000x4.png", "lr/\x1b[2Jx4.png")):
+        (tmp_path / name).rename(tmp_path / hostile)
+    source = source_of(tmp_path)
+    for described in (source, packed(source, tmp_path / "set")):
+        lines = inspect(described).splitlines()
+        assert any(r"smallest \x1b[2J (48x40 px)" in line for line in lines)
+        assert all(line.isprintable() for line in lines)
 
 
 def test_every_image_whose_samples_have_changed_is_named(tmp_path: Path) -> None:

@@ -124,6 +124,15 @@ def test_people_are_told_the_cold_start_s_share(tmp_path: Path, capsys: pytest.C
     assert [cell.strip() for cell in mine] == ["mine", "17.50", "0.700", "5.00", "55.00", "71%"]
 
 
+def test_a_file_s_name_does_nothing_to_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = nearest_weights(tmp_path).rename(tmp_path / "\x1b[2J.safetensors")
+    times = (OfficialTime("\x1b[2J", (1.0,)), OfficialTime("rlfn", (2.0,)))
+    print_measured(Measured((), "rlfn", (), (), (), (), times))
+    for said in (answer(str(weights), *SHORT), capsys.readouterr().out):
+        assert r"\x1b[2J" in said
+        assert all(line.isprintable() for line in said.splitlines())
+
+
 @pytest.mark.usefixtures("never_timed")
 class TestRefusals:
     """What is refused, and before the measurement."""
