@@ -6,6 +6,7 @@ parameters. Nothing else is ever recorded.
 """
 
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +96,8 @@ def _reconcile(graph: Graph, repo: "Repo") -> set[str]:
     dvc_record.forget(repo, sorted(graph.nodes.keys() - stale - proven - believed))
     for node in (graph.nodes[name] for name in believed):
         if evidence.proven_by_lock(node):
+            if receipt_path(node).exists():
+                print(f"{node.name}: its receipt does not fit, and is written anew from {DVC_LOCK}", file=sys.stderr)
             inputs = _known(evidence.inputs(node))
             write_receipt(node, inputs, _known(evidence.outputs(node)), sources_of(inputs))
             proven.add(node.name)

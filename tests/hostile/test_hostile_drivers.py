@@ -267,7 +267,9 @@ def test_a_damaged_receipt_proves_nothing(working_rlfn: Project, spoil: Callable
     receipt = working_rlfn.folder / ".esr/receipts/demo/finetune/rlfn-3.json"
     before = receipt.read_text()
     spoil(receipt)
-    assert "Every stage is up to date" in working_rlfn.well("esr", "sync")  # DVC's record proves it
+    said = working_rlfn.well("esr", "sync")  # DVC's record proves it
+    assert "finetune@rlfn-3: its receipt does not fit, and is written anew from dvc.lock" in said
+    assert "Every stage is up to date" in said
     assert receipt.read_text() == before
 
 
