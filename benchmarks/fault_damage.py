@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -47,29 +48,32 @@ esr.cli.main()
 """
 
 
-def damages(pipeline: Pipeline, only: list[str]) -> list[dict[str, Any]]:
-    """Do each damage to a copy of the finished project; gives what was seen, a line for each.
+def damages(pipeline: Pipeline, only: list[str]) -> Iterator[dict[str, Any]]:
+    """Do each damage to a copy of the finished project; gives what was seen, one after the other.
 
     Args:
         only: those damages in whose name one of these words is; none: all.
     """
-    found = []
-    for name, case in _cases(pipeline, random.Random(0)).items():
+    for name, case in _cases(pipeline).items():
         if not only or any(word in name for word in only):
-            found.append({"damage": name} | case())
-            print(found[-1], flush=True)
-    return found
+            yield {"damage": name} | _seen(case)
 
 
-def _cases(pipeline: Pipeline, chance: random.Random) -> dict[str, Case]:
+def _seen(case: Case) -> dict[str, Any]:
+    """What was seen; where the case itself failed, that, and the next one is done all the same."""
+    try:
+        return case()
+    except Exception:
+        return {"could not be looked at": traceback.format_exc().splitlines()[-8:]}
+
+
+def _cases(pipeline: Pipeline) -> dict[str, Case]:
     """What does a damage and gives what was seen, by its name."""
-    damages: dict[str, Damage] = {
-        f"a byte flipped in {name}": _flipping(pattern, chance) for name, pattern in FLIPPED.items()
-    }
+    damages: dict[str, Damage] = {f"a byte flipped in {name}": _flipping(pattern) for name, pattern in FLIPPED.items()}
     damages |= {"the clock set back by an hour": _from_the_future, "receipts deleted": _without(".esr/receipts")}
     damages |= {".esr deleted": _without(".esr"), ".snakemake deleted": _without(".snakemake")}
     cases: dict[str, Case] = {name: partial(_damaged, pipeline, damage) for name, damage in damages.items()}
-    cases["a byte flipped in a checkpoint"] = partial(_flipped_checkpoint, pipeline, chance)
+    cases["a byte flipped in a checkpoint"] = partial(_flipped_checkpoint, pipeline)
     cases["a byte flipped in mlflow.db"] = partial(_flipped_database, pipeline)
     cases["a download that hangs"] = partial(_hanging_download, pipeline)
     cases["two `make run` at once"] = partial(_two_people, pipeline, MAKE_RUN)
@@ -106,17 +110,15 @@ def _is_told(line: str) -> bool:
     )
 
 
-def _flip(path: Path, place: int) -> None:
+def _flip(path: Path, place: int | None = None) -> None:
+    """Change a bit of one byte: the one at ``place``, or any, the same one each time."""
     content = bytearray(path.read_bytes())
-    content[place % len(content)] ^= 1
+    content[random.Random(path.name).randrange(len(content)) if place is None else place] ^= 1
     path.write_bytes(content)
 
 
-def _flipping(pattern: str, chance: random.Random) -> Damage:
-    def flip(project: Project) -> None:
-        _flip(next(iter(sorted(project.folder.glob(pattern)))), chance.randrange(2**40))
-
-    return flip
+def _flipping(pattern: str) -> Damage:
+    return lambda project: _flip(min(project.folder.glob(pattern)))
 
 
 def _without(name: str) -> Damage:
@@ -131,7 +133,7 @@ def _from_the_future(project: Project) -> None:
                 os.utime(path, (later, later))
 
 
-def _flipped_checkpoint(pipeline: Pipeline, chance: random.Random) -> dict[str, Any]:
+def _flipped_checkpoint(pipeline: Pipeline) -> dict[str, Any]:
     """A fine-tune that was stopped on its way goes on from the state before; its weights are the undisturbed ones."""
     project = pipeline.finished_again("checkpoint")
     project.edit(lambda params: params["scales"]["demo"]["training"]["length"].update(later=100))
@@ -142,7 +144,7 @@ def _flipped_checkpoint(pipeline: Pipeline, chance: random.Random) -> dict[str, 
     running.send_signal(signal.SIGTERM)
     stopped = running.wait()
     for path in project.folder.glob(CHECKPOINT):
-        _flip(path, chance.randrange(2**40))
+        _flip(path)
     done = project.run(*TRAIN)
     log = (project.folder / "logs/demo/finetune/rlfn-2.log").read_text()
     same = project.weights()[RLFN_2] == undisturbed.weights()[RLFN_2]

@@ -44,7 +44,7 @@ def _full(folder: Path) -> Iterator[None]:
                 file.write(bytes(4096))
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def read_only_data(pipeline: Pipeline, gone: str | None) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _read_only(folder: Path) -> Iterator[None]:
         subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def told(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:

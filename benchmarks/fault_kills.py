@@ -7,21 +7,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
-from fault_events import Events, Finished, Kill
-from fault_pipeline import DVC_REPRO, MAKE_RUN, Pipeline, files_of, name_of, processes_in, results
+from fault_events import Events, Finding, Finished, Kill
+from fault_pipeline import DVC_REPRO, MAKE_RUN, Pipeline, files_of, kill_all_in, name_of, processes_in, results
+from fault_slurm import Jobs
 
 from tests.tiny_project import Project
 
 VICTIMS = ("stage", "snakemake", "dvc", "make run", "all")
 FRUITLESS = 8  # runs in a row that ended by themselves and not well: the command does not go on
 LOOK = 0.3  # seconds from one look at the processes to the next
-KillJob = Callable[[random.Random], bool]
+AFTERMATH, AFTERMATH_OF_JOBS = 10.0, 300.0  # seconds in which what a killed driver left comes to its end
+KILLED = "killed"  # the folder of the pipeline at hand
+AS_IT_SHOULD = {
+    ("esr", "sync"): "Every stage is up to date",
+    ("snakemake", "-n"): "Nothing to be done",
+    ("dvc", "status"): "up to date",
+}
+"""What each command says in a finished project."""
 
 
 @dataclass
@@ -32,15 +39,14 @@ class Kills:
         events: of this and all former sittings.
         seed: every kill has a chance of its own, which follows from this seed and the kill's number.
         mean: seconds to wait before a kill, on average (exponential); two of three kills wait for a stage first.
-        kill_job: kills one of a cluster's jobs if there is one, and says whether; where stages run on a cluster.
+        jobs: of the cluster, where stages run on one.
     """
 
     pipeline: Pipeline
     events: Events
     seed: int
     mean: float
-    kill_job: KillJob | None = None
-    _found: list[str] = field(default_factory=list)
+    jobs: Jobs | None = None
     _until: int = 0
     _end: float = float("inf")
 
@@ -48,30 +54,38 @@ class Kills:
         """Kill until the record has ``count`` kills, and finish the last pipeline in peace; or until time is over."""
         self._until = count
         self._end = time.monotonic() + (seconds or float("inf"))
-        while not self._in_peace() and time.monotonic() < self._end:
-            project = self.pipeline.copy("killed")
+        while (not self._in_peace() or self._begun) and time.monotonic() < self._end:
+            project = self.pipeline.copy(KILLED)
             try:
-                ended = self._to_its_end(project)
+                if self._to_its_end(project):
+                    self._hold_against_the_undisturbed(project)
+                    shutil.rmtree(project.folder)
             finally:
-                _kill_everything(project)
-            if ended:
-                self._hold_against_the_undisturbed(project)
-                shutil.rmtree(project.folder)
+                kill_all_in(project)
 
     def _in_peace(self) -> bool:
-        return len(self.events.kills) >= self._until
+        return self.events.count >= self._until
+
+    @property
+    def _begun(self) -> bool:
+        """Whether there is a pipeline that was killed and not finished, perhaps by a former sitting."""
+        return (self.pipeline.place / KILLED).exists()
 
     def _chance(self, what: str) -> random.Random:
-        return random.Random(f"{self.seed}/{len(self.events.kills) + 1}/{what}")
+        return random.Random(f"{self.seed}/{self.events.count + 1}/{what}")
+
+    def _find(self, what: str) -> None:
+        self.events.add(Finding(self.events.present, what))
+        print(f"found: {what}", flush=True)
 
     def _to_its_end(self, project: Project) -> bool:
         """Run, kill, run again; False: time is over before the pipeline has ended well."""
         fruitless = 0
         while time.monotonic() < self._end:
             by_dvc = self.pipeline.command == MAKE_RUN and self._chance("command").random() < 0.25
+            if _works(project, "snakemake"):  # two drivers at once are nobody's habit; `make run` waits for it
+                by_dvc = False
             command = DVC_REPRO if by_dvc and not self._in_peace() else self.pipeline.command
-            if command == DVC_REPRO:
-                _wait_for(project, "snakemake")  # two drivers at once are nobody's habit
             run = _Run(self, project, command)
             run.to_its_end()
             if run.code is None:
@@ -80,38 +94,39 @@ class Kills:
                 return True
             fruitless = fruitless + 1 if run.code and not run.kills else 0
             if run.code and not run.kills:
-                self._found.append(
-                    f"{' '.join(command)} ended with {run.code}, nobody had killed it: {run.said[-600:]}"
-                )
-                print(self._found[-1], flush=True)
+                self._find(f"{' '.join(command)} ended with {run.code}, nobody had killed it: {run.said[-600:]}")
             if fruitless == FRUITLESS:
-                raise SystemExit(f"{FRUITLESS} times in a row nothing went on: {self._found[-1]}")
+                raise SystemExit(f"{FRUITLESS} times in a row nothing went on")
         return False
 
     def _hold_against_the_undisturbed(self, project: Project) -> None:
         number = self.events.present
         survived = sum((kill.pipeline, kill.code_of) == (number, self.pipeline.code) for kill in self.events.kills)
-        made = results(project)
-        self._found += [f"{path} differs" for path, content in self.pipeline.made.items() if made.get(path) != content]
-        self._found += [f"still at work: {' '.join(process.cmdline())[:200]}" for process in processes_in(project)]
+        found = list(self._amiss(project))
+        for what in found:
+            self._find(what)
+        litter = sum(1 for path in files_of(project) if path.name.endswith(".part"))
+        self.events.add(Finished(number, survived, len(self.pipeline.made), litter))
+        print(f"pipeline {number} is finished after {survived} kills; {len(found)} things are amiss", flush=True)
+
+    def _amiss(self, project: Project) -> Iterator[str]:
+        """What is not as after an undisturbed run."""
         before = _times(project)
+        _wait(lambda: not self._at_work(project), time.monotonic() + (AFTERMATH_OF_JOBS if self.jobs else AFTERMATH))
+        yield from (f"still at work: {what}" for what in self._at_work(project))
         time.sleep(3)
-        self._found += [
-            f"written after the end: {path}" for path, at in _times(project).items() if before.get(path) != at
-        ]
-        checks = {
-            ("esr", "sync"): "Every stage is up to date",
-            ("snakemake", "-n"): "Nothing to be done",
-            ("dvc", "status"): "up to date",
-        }
-        for command, wanted in checks.items():
+        yield from (f"written after the end: {path}" for path, at in _times(project).items() if before.get(path) != at)
+        made = results(project)
+        yield from (f"{path} differs" for path, content in self.pipeline.made.items() if made.get(path) != content)
+        for command, wanted in AS_IT_SHOULD.items():
             done = project.run(*command)
             if wanted not in done.stdout + done.stderr:
-                self._found.append(f"{' '.join(command)}: {(done.stdout + done.stderr)[-600:]}")
-        litter = sum(1 for path in files_of(project) if path.name.endswith(".part"))
-        self.events.add(Finished(number, survived, len(self.pipeline.made), litter, self._found))
-        print(f"pipeline {number} is finished after {survived} kills; found: {self._found or 'nothing'}", flush=True)
-        self._found = []
+                yield f"{' '.join(command)}: {(done.stdout + done.stderr)[-600:]}"
+
+    def _at_work(self, project: Project) -> list[str]:
+        """Processes in the project, and jobs that wait or run."""
+        processes = [f"{process.pid} {name_of(process)}" for process in processes_in(project)]
+        return processes + (self.jobs.left() if self.jobs else [])
 
 
 class _Run:
@@ -157,7 +172,7 @@ class _Run:
     def _disturb(self, process: "subprocess.Popen[bytes]", start: float) -> None:
         whole = self._whole
         while process.poll() is None and time.monotonic() < whole._end:
-            number = len(whole.events.kills) + self.kills + 1
+            number = whole.events.count + self.kills + 1
             if number > whole._until:
                 _wait(lambda: process.poll() is not None, whole._end)
                 return
@@ -173,6 +188,8 @@ class _Run:
     def _kill(self, number: int, seed: str, chance: random.Random, seconds: float) -> None:
         during = _stages(self._project)
         victim = self._one_of(chance)
+        if victim is None:  # they have just ended
+            return
         self._pending.append(
             {
                 "number": number,
@@ -188,25 +205,27 @@ class _Run:
         )
         print(f"kill {number}: {victim}{' while ' if during else ''}{', '.join(during)}", flush=True)
 
-    def _one_of(self, chance: random.Random) -> str:
-        """SIGKILL to one of those that work in the project, or to all of them; gives who it was."""
+    def _one_of(self, chance: random.Random) -> str | None:
+        """SIGKILL to one of those that work in the project, or to all of them; gives who it was, None: nobody."""
         working = {process: name_of(process) for process in processes_in(self._project)}
         there = {name for name in VICTIMS if any(found.startswith(name) for found in working.values())} | {"all"}
-        victim = chance.choice([*sorted(there), *(["job"] if self._whole.kill_job else [])])
-        if victim == "job" and self._whole.kill_job and self._whole.kill_job(chance):
+        jobs = self._whole.jobs
+        victim = chance.choice([*sorted(there), *(["job"] if jobs else [])])
+        if victim == "job" and jobs and jobs.kill(chance):
             return victim
         victim = "all" if victim == "job" else victim
         targets = [process for process, name in working.items() if victim == "all" or name.startswith(victim)]
-        for process in targets if victim == "all" else [chance.choice(targets)]:
-            with suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
-        return victim
+        hit = [_ends(process) for process in (targets if victim == "all" else [chance.choice(targets)])]
+        return victim if any(hit) else None
 
 
-def _kill_everything(project: Project) -> None:
-    for process in processes_in(project):
-        with suppress(psutil.Error):
-            process.kill()
+def _ends(process: psutil.Process) -> bool:
+    """SIGKILL; False: it had ended before."""
+    try:
+        process.send_signal(signal.SIGKILL)
+    except psutil.Error:
+        return False
+    return True
 
 
 def _stages(project: Project) -> list[str]:
@@ -220,9 +239,8 @@ def _wait(over: Callable[[], bool], end: float) -> None:
         time.sleep(LOOK)
 
 
-def _wait_for(project: Project, name: str) -> None:
-    while any(name_of(process) == name for process in processes_in(project)):
-        time.sleep(0.5)
+def _works(project: Project, name: str) -> bool:
+    return any(name_of(process) == name for process in processes_in(project))
 
 
 def _times(project: Project) -> dict[str, int]:

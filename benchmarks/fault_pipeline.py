@@ -12,10 +12,12 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from esr.common.yaml_file import read_yaml  # noqa: E402
+from esr.recipes.kinds import KINDS  # noqa: E402
 from tests.tiny_project import Project, cloned, commit_all, keep_only, shorten, shrink  # noqa: E402
 
 MAKE_RUN, DVC_REPRO = ("esr", "run"), ("dvc", "repro")
-STAGES = {"download", "crop", "join", "teacher", "distill", "train", "finetune", "prune", "fuse", "benchmark", "report"}
+DAY = 86400  # seconds
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,17 @@ class Pipeline:
         code = _laid_out(place, demo)
         fresh = Project(place / "fresh")
         finished = Project(undisturbed) if undisturbed else _run_once(fresh, place / "undisturbed")
+        if read_yaml(finished.folder / "params.yaml") != read_yaml(fresh.folder / "params.yaml"):
+            raise SystemExit(f"{finished.folder} has another params.yaml than {fresh.folder}")
         return cls(fresh, place, results(finished), finished, code)
 
     def edited(self) -> "Pipeline":
         """What is left to do of the finished project when a row was edited, and what becomes of it undisturbed."""
         fresh = Project(self.place / "edited")
         if not fresh.folder.exists():
-            laid = self.finished.copy(self.place / "edited.part")
+            part = self.place / "edited.part"
+            shutil.rmtree(part, ignore_errors=True)
+            laid = self.finished.copy(part)
             laid.edit(lambda params: params["finetune"]["rlfn-2"].update(learning_rate=3.0e-4))
             laid.folder.rename(fresh.folder)
         finished = _run_once(fresh, self.place / "edited-undisturbed")
@@ -93,8 +99,9 @@ def _laid_out(place: Path, demo: bool) -> str:
     if (place / "fresh").exists() and _tree(place / "fresh") == code:
         shutil.rmtree(new)
         return code
-    for name in ("fresh", "undisturbed", "killed", "edited", "edited-undisturbed"):
-        shutil.rmtree(place / name, ignore_errors=True)
+    former = [place / name for name in ("fresh", "undisturbed", "edited", "edited-undisturbed")]
+    for folder in (*former, *place.glob("kills*/killed")):
+        shutil.rmtree(folder, ignore_errors=True)
     new.rename(place / "fresh")
     return code
 
@@ -109,7 +116,13 @@ def _run_once(fresh: Project, folder: Path) -> Project:
     if not folder.exists():
         part = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        fresh.copy(part).well(*MAKE_RUN)
+        project = fresh.copy(part)
+        try:
+            done = project.run(*MAKE_RUN, timeout=DAY)
+        finally:
+            kill_all_in(project)
+        if done.returncode:
+            raise SystemExit(f"undisturbed, `make run` ended with {done.returncode}: {done.stderr[-2000:]}")
         part.rename(folder)
     return Project(folder)
 
@@ -131,11 +144,18 @@ def processes_in(project: Project) -> list[psutil.Process]:
     return found
 
 
+def kill_all_in(project: Project) -> None:
+    """Leave nothing at work in the project."""
+    for process in processes_in(project):
+        with suppress(psutil.Error):
+            process.kill()
+
+
 def name_of(process: psutil.Process) -> str:
     """What a process is: ``stage KIND@KEY``, ``snakemake``, ``dvc``, ``make run``, or nothing of these."""
     with suppress(psutil.Error, IndexError):
         command = process.cmdline()
-        if command[1:3] == ["-m", "esr"] and command[3] in STAGES:
+        if command[1:3] == ["-m", "esr"] and command[3] in KINDS:
             return f"stage {'@'.join(command[3:5])}"
         if command[1:4] == ["-m", "esr", "run"]:
             return "make run"

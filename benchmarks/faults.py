@@ -16,10 +16,11 @@ nothing may write any more.
 
 Kills are collected in sittings. Ctrl-C, SIGTERM or `--seconds` end one; the same command goes on with the same pipeline
 until there are as many kills as `--kills` says, in all. What there is lies in `.esr/faults`, or in `--place`, and the
-record has a line for each kill.
+record has a line for each kill. Where that folder is gone, `--former` names the record of the sittings before.
 """
 
 import argparse
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +29,9 @@ from pathlib import Path
 
 from fault_damage import damages
 from fault_events import Events
-from fault_kills import KillJob, Kills
+from fault_kills import Kills
 from fault_pipeline import ROOT, Pipeline
-from fault_slurm import a_job_killed, on_slurm
+from fault_slurm import Jobs, on_slurm, refuse_without_slurm
 from records import write_record
 
 
@@ -44,6 +45,7 @@ def main() -> None:
         "--edited", action="store_true", help="what an edit of one row of a finished project makes stale"
     )
     which.add_argument("--slurm", action="store_true", help="the stages are jobs of a Slurm on this machine")
+    parser.add_argument("--former", type=Path, nargs="+", default=[], help="records whose kills count, too")
     parser.add_argument("--damage", action="store_true")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="damages in whose name one of these is")
     parser.add_argument(
@@ -55,24 +57,36 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if asked.slurm:
+        refuse_without_slurm()
     place = asked.place.resolve() / ("demo" if asked.demo else "tiny")
     pipeline = Pipeline.prepared(place, asked.demo, asked.undisturbed and asked.undisturbed.resolve())
     if asked.kills:
         _kill(asked, pipeline.edited() if asked.edited else pipeline)
     if asked.damage:
-        name = "damage-some" if asked.only else "damage"
-        print(write_record(name, __doc__ or "", damages(pipeline, asked.only)))
+        _damage(pipeline, asked.only)
+
+
+def _damage(pipeline: Pipeline, only: list[str]) -> None:
+    """Write the record after each case, so that a later one cannot take it along."""
+    seen = []
+    for case in damages(pipeline, only):
+        seen.append(case)
+        print(case, flush=True)
+        path = write_record("damage-some" if only else "damage", __doc__ or "", seen)
+    print(path if seen else f"no damage has {' or '.join(only)} in its name")
 
 
 def _kill(asked: argparse.Namespace, pipeline: Pipeline) -> None:
+    former = [json.loads(path.read_text())["results"] for path in asked.former]
     name = next((f"kills-{word}" for word in ("demo", "edited", "slurm") if getattr(asked, word)), "kills")
     pipeline = replace(pipeline, place=pipeline.place / name)
     pipeline.place.mkdir(exist_ok=True)
-    events = Events(pipeline.place / "events.jsonl")
+    events = Events(pipeline.place / "events.jsonl", former)
     try:
-        with _drivers(pipeline, asked.slurm) as (driven, kill_job):
+        with _drivers(pipeline, asked.slurm) as (driven, jobs):
             mean = asked.mean or (120.0 if asked.demo else 12.0)
-            Kills(driven, events, asked.seed, mean, kill_job).until(asked.kills, asked.seconds)
+            Kills(driven, events, asked.seed, mean, jobs).until(asked.kills, asked.seconds)
     except KeyboardInterrupt:
         print("the same command goes on from here")
     finally:
@@ -80,13 +94,13 @@ def _kill(asked: argparse.Namespace, pipeline: Pipeline) -> None:
 
 
 @contextmanager
-def _drivers(pipeline: Pipeline, slurm: bool) -> Iterator[tuple[Pipeline, KillJob | None]]:
-    """The pipeline as it is driven, and what kills one of its jobs."""
+def _drivers(pipeline: Pipeline, slurm: bool) -> Iterator[tuple[Pipeline, Jobs | None]]:
+    """The pipeline as it is driven, and its jobs, where it has any."""
     if not slurm:
         yield pipeline, None
         return
-    with on_slurm(pipeline) as (driven, cluster):
-        yield driven, a_job_killed(cluster)
+    with on_slurm(pipeline) as (driven, jobs):
+        yield driven, jobs
 
 
 if __name__ == "__main__":
