@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
+from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 TARGETS = ("all", *KINDS)
 """Of `snakemake`, beside the entries and the rows of `benchmark`."""
+MOST_PARTS = 1000
+"""Of a joined set. A join that names one set twice doubles it, and thirty such joins of one another fill any disk."""
 CHECKPOINTS = "checkpoints"
 """The project's folder of released files; dvc.yaml names it."""
 
@@ -36,6 +39,7 @@ def wrong_references(params: Params) -> Iterator[str]:
                 yield f"{table}.{key}: `snakemake {key}` means something else already; rename the row"
     yield from _misplaced_checkpoints(params)
     yield from _wrong_sets(params)
+    yield from _too_many_parts(params)
     yield from _unknown_work(params)
     stages = {f"{kind}/{key}": row for kind in OF_ENTRIES for key, row in params.table(kind).items()}
     for reference, row in stages.items():
@@ -65,6 +69,20 @@ def _wrong_sets(params: Params) -> Iterator[str]:
     for key, entry in params.entries.items():
         for name in entry.thresholds.keys() - params.crop.keys():
             yield missing(f"entries.{key}.thresholds", name, params.crop)
+
+
+def _too_many_parts(params: Params) -> Iterator[str]:
+    joined = {key: (row.first, row.second) for key, row in params.join.items()}
+    try:
+        in_order = list(TopologicalSorter(joined).static_order())
+    except CycleError:  # the graph tells of circles
+        return
+    parts: dict[str, int] = {}
+    for key in in_order:
+        parts[key] = sum(parts[each] for each in joined[key]) if key in joined else 1
+        if parts[key] > MOST_PARTS:
+            yield f"join.{key}: is joined of more than {MOST_PARTS} sets; leave some out"
+            return
 
 
 def _unknown_work(params: Params) -> Iterator[str]:

@@ -328,6 +328,17 @@ def test_joins_in_a_circle_do_not_hang_the_check_of_a_limit() -> None:
     assert "is no part" in refusal(change)
 
 
+def test_joins_of_one_another_that_double_without_end() -> None:
+    """Forty rows would list a million million sets."""
+
+    def change(params: dict[str, Any]) -> None:
+        for number in range(40):
+            doubled = f"doubled-{number - 1}" if number else "div2k"
+            params["join"][f"doubled-{number}"] = {"first": doubled, "second": doubled}
+
+    assert refusal(change).startswith("join.doubled-9: is joined of more than 1000 sets")  # the first with 2**10
+
+
 @pytest.mark.parametrize("reference", ["fuse/rlfn", "prune/rlfn", "import/rlfn"])
 def test_what_is_in_deploy_form_can_be_benchmarked(reference: str) -> None:
     def change(params: dict[str, Any]) -> None:
