@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from esr.common.errors import EsrError
 from esr.images.image_files import read_picture
 from esr.sources.unpack import unpack
+from esr.weights.checkpoint_file import read_checkpoint
 from esr.weights.weights_file import load_network
 from tests.security.strangers import stranger_s_weights
 
@@ -109,6 +111,25 @@ def test_a_png_with_a_text_or_a_profile_that_expands_without_end(kind: bytes, na
     with pytest.raises(EsrError, match=r"a\.png is damaged \(.*too large.*\)") as refused:
         read_picture(path)
     assert len(str(refused.value)) < 300
+
+
+def packed_checkpoint(path: Path, state: dict[str, torch.Tensor]) -> Path:
+    """A .pth whose records are deflated, which PyTorch writes never and reads."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    with zipfile.ZipFile(buffer) as plain, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for record in plain.infolist():
+            packed.writestr(record.filename, plain.read(record))
+    return path
+
+
+def test_a_checkpoint_of_a_few_kilobytes_that_expands_without_end(tmp_path: Path) -> None:
+    path = packed_checkpoint(tmp_path / "w.pth", {"a": torch.zeros(10_000_000)})
+    assert path.stat().st_size < 100_000
+    with pytest.raises(EsrError, match=r"w\.pth is refused: it would expand to 40 MB, more than 100 times its size"):
+        read_checkpoint(path)
+    honest = torch.arange(1000.0)
+    assert torch.equal(read_checkpoint(packed_checkpoint(tmp_path / "w.pth", {"a": honest}))["a"], honest)
 
 
 def test_a_weights_file_that_asks_for_a_network_larger_than_memory(tmp_path: Path) -> None:
