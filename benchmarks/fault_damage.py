@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fault_disks import SAME, full_disk, one_of_each_kind, read_only_data, told
+from fault_disks import SAME, full_disk, full_disk_for_an_import, one_of_each_kind, read_only_data, told
 from fault_pipeline import MAKE_RUN, Pipeline, results
 
 from tests.data.file_server import FileServer
@@ -80,8 +80,9 @@ def _cases(pipeline: Pipeline) -> dict[str, Case]:
     cases["`make run` and `snakemake` at once"] = partial(_two_people, pipeline, ("snakemake", "--cores", "all"))
     cases["data is read-only, and nothing is to be done"] = partial(read_only_data, pipeline, None)
     cases["data is read-only, and a store is gone"] = partial(read_only_data, pipeline, STORE)
-    for node in one_of_each_kind(pipeline.finished):
-        cases[f"the disk is full for {node.name}"] = partial(full_disk, pipeline, node)
+    for name in one_of_each_kind(pipeline.finished):
+        cases[f"the disk is full for {name}"] = partial(full_disk, pipeline, name)
+    cases.setdefault("the disk is full for import@rlfn", partial(full_disk_for_an_import, pipeline))
     return cases
 
 

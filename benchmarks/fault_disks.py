@@ -6,32 +6,54 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from fault_pipeline import MAKE_RUN, Pipeline, results
 
-from esr.recipes.graph import Node, read_graph
-from esr.recipes.kinds import KINDS
+from esr.recipes.graph import Graph, read_graph
+from tests.release.made_checkpoints import made_checkpoint
 from tests.tiny_project import Project
 
 SAME = "the bytes of the undisturbed run"
+RELEASED = "team00_rlfn.pth"
 
 
-def one_of_each_kind(project: Project) -> list[Node]:
-    """A stage of each kind that the project has."""
-    graph = read_graph(project.folder / "params.yaml", project.folder / "dvc.yaml")
-    first = (next((node for node in graph.nodes.values() if node.kind == kind), None) for kind in KINDS)
-    return [node for node in first if node is not None]
+def one_of_each_kind(project: Project) -> list[str]:
+    """The name of a stage of each kind that the project has."""
+    first: dict[str, str] = {}
+    for node in _graph(project).nodes.values():
+        first.setdefault(node.kind, node.name)
+    return list(first.values())
 
 
-def full_disk(pipeline: Pipeline, node: Node) -> dict[str, Any]:
+def full_disk(pipeline: Pipeline, name: str) -> dict[str, Any]:
     """A finished project's stage whose output's folder becomes a full disk; then there is room again."""
+    return _full_disk(pipeline, pipeline.finished_again("full"), name)
+
+
+def full_disk_for_an_import(pipeline: Pipeline) -> dict[str, Any]:
+    """The same of a stage that the project has not: a released checkpoint becomes its first row of `import`."""
     project = pipeline.finished_again("full")
+    torch.save(made_checkpoint(RELEASED), project.folder / "checkpoints" / RELEASED)
+    row = {"entry": "rlfn", "network": "esr/networks/rlfn.py", "checkpoint": f"checkpoints/{RELEASED}"}
+    project.edit(lambda params: params["import"].update(rlfn=row))
+    return _full_disk(pipeline, project, "import@rlfn")
+
+
+def _full_disk(pipeline: Pipeline, project: Project, name: str) -> dict[str, Any]:
+    node = _graph(project).nodes[name]
     folder = (project.folder / node.out_paths[0]).parent
+    folder.mkdir(parents=True, exist_ok=True)
     with _full(folder):
         done = project.run(*node.command.split()[2:])
         left = sorted(path.name for path in folder.iterdir() if path.name != "filled")
     ended = project.run(*MAKE_RUN)
-    same = results(project) == pipeline.made
+    made = results(project)
+    same = {path: made.get(path) for path in pipeline.made} == pipeline.made
     return {"code": done.returncode, **told(done), "left": left, "make run": ended.returncode, SAME: same}
+
+
+def _graph(project: Project) -> Graph:
+    return read_graph(project.folder / "params.yaml", project.folder / "dvc.yaml")
 
 
 @contextmanager
