@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 
 from esr.audit.differences import differences
+from esr.audit.figures import figures_of
 from esr.audit.whereabouts import circumstances, journal_of, run_of
 from esr.common.errors import EsrError
 from esr.common.files import read_json
+from esr.evaluation.metrics import Metrics
 from esr.recipes.graph import Graph, Node, read_graph
 from esr.recipes.read import Params, check
 from esr.recipes.telling import short, some
@@ -24,6 +26,7 @@ from esr.stages.premises import sources_of
 from esr.stages.receipts import Receipt, read_receipt
 
 OWN_COLUMNS = ("entry", "scale")
+ON_SETS = tuple(f"{score}_" for score in ON_EACH_SET)
 
 
 def trace(name: str, column: str = "") -> Trail:
@@ -54,8 +57,20 @@ class Tracer:
         node = self._graph.find("benchmark", row)
         if column:
             self._refuse_column(row, column)
-        stages = [self.stage(each) for each in (node, *self._graph.ancestors(node))]
+        stages = [self.stage(each) for each in self._behind(node, column)]
         return Trail(row=row, column=column, value=self._value(node, column), stages=tuple(stages))
+
+    def _behind(self, benchmark: Node, column: str) -> list[Node]:
+        """The leaderboard where there is one, the row's benchmark, and all that this is made from.
+
+        A column that follows from other rows as well, such as the rank, has all that the leaderboard is made from.
+        """
+        own = [benchmark, *self._graph.ancestors(benchmark)]
+        report = self._graph.find("report")
+        if column and not _is_measured(column):
+            return list(dict.fromkeys([report, *own, *self._graph.ancestors(report)]))
+        is_there = read_receipt(report) is not None or any(self._evidence.outputs(report).values())
+        return [report, *own] if is_there else own
 
     def stage(self, node: Node) -> TracedStage:
         """One stage: how it ran, and whether its files still are what they were then."""
@@ -65,8 +80,9 @@ class Tracer:
 
     def _look(self, node: Node) -> TracedStage:
         evidence = self._evidence
-        receipt = read_receipt(node) or evidence.locked(node)
-        now = self._present(node)
+        own = read_receipt(node)
+        receipt = own or evidence.locked(node)
+        now = self._present(node, in_folders=own is not None)
         journal = journal_of(node, receipt) if receipt else None
         changed = tuple(differences(receipt, now)) if receipt else ()
         inputs, outputs = evidence.inputs(node), evidence.outputs(node)
@@ -83,9 +99,10 @@ class Tracer:
             run=run_of(journal) if journal else "",
         )
 
-    def _present(self, node: Node) -> Receipt:
-        """What a receipt would say if the stage ran now and made what is there."""
+    def _present(self, node: Node, in_folders: bool) -> Receipt:
+        """What a receipt would say if the stage ran now and made what is there; dvc.lock lists no files in folders."""
         deps, outs = _known(self._evidence.inputs(node)), _known(self._evidence.outputs(node))
+        deps = deps if in_folders else {path: md5 for path, md5 in deps.items() if path in node.deps}
         return Receipt(command=node.command, params=dict(node.params), deps=deps, outs=outs, sources=sources_of(deps))
 
     def _faults(self, node: Node, receipt: Receipt | None, changed: bool) -> list[Fault]:
@@ -112,8 +129,7 @@ class Tracer:
 
     def _refuse_column(self, row: str, column: str) -> None:
         measured = [each.name for each in MEASURED]
-        on_sets = tuple(f"{score}_" for score in ON_EACH_SET)
-        if column in measured or column == "threshold" or column.startswith(on_sets):
+        if column in measured or column == "threshold" or column.startswith(ON_SETS):
             return
         if column in CSV_COLUMNS and column not in OWN_COLUMNS:
             place = f"entries.{self._params.benchmark[row].entry} in params.yaml"
@@ -124,8 +140,9 @@ class Tracer:
         if not column:
             return None
         with suppress(EsrError):
-            measured = read_json(node.output("metrics.json"))
-            if isinstance(measured, dict) and column in measured:
+            told = read_json(node.output("metrics.json"))
+            measured = {**(told if isinstance(told, dict) else {}), **figures_of(node)}
+            if column in measured:
                 value: float | str | None = measured[column]
                 return value
         return self._on_the_leaderboard(node.key, column)
@@ -155,6 +172,11 @@ class Tracer:
                 if told["scale"] == self._graph.scale:
                     found.setdefault(told["stage"], []).append(str(told["reason"]))
         return found
+
+
+def _is_measured(column: str) -> bool:
+    """Whether the row's own benchmark tells it."""
+    return column in Metrics.model_fields or column.startswith(ON_SETS)
 
 
 def _files(recorded: dict[str, str], present: dict[str, str | None]) -> tuple[TracedFile, ...]:

@@ -105,7 +105,7 @@ class Trail(TrailPart):
         row: of ``benchmark``.
         column: of the leaderboard's CSV; "" for the whole row.
         value: as the row's metrics.json holds it, or the leaderboard what follows from several rows; None: unknown.
-        stages: the benchmark first, then what it was made from, the nearest first.
+        stages: the leaderboard where there is one, the benchmark, then what they were made from, the nearest first.
     """
 
     row: str

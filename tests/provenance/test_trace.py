@@ -16,9 +16,11 @@ from esr.audit.tracing import trace
 from esr.audit.writing_traces import is_behind
 from esr.common.yaml_file import read_yaml
 from esr.recipes.graph import Graph
+from esr.report.trail import TracedStage
+from esr.stages.evidence import Evidence
 from tests.conftest import Call
 from tests.drivers.grown import grow, stages
-from tests.provenance.finished_project import finish, lay_project, two_entries
+from tests.provenance.finished_project import finish, lay_project, make, note, two_entries
 from tests.tiny_project import ROOT
 
 WEIGHTS = "runs/demo/finetune/slimrlfn-640/weights.safetensors"
@@ -35,15 +37,27 @@ def faults(name: str = "slimrlfn") -> dict[str, tuple[str, ...]]:
     return {stage.name: stage.faults for stage in trace(name).stages if stage.faults}
 
 
+def fused(name: str) -> TracedStage:
+    """The stage that fused a row's weights."""
+    return next(stage for stage in trace(name).stages if stage.name == f"fuse@{name}")
+
+
+def lay_leaderboard(graph: Graph, **ranks: int) -> None:
+    """Have the stage ``report`` make a leaderboard with these ranks."""
+    lines = [f"{row},{rank}" for row, rank in ranks.items()]
+    Path("reports/demo/leaderboard.csv").write_text("\n".join(["entry,rank", *lines]) + "\n")
+    note(graph, graph.nodes["report"], Evidence(graph))
+
+
 def test_a_number_leads_to_every_stage_as_it_ran(finished: Graph, call: Call) -> None:
     code, out, _ = call("trace", "slimrlfn", "psnr", "--json")
     told = json.loads(out)
     assert (code, told["row"], told["value"], told["sound"]) == (0, "slimrlfn", 28.25, True)
     names = [stage["name"] for stage in told["stages"]]
-    assert names[:2] == ["benchmark@slimrlfn", "fuse@slimrlfn"]
+    assert names[:3] == ["report", "benchmark@slimrlfn", "fuse@slimrlfn"]
     assert {"finetune@slimrlfn-640", "distill@slimrlfn-distill", "teacher@slimrlfn-teacher"} < set(names)
     assert {"download@div2k", "crop@div2k", "join@df2k"} < set(names)
-    assert not {"benchmark@rlfn", "prune@slimrlfn-pruned", "report"} & set(names)
+    assert not {"benchmark@rlfn", "prune@slimrlfn-pruned"} & set(names)
     tuned = told["stages"][names.index("finetune@slimrlfn-640")]
     assert tuned["command"] == "python -m esr finetune slimrlfn-640"
     assert tuned["parameters"]["finetune.slimrlfn-640"]["patch"] == 640
@@ -132,7 +146,7 @@ def test_an_edit_of_code_is_named_by_its_file(finished: Graph) -> None:
     file = Path("esr/compression/fusion.py")
     file.write_text(file.read_text() + "\nEDITED = True\n")
     assert faults() == {"fuse@slimrlfn": ("stale",)}
-    (difference,) = trace("slimrlfn").stages[1].differences
+    (difference,) = fused("slimrlfn").differences
     assert (difference.subject, difference.name) == ("code", "esr/compression/fusion.py")
 
 
@@ -142,10 +156,52 @@ def test_a_run_is_found_after_its_code_was_accepted(finished: Graph, call: Call)
     from esr.stages.accepting import accept
 
     assert accept(["fuse@slimrlfn"], "a constant that nothing reads") == ["fuse@slimrlfn"]
-    fused = trace("slimrlfn").stages[1]
-    assert fused.faults == ()
-    assert fused.accepted == ("a constant that nothing reads",)
-    assert fused.circumstances is not None and fused.circumstances.commit
+    stage = fused("slimrlfn")
+    assert stage.faults == ()
+    assert stage.accepted == ("a constant that nothing reads",)
+    assert stage.circumstances is not None and stage.circumstances.commit
+
+
+def test_a_leaderboard_that_was_edited_by_hand_is_named(finished: Graph, call: Call) -> None:
+    """The rank stands nowhere else; the PSNR is the benchmark's, whatever the leaderboard says by now."""
+    lay_leaderboard(finished, slimrlfn=1, rlfn=2)
+    assert call("trace", "rlfn", "rank")[1].startswith("rlfn, rank: 2\n")
+    assert trace("rlfn", "rank").sound
+    Path("reports/demo/leaderboard.csv").write_text("entry,rank\nslimrlfn,2\nrlfn,1\n")
+    out = call("trace", "rlfn", "rank")[1]
+    assert "What lies on disk does not match:\n  report: damaged\n" in out
+    assert faults("rlfn") == {"report": ("damaged",)}
+
+
+def test_a_rank_has_the_measurements_of_all_rows_behind_it(finished: Graph) -> None:
+    lay_leaderboard(finished, slimrlfn=1, rlfn=2)
+    make(finished, finished.nodes["benchmark@rlfn"], word="measured again")
+    Path("runs/demo/benchmark/rlfn/rounds.csv").write_text("damaged")
+    found = {stage.name: stage.faults for stage in trace("slimrlfn", "rank").stages if stage.faults}
+    assert found == {"report": ("stale",), "benchmark@rlfn": ("damaged",)}
+    assert "benchmark@rlfn" not in {stage.name for stage in trace("slimrlfn", "psnr").stages}
+
+
+def test_a_row_is_traced_while_there_is_no_leaderboard(finished: Graph) -> None:
+    shutil.rmtree("reports")
+    Path(".esr/receipts/demo/report/report.json").unlink()
+    trail = trace("slimrlfn", "psnr_div2k-valid")
+    assert (trail.value, trail.sound, trail.stages[0].name) == (28.25, True, "benchmark@slimrlfn")
+    rank = trace("slimrlfn", "rank")
+    assert (rank.value, rank.stages[0].faults) == (None, ("unrecorded", "missing"))
+
+
+def test_a_leaderboard_that_dvc_alone_knows_is_current(finished: Graph) -> None:
+    """As after `dvc pull`: dvc.lock has the digest of the folder that it was made from, and of no file in it."""
+    place, node = Path(".esr/receipts/demo/report/report.json"), finished.nodes["report"]
+    receipt = json.loads(place.read_text())
+    place.unlink()
+    deps = {path: receipt["deps"].get(path, f"{32 * '0'}.dir") for path in node.deps}
+    both = {"deps": deps, "outs": receipt["outs"]}
+    files = {name: [{"path": path, "md5": md5} for path, md5 in each.items()] for name, each in both.items()}
+    locked = {"cmd": receipt["command"], "params": {"params.yaml": receipt["params"]}, **files}
+    Path("dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"report": locked}}))  # JSON is YAML
+    assert faults() == {}
 
 
 def test_without_journals_the_hashes_are_there_all_the_same(finished: Graph) -> None:
