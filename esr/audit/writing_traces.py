@@ -1,5 +1,6 @@
 """The page with the trail of every row, written from the records of the current folder."""
 
+import time
 from pathlib import Path
 
 from esr.audit.tracing import Tracer
@@ -8,7 +9,8 @@ from esr.common.errors import printable
 from esr.common.files import write_text
 from esr.recipes.graph import Graph
 from esr.recipes.read import Params
-from esr.report.trace_page import render_trace
+from esr.report.trace_page import FAULTY, render_trace
+from esr.report.trace_place import trace_page
 from esr.stages.receipts import receipt_path
 from esr.tracking.finding import find_runs
 
@@ -27,20 +29,16 @@ def write_trace_page(graph: Graph, params: Params) -> tuple[Path, str]:
         name: [printable(line) for line in stage_lines(stage, runs.get(stage.run, ""))]
         for name, stage in stages.items()
     }
-    page = trace_page(graph)
-    write_text(page, render_trace(graph.scale, trails, lines))
+    page = trace_page(graph.scale)
+    now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    write_text(page, render_trace(graph.scale, trails, lines, now))
     return page, trouble
 
 
-def trace_page(graph: Graph) -> Path:
-    """Where the page lies: beside the leaderboard's, which links to it."""
-    return Path("reports", graph.scale, "trace.html")
-
-
 def is_behind(graph: Graph) -> bool:
-    """Whether a stage has run since the page was written, or there is none."""
-    page = trace_page(graph)
-    if not page.is_file():
+    """Of a finished run: whether the page names a fault, a receipt was written since it was, or there is none."""
+    page = trace_page(graph.scale)
+    if not page.is_file() or FAULTY in page.read_text(encoding="utf-8", errors="replace"):
         return True
     receipts = [receipt_path(node) for node in graph.nodes.values()]
     return any(path.stat().st_mtime > page.stat().st_mtime for path in receipts if path.is_file())

@@ -8,6 +8,8 @@ from esr.report.page_figures import AXES
 from esr.report.trail import Trail
 
 TEMPLATE = "trace.html.jinja"
+FAULTY = 'class="poor"'
+"""Stands in a page that names what does not match, and in no other: all other text is escaped."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class TracedRow:
     faults: Sequence[str]
 
 
-def render_trace(scale: str, trails: Sequence[Trail], lines: Mapping[str, Sequence[str]]) -> str:
-    """The page's HTML; ``lines`` tell of each stage, by its name."""
+def render_trace(scale: str, trails: Sequence[Trail], lines: Mapping[str, Sequence[str]], now: str) -> str:
+    """The page's HTML; ``lines`` tell of each stage, by its name, and ``now`` is the time for people."""
     rows = [
         TracedRow(
             key=trail.row,
@@ -29,4 +31,4 @@ def render_trace(scale: str, trails: Sequence[Trail], lines: Mapping[str, Sequen
         )
         for trail in trails
     ]
-    return templates().get_template(TEMPLATE).render(scale=scale, rows=rows, stages=lines, axes=AXES)
+    return templates().get_template(TEMPLATE).render(scale=scale, rows=rows, stages=lines, now=now, axes=AXES)

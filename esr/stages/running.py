@@ -25,6 +25,7 @@ from esr.common.lock import only_one
 from esr.recipes.graph import PARAMS_FILE, Graph, Node, read_graph
 from esr.recipes.kinds import ROLES
 from esr.recipes.read import Params, check
+from esr.report.trace_place import forget_traces
 from esr.stages.at_work import telling
 from esr.stages.devices import own_gpus
 from esr.stages.digests import remember
@@ -92,6 +93,7 @@ def _run(graph: Graph, params: Params, node: Node, deps: dict[str, str]) -> str:
             _perform(graph, params, node, checkpoints_of(node, identity), watch)
             outs = _outputs(Evidence(graph), node)
             write_receipt(node, deps, outs, sources)
+            forget_traces(graph.scale)
             tell_digests(outs)
         except Terminated as stop:
             watch.note(str(stop))

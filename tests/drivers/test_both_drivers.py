@@ -292,6 +292,14 @@ def test_make_run_a_second_time_finds_nothing_to_do(working_rlfn: Project) -> No
     assert stale(working_rlfn) == set()
 
 
+def test_a_stage_that_runs_removes_the_page_of_trails(working_rlfn: Project) -> None:
+    """It would tell of the run before, beside a leaderboard of this one."""
+    page = working_rlfn.folder / "reports/demo/trace.html"
+    page.write_text("of the run before")
+    working_rlfn.well("esr", "fuse", "rlfn")
+    assert not page.exists()
+
+
 def test_a_second_live_run_is_told(working_rlfn: Project) -> None:
     from filelock import FileLock
 

@@ -116,6 +116,18 @@ def test_the_page_is_written_again_when_a_stage_has_run(finished: Graph, call: C
     assert is_behind(finished)
 
 
+def test_a_page_that_names_a_fault_is_written_again_when_that_is_mended(finished: Graph, call: Call) -> None:
+    """DVC's cache brings an output back, and no receipt is written."""
+    curve = Path("runs/demo/train/rlfn-1/curve.csv")
+    content = curve.read_bytes()
+    curve.write_text("damaged")
+    call("trace", "--page")
+    curve.write_bytes(content)
+    assert is_behind(finished)
+    call("trace", "--page")
+    assert not is_behind(finished)
+
+
 @pytest.mark.parametrize("arguments", [[], ["slimrlfn", "--page"], ["--page", "--json"]])
 def test_a_row_or_the_page(finished: Graph, call: Call, arguments: list[str]) -> None:
     code, out, err = call("trace", *arguments)
