@@ -100,18 +100,21 @@ class Runs:
         files = [(event.name, journal.parent / event.file, event.time, event.step) for event in events if event.file]
         self._log(run, points, files, shape.child_parameters(head), tags)
         end = [event.status for event in events if event.event in ("begin", "end")][-1]
-        self._turn(run, end.upper() or ("RUNNING" if lives else "KILLED"), events[-1].time)
+        status = end.upper() or ("RUNNING" if lives else "KILLED")
+        self._turn(run, status, events[-1].time)
         self._log(entry, [], [], dict(shape.flat(head["rows"])), shape.parent_tags(head))
         if head["kind"] == "benchmark":
-            self._show(head, entry, began, points, files)
+            row = self._show(head, entry, began, points, files)
+            if row is not entry:
+                self._turn(row, status, events[-1].time)
         self._sum_up(entry)
         if head["kind"] == "fuse" and end == "finished":
             from esr.tracking.models import register  # here, because it takes seconds, too
 
             register(self._client, run, head["key"], told)
 
-    def _show(self, head: Head, entry: Run, began: int, points: list[Point], files: list[Picture]) -> None:
-        """Give the final figures to the run of a line of the leaderboard: the entry's own, or one of its own."""
+    def _show(self, head: Head, entry: Run, began: int, points: list[Point], files: list[Picture]) -> Run:
+        """Give the final figures to the run of a line of the leaderboard, the entry's or one of its own; gives it."""
         row = entry
         if head["key"] != head["entry"]:
             row = self._run([head["entry"], head["recipe"], head["scale"], head["key"]], shape.row_name(head), began)
@@ -123,8 +126,7 @@ class Runs:
         ]
         params = {} if row is entry else dict(shape.flat(head["rows"]["benchmark"][head["key"]]))
         self._log(row, figures, files, params, {**shape.parent_tags(head), "row": head["key"]})
-        if row is not entry:
-            self._turn(row, "FINISHED", max((time for _, _, time, _ in points), default=began))
+        return row
 
     def _run(self, identity: Iterable[str], name: str, began: int) -> Run:
         """The run of this identity; made where there is none, or where somebody has deleted it."""

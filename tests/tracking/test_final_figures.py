@@ -82,3 +82,10 @@ def test_the_experiment_s_first_line_leads_to_the_views() -> None:
     assert [key for _, key in links] == ["entries", "training"]
     shown = json.loads(json.loads(tags["mlflow.sharedViewState.entries"])["state"])["selectedColumns"]
     assert {"metrics.`score`", "metrics.`ratio_to_baseline_high`", "metrics.`published_psnr_valid`"} <= set(shown)
+
+
+def test_no_chart_shows_milliseconds_of_different_moments() -> None:
+    charts = json.loads(json.loads(experiment_tags("7")["mlflow.sharedViewState.entries"])["state"])["compareRunCharts"]
+    (plane,) = [chart for chart in charts if chart["type"] == "SCATTER"]
+    assert (plane["xaxis"]["key"], plane["yaxis"]["key"]) == ("ratio_to_baseline", "psnr")
+    assert "time_ms" not in json.dumps(charts)

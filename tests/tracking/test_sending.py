@@ -128,6 +128,17 @@ def test_every_row_is_a_line_with_its_rounded_numbers(database: Database, stage:
     assert "stand-in" in database.tags(PARENT)["mlflow.note.content"]
 
 
+def test_a_line_whose_benchmark_failed_is_not_shown_as_finished(database: Database, stage: Run) -> None:
+    """Its numbers are those of the time before."""
+    pruned = "tiny-pruned · demo · 3f2a91"
+    stage(kind="benchmark", key="tiny-pruned", results={"psnr": 28.0})
+    assert send() == ""
+    assert database.status(pruned) == "FINISHED"
+    stage(kind="benchmark", key="tiny-pruned", end="failed")
+    assert send() == ""
+    assert database.status(pruned) == "FAILED"
+
+
 def test_pictures_are_there_once(database: Database, stage: Run, project: Path) -> None:
     Image.new("RGB", (8, 8), "red").save(project / "red.png")
     for _ in range(2):
