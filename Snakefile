@@ -2,6 +2,7 @@
 # Loop variables are bound as defaults of the lambdas: Snakemake calls these long after the loop has ended.
 
 import atexit
+import functools
 import os
 import subprocess
 import sys
@@ -21,8 +22,9 @@ from esr.driving.lacking import Lacking
 from esr.recipes.graph import read_graph
 from esr.recipes.read import check
 from esr.stages.digests import Digests
+from esr.stages.evidence import Evidence
 from esr.stages.last_words import forget_last_words, last_words
-from esr.stages.refusing import refuse_gap, refuse_to_drive
+from esr.stages.refusing import refuse_gap, refuse_stale, refuse_to_drive
 from esr.stages.requeueing import have_jobs_warned, requeue_when_asked
 from esr.stages.snakemake_record import SYNCING, end_with_the_terminal, hush, keep_digests, prepare_jobs
 from esr.tracking.mirror import drain
@@ -88,15 +90,29 @@ def targets(*nodes):
     return [path for node in [*nodes, *graph.ancestors(*nodes)] for path in node.out_paths]
 
 
+def is_reporting():
+    """Whether `--report` is all that was asked for: it takes what is there, current or not, and no setting tells."""
+    options = {word.partition("=")[0] for word in sys.argv}
+    return "--report" in options and "--report-after-run" not in options
+
+
+@functools.cache
+def evidence():
+    return Evidence(graph)
+
+
 def inputs(kind, wildcards):
     """The inputs of a job; asked for when the graph is built, which is when the targets are known."""
+    node = graph.find(kind, wildcards.get("key", ""))
     try:
+        if is_reporting():
+            refuse_stale(evidence(), [node], "a report")
         for target in workflow.dag_settings.targets if SYNCING not in os.environ else ():
-            lacking.refuse([node for node in [graph.producers.get(target) or graph.nodes.get(target)] if node], target)
+            lacking.refuse([each for each in [graph.producers.get(target) or graph.nodes.get(target)] if each], target)
             refuse_gap(graph, target)
     except EsrError as error:
         sys.exit(f"esr: {error}")  # one line: Snakemake would put a traceback around an exception
-    return graph.inputs(graph.find(kind, wildcards.get("key", "")))
+    return graph.inputs(node)
 
 
 def row_inputs(name):

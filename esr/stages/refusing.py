@@ -32,8 +32,12 @@ def refuse_unfinished(graph: Graph, what: str) -> None:
     Raises:
         EsrError: naming the stages.
     """
-    evidence = Evidence(graph)
-    if stale := [node.name for node in graph.in_order() if not evidence.is_current(node)]:
+    refuse_stale(Evidence(graph), graph.in_order(), what)
+
+
+def refuse_stale(evidence: Evidence, nodes: list[Node], what: str) -> None:
+    """As ``refuse_unfinished``, of these stages."""
+    if stale := [node.name for node in nodes if not evidence.is_current(node)]:
         raise EsrError(f"not up to date: {_some(stale)}; {what} is of a finished run: type `make run` first")
 
 
