@@ -40,7 +40,7 @@ from esr.common.files import whole_file
 from esr.recipes.graph import Graph, Node, read_graph
 from esr.recipes.read import check
 from esr.report.trail import Circumstances
-from esr.stages.receipts import Receipt
+from esr.stages.receipts import Receipt, receipt_path
 from esr.stages.refusing import refuse_unfinished
 
 CONTEXT = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
@@ -90,7 +90,7 @@ def entities(graph: Graph, runs: Iterable[RunOfStage], files: Mapping[str, bool]
     times = [time for run in runs for time in (run.ran.began, run.ran.ended) if time]
     span = (min(times), max(times)) if times else (None, None)
     yield descriptor()
-    yield root(graph.scale, moment(span[1]), inside, ["#run", "#organised", *actions], agent)
+    yield root(graph.scale, moment(span[1] or _recorded(runs)), inside, ["#run", "#organised", *actions], agent)
     yield from profiles()
     yield from engine()
     if agent:
@@ -121,6 +121,11 @@ def _action(run: RunOfStage, files: Mapping[str, bool], agent: str) -> Entity:
         (run.ran.began, run.ran.ended),
         agent,
     )
+
+
+def _recorded(runs: Iterable[RunOfStage]) -> int:
+    """When the last receipt was written, Unix time in ms: where no journal tells when the run was."""
+    return round(1000 * max(receipt_path(run.node).stat().st_mtime for run in runs))
 
 
 def _where(ran: Circumstances) -> str:

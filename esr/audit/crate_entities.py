@@ -32,10 +32,9 @@ Span = tuple[int | None, int | None]
 """When something began and ended, Unix time in ms."""
 
 
-def moment(milliseconds: int | None) -> str:
-    """A Unix time in ms as ISO 8601 with seconds, in UTC; an unknown one is the present."""
-    seconds = time.time() if milliseconds is None else milliseconds / 1000
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds))
+def moment(milliseconds: int) -> str:
+    """A Unix time in ms as ISO 8601 with seconds, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(milliseconds / 1000))
 
 
 def descriptor() -> Entity:

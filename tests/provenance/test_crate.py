@@ -6,6 +6,7 @@ roc-validator 0.13 agrees that nothing required is missing; it cannot run here, 
 import hashlib
 import json
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,18 @@ def test_the_same_run_is_the_same_crate_and_nobody_is_named_unasked(finished: Gr
     assert OUT.read_bytes() == first
     with zipfile.ZipFile(OUT) as archive:
         assert '"agent"' not in archive.read("ro-crate-metadata.json").decode()
+
+
+def test_it_is_the_same_crate_later_also_where_no_journal_tells_when_it_ran(
+    finished: Graph, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `dvc pull`."""
+    shutil.rmtree(".esr/journal")
+    assert call("crate", OUT)[0] == 0
+    first, later = OUT.read_bytes(), time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert call("crate", OUT, "--overwrite")[0] == 0
+    assert OUT.read_bytes() == first
 
 
 def test_a_run_that_is_not_finished_is_refused(finished: Graph, call: Call) -> None:
