@@ -13,9 +13,10 @@ from esr.common.errors import EsrError
 from esr.evaluation.benchmark import random_baseline
 from esr.evaluation.complexity import Complexity, measure_complexity
 from esr.evaluation.evaluate import evaluate_network
+from esr.evaluation.layers import measure_layers
 from esr.evaluation.scores import Evaluation
 from esr.recipes.scale import Measuring
-from esr.timing.clock import on_every_core
+from esr.timing.clock import on_every_core, usable_cores
 from esr.timing.memory import peak_memory
 from esr.timing.modes import ModeSession, compare_modes
 from esr.timing.official import OfficialTime, images_of, official_times
@@ -125,9 +126,26 @@ def measure_files(
     )
 
 
+@dataclass(frozen=True)
+class ModesAndCeiling:
+    """A network's modes on one size, and how long its layers would take at the ceiling of the device in fp32.
+
+    Attributes:
+        modes: the session.
+        ceiling_ms: as ``esr layers`` counts it: of each layer the longer of its operations and its bytes.
+    """
+
+    modes: ModeSession
+    ceiling_ms: float
+
+    def of_ceiling(self, mode: str) -> float:
+        """How near a mode comes to it; above 1 in half precision, or where it moves less than the layers do."""
+        return self.ceiling_ms / self.modes.session.time_ms(mode)
+
+
 def measure_modes(
     subjects: Sequence[Subject], rule: Measuring, device: torch.device, flush: bool = False
-) -> dict[str, list[ModeSession]]:
+) -> dict[str, list[ModesAndCeiling]]:
     """Time each network in every execution mode that ``device`` has: by its name, a session per size.
 
     Raises:
@@ -135,9 +153,20 @@ def measure_modes(
     """
     networks = [subject.load() for subject in subjects]
     return {
-        name: [compare_modes(network, data_range_of(network), size, device, rule, flush) for size in rule.sizes]
+        name: [
+            ModesAndCeiling(
+                compare_modes(network, data_range_of(network), size, device, rule, flush),
+                _ceiling_ms(network, size, device),
+            )
+            for size in rule.sizes
+        ]
         for name, network in zip(_names(subjects), networks, strict=True)
     }
+
+
+def _ceiling_ms(network: nn.Module, size: tuple[int, int], device: torch.device) -> float:
+    costs = measure_layers(network, size, device, usable_cores(), seconds=0.0, with_savings=False)
+    return sum(map(costs.least_ms, costs.layers))
 
 
 def _names(subjects: Sequence[Subject]) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ def print_layers_json(name: str, costs: LayerCosts) -> None:
         "whole_ms": asdict(costs.whole),
         "doubt": costs.doubt,
         "rest_ms": costs.rest_ms,
+        "of_ceiling": _of_ceiling(costs),
         "ceiling": asdict(costs.ceiling),
         "layers": [_layer(costs, layer) for layer in costs.layers],
     }
@@ -106,7 +107,8 @@ def _by_layer(name: str, costs: LayerCosts, wide: bool) -> Table:
         table.add_row(f"{len(small)} more, each below {SMALL:.1%}", "", *_costs(costs, small, wide))
     table.add_row("between the layers", "", f"{costs.rest_ms:,.2f}", f"{costs.share(costs.rest_ms):.1%}")
     table.add_section()
-    table.add_row("a whole pass", "", f"{costs.whole_ms:,.2f}", "100.0%", *(_work(costs.layers) if wide else []))
+    work = _work(costs.layers) if wide else []
+    table.add_row("a whole pass", "", f"{costs.whole_ms:,.2f}", "100.0%", *work, f"{_of_ceiling(costs):.0%}")
     return table
 
 
@@ -126,6 +128,11 @@ def _by_kind(costs: LayerCosts) -> Table:
     for kind, layers in sorted(kinds.items(), key=lambda each: -sum(layer.time_ms for layer in each[1])):
         table.add_row(kind, str(sum(layer.calls for layer in layers)), *_costs(costs, layers, with_work=True))
     return table
+
+
+def _of_ceiling(costs: LayerCosts) -> float:
+    """How near the whole pass comes to the ceiling."""
+    return costs.share(sum(map(costs.least_ms, costs.layers)))
 
 
 def _costs(costs: LayerCosts, layers: Sequence[Layer], with_work: bool) -> list[str]:

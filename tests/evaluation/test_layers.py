@@ -204,6 +204,7 @@ def test_the_table_has_a_line_per_layer_and_gathers_the_small_ones(
     assert "0.00" in by_name["1 more, each below 0.5%"]
     assert by_name["between the layers"][-2:] == ["1.50", "12.0%"]
     assert by_name["a whole pass"][2:4] == ["12.50", "100.0%"]
+    assert by_name["a whole pass"][-1] == "16%"  # 0.864, 0.512, 0.384 and 0.2048 ms at the ceiling are 1.965
     assert "0 G multiply-accumulates and 0.0 GB a second" in said
     assert "Do not believe" not in said
 

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from esr.cli import app
 from esr.common.errors import EsrError
-from esr.evaluation import benchmark_file
+from esr.evaluation import benchmark_file, layers
 from esr.timing import modes
+from esr.timing.ceiling import Ceiling
 from esr.timing.modes import MODES, Mode, Runner
 from tests.evaluation.made_networks import nearest_weights
 
@@ -31,6 +32,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         Mode("elsewhere", ten_levels_more, lambda device: f"needs more than a {device.type}"),
     )
     monkeypatch.setattr(modes, "MODES", (*MODES[:2], *others))
+    monkeypatch.setattr(layers, "measure_ceiling", lambda _: Ceiling(1e9, 1e7))
     return str(nearest_weights(tmp_path))
 
 
@@ -49,6 +51,15 @@ def test_json_holds_every_mode_of_every_size(weights: str) -> None:
         assert each["differences"] == {"eager channels_last": 0, "approximate": pytest.approx(10, abs=1e-3)}
         assert each["missing"] == {"elsewhere": "needs more than a cpu"}
         assert all(len(passes) == each["rounds"] for passes in each["passes"].values())
+        assert each["of_ceiling"]["approximate"] == pytest.approx(each["ceiling_ms"] / each["networks"][1]["time_ms"])
+    assert set(measured[0]["of_ceiling"]) == {"eager contiguous", "eager channels_last", "approximate"}
+
+
+def test_the_ceiling_is_what_the_layers_take_at_best(weights: str) -> None:
+    """At 10 MB a second. The pixels are repeated, which reads them once, and multiplied by the gain, one number."""
+    (measured,) = json.loads(answer(weights, "--modes", *SHORT, "--json"))["modes"]
+    small, large, gain = 8 * 12 * 3 * 4, 8 * 12 * 3 * 4 * 16, 4
+    assert measured["ceiling_ms"] == pytest.approx((small + large + large + large + gain) / 1e4)
 
 
 def test_people_get_a_table_and_are_told_which_modes_give_other_pixels(
@@ -58,6 +69,7 @@ def test_people_get_a_table_and_are_told_which_modes_give_other_pixels(
     lines = answer(weights, "--modes", *SHORT).splitlines()
     (approximate,) = [line for line in lines if line.startswith("│ approximate")]
     assert approximate.split("│")[-2].strip() == "10.000"
+    assert approximate.split("│")[-3].strip().endswith("%")
     assert "Other pixels than fp32's, eager: approximate" in lines
     assert "elsewhere did not run: needs more than a cpu" in lines
 
