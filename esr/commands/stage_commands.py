@@ -43,6 +43,9 @@ def benchmark(
     size: Annotated[
         list[str] | None, typer.Option(metavar="HxW", help="LR size; may be given again.  [default: 256x256]")
     ] = None,
+    sizes_of: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The LR sizes of this folder's images, in their mix.")
+    ] = None,
     seconds: Annotated[
         float | None,
         typer.Option(min=0.1, max=86_400, help="Spent on the rounds of a size, at most.  [default: 30]"),
@@ -59,7 +62,8 @@ def benchmark(
 ) -> None:
     """Measure complexity, quality and run time: of a row (a stage), or of any weights files, in any folder."""
     if not any(name.endswith((".safetensors", ".py")) for name in names):
-        options = [hr, lr, network, as_json, baseline, size, seconds, device, protocol != "esr", modes, flush_l2]
+        options = [hr, lr, network, as_json, baseline, size, sizes_of, seconds, device]
+        options += [protocol != "esr", modes, flush_l2]
         if len(names) > 1 or any(options):
             raise EsrError(
                 f"a row such as {names[0]} says itself what is measured; give options with .safetensors files"
@@ -68,14 +72,17 @@ def benchmark(
 
         run_stage("benchmark", names[0])
         return
-    from esr.evaluation.benchmark_file import RLFN, Subject, measure_files, measure_modes
+    from esr.evaluation.benchmark_file import RLFN, Subject, measure_files, measure_modes, timed_size
     from esr.evaluation.benchmark_text import print_json, print_measured
-    from esr.evaluation.complexity_table import sides
     from esr.evaluation.modes_text import print_modes, print_modes_json
     from esr.recipes.scale import Measuring
     from esr.timing.device import check_flush, choose_device
+    from esr.timing.size_mix import read_mix
 
-    rule = Measuring(sizes=[sides(each) for each in size or ["256x256"]], seconds=seconds or 30, narrow=0.002)
+    if sizes_of and (size or modes):
+        raise EsrError("--sizes-of times on the sizes of a folder together; leave out --size and --modes")
+    rule = Measuring(sizes=[timed_size(each) for each in size or ["256x256"]], seconds=seconds or 30, narrow=0.002)
+    mix = read_mix(sizes_of) if sizes_of else None
     subjects, chosen = [Subject(Path(name), network) for name in names], choose_device(device)
     check_flush(flush_l2, chosen)
     if modes:
@@ -87,6 +94,6 @@ def benchmark(
     if flush_l2 and protocol != "esr":
         raise EsrError("--flush-l2 is no part of the challenge's protocol; leave it out")
     measured = measure_files(
-        subjects, Subject(baseline or RLFN), rule, chosen, protocol == "official", hr, lr, flush_l2
+        subjects, Subject(baseline or RLFN), rule, chosen, protocol == "official", hr, lr, flush_l2, mix
     )
     print_json(measured) if as_json else print_measured(measured)

@@ -1,7 +1,7 @@
 """``esr benchmark WEIGHTS...``: what the stage of that name measures, of any weights files and in any folder."""
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,18 @@ from torch import nn
 from esr.common.errors import EsrError
 from esr.evaluation.benchmark import random_baseline
 from esr.evaluation.complexity import Complexity, measure_complexity
+from esr.evaluation.complexity_table import sides
 from esr.evaluation.evaluate import evaluate_network
 from esr.evaluation.layers import measure_layers
 from esr.evaluation.scores import Evaluation
+from esr.images.image_files import LARGEST_SIDE
 from esr.recipes.scale import Measuring
 from esr.timing.clock import on_every_core, usable_cores
 from esr.timing.memory import peak_memory
 from esr.timing.modes import ModeSession, compare_modes
 from esr.timing.official import OfficialTime, images_of, official_times
 from esr.timing.session import Candidate, Session, compare
+from esr.timing.size_mix import SizeMix, compare_on_mix
 from esr.weights.weights_file import data_range_of, load_network
 
 RLFN = Path("esr/networks/rlfn.py")
@@ -66,6 +69,7 @@ class Measured:
         qualities: scores on the folder; empty where none was given.
         sessions: run times by esr's protocol, a session per size; empty where the official one was asked for.
         official: run times by the challenge's protocol, the baseline's last; empty where esr's was asked for.
+        mix: the sizes that one pass of the only session went over; None where a session has one size.
     """
 
     names: tuple[str, ...]
@@ -75,6 +79,19 @@ class Measured:
     qualities: tuple[Evaluation, ...]
     sessions: tuple[Session, ...]
     official: tuple[OfficialTime, ...]
+    mix: SizeMix | None = None
+
+
+def timed_size(text: str) -> tuple[int, int]:
+    """Height and width of ``HEIGHTxWIDTH``, for an image that is timed.
+
+    Raises:
+        EsrError: it is no such text, or the image would be too large.
+    """
+    size = sides(text)
+    if max(size) > LARGEST_SIDE:
+        raise EsrError(f"{text} is too large to be timed; give at most {LARGEST_SIDE} px on a side")
+    return size
 
 
 def measure_files(
@@ -86,6 +103,7 @@ def measure_files(
     hr: Path | None = None,
     lr: Path | None = None,
     flush: bool = False,
+    mix: SizeMix | None = None,
 ) -> Measured:
     """Measure weights files beside a baseline.
 
@@ -98,6 +116,7 @@ def measure_files(
         hr: folder of HR images to score on; none, and quality is left out.
         lr: folder of their LR images; made by MATLAB's bicubic when None.
         flush: empty the GPU's L2 cache before every pass of esr's protocol.
+        mix: time on these sizes together, in place of each of the rule's by itself.
 
     Raises:
         EsrError: weights cannot be used or are in training form, or images cannot be used.
@@ -112,18 +131,31 @@ def measure_files(
         names=names[:-1],
         baseline=names[-1],
         complexities=tuple(measure_complexity(network) for network in networks[:-1]),
-        memories=tuple(peak_memory(subject.load, rule.sizes[0], device) for subject in subjects),
+        memories=tuple(peak_memory(each.load, mix.largest if mix else rule.sizes[0], device) for each in subjects),
         qualities=tuple(qualities),
-        sessions=()
-        if official
-        else tuple(compare(candidates[:-1], candidates[-1], size, device, rule, flush) for size in rule.sizes),
-        official=tuple(
-            official_time(name, each, rule.sizes, device)
-            for name, each in zip(names, [*subjects, baseline], strict=True)
-        )
-        if official
-        else (),
+        sessions=() if official else tuple(_sessions(candidates, rule, device, flush, mix)),
+        official=tuple(_official_times(names, [*subjects, baseline], rule, device, mix)) if official else (),
+        mix=mix,
     )
+
+
+def _sessions(
+    candidates: Sequence[Candidate], rule: Measuring, device: torch.device, flush: bool, mix: SizeMix | None
+) -> Iterator[Session]:
+    """The last candidate is the baseline."""
+    *networks, baseline = candidates
+    if mix:
+        yield compare_on_mix(networks, baseline, mix, device, rule, flush)
+        return
+    yield from (compare(networks, baseline, size, device, rule, flush) for size in rule.sizes)
+
+
+def _official_times(
+    names: Sequence[str], subjects: Sequence[Subject], rule: Measuring, device: torch.device, mix: SizeMix | None
+) -> Iterator[OfficialTime]:
+    sizes, images = (mix.images, len(mix.images)) if mix else (rule.sizes, OFFICIAL_IMAGES)
+    for name, subject in zip(names, subjects, strict=True):
+        yield official_time(name, subject, sizes, device, images)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from esr.evaluation.scores import print_scores
 from esr.timing.interval import Interval
 from esr.timing.official import OfficialTime
 from esr.timing.session import CONTROL, Session
+from esr.timing.size_mix import SizeMix
 
 
 def print_json(measured: Measured) -> None:
@@ -34,7 +35,7 @@ def print_json(measured: Measured) -> None:
             )
         ],
         "baseline": measured.baseline,
-        "run_time": [session_json(session) for session in measured.sessions],
+        "run_time": [{**session_json(session), **mix_json(measured.mix)} for session in measured.sessions],
         "official": [official_json(each) for each in measured.official],
     }
     print(json.dumps(content, indent=2))
@@ -47,7 +48,7 @@ def print_measured(measured: Measured) -> None:
         if memory is not None:
             print(f"{printable(name)}: {memory:,.0f} MiB at the peak of a pass over the first size")
     for session in measured.sessions:
-        print_session(session)
+        print_session(session, measured.mix.told if measured.mix else "")
     if measured.official:
         print_official(measured.official, measured.baseline)
     for name, quality in zip(measured.names, measured.qualities, strict=False):
@@ -84,6 +85,14 @@ def session_json(session: Session) -> dict[str, Any]:
     }
 
 
+def mix_json(mix: SizeMix | None) -> dict[str, Any]:
+    """What takes the place of the one size of a session; nothing where it has one."""
+    if mix is None:
+        return {}
+    sizes = [{"height": height, "width": width, "images": count} for (height, width), count in mix.counts.items()]
+    return {"height": None, "width": None, "sizes": sizes}
+
+
 def official_json(time: OfficialTime) -> dict[str, Any]:
     """The official figures of a network, and every image's time."""
     return {
@@ -96,10 +105,11 @@ def official_json(time: OfficialTime) -> dict[str, Any]:
     }
 
 
-def print_session(session: Session) -> None:
-    """Print a session as a table, and why it is not to be believed, if it is not."""
+def print_session(session: Session, mix: str = "") -> None:
+    """Print a session as a table, and why it is not to be believed, if it is not; a ``mix`` of sizes in words."""
     where = f"{printable(session.device)}, threads: {session.threads}, rounds: {len(session.rounds)}"
-    table = Table(title=f"run time for {session.width}x{session.height} LR px ({where})", title_justify="left")
+    images = escape(printable(mix)) or f"{session.width}x{session.height} LR px"
+    table = Table(title=f"run time for {images} ({where})", title_justify="left")
     table.add_column("network")
     for head in ("ms", f"time / {escape(printable(session.baseline))}", "95 % interval"):
         table.add_column(head, justify="right")

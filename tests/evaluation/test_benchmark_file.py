@@ -77,6 +77,26 @@ def test_run_time_is_that_beside_rlfn_with_every_pass(tmp_path: Path) -> None:
         assert network["ratio"]["value"] == pytest.approx(np.median(first.sum(1) / second.sum(1)))
 
 
+def test_the_sizes_of_a_folder_are_timed_together(tmp_path: Path) -> None:
+    image(tmp_path / "lr" / "a.png", np.zeros((8, 12, 3)))
+    image(tmp_path / "lr" / "b.png", np.zeros((16, 8, 3)))
+    weights, options = str(nearest_weights(tmp_path)), ("--sizes-of", "lr", "--seconds", "0.1", "--device", "cpu")
+    (session,) = json.loads(answer(weights, *options, "--json"))["run_time"]
+    assert session["sizes"] == [{"height": 8, "width": 12, "images": 1}, {"height": 16, "width": 8, "images": 1}]
+    assert (session["height"], session["width"]) == (None, None)
+    assert 0 < session["networks"][0]["ratio"]["value"] < 1
+    assert "2 images of lr (2 sizes, up to 8x16 LR px)" in " ".join(answer(weights, *options).split())
+
+
+@pytest.mark.slow
+def test_the_challenge_s_protocol_takes_each_image_of_a_folder_once(tmp_path: Path) -> None:
+    for name in "abc":
+        image(tmp_path / "lr" / f"{name}.png", np.zeros((8, 12, 3)))
+    options = ("--sizes-of", "lr", "--protocol", "official", "--device", "cpu", "--json")
+    measured = json.loads(answer(str(nearest_weights(tmp_path)), *options))
+    assert [len(each["times"]) for each in measured["official"]] == [3, 3]
+
+
 def test_files_beside_a_baseline_of_ones_own_keep_names_apart(tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     one = weights_of("esr/networks/r2net.py", tmp_path / "1" / "net.safetensors")
@@ -156,6 +176,7 @@ class TestRefusals:
         [
             *(["--hr", "hr"], ["--lr", "lr"], ["--json"], ["--network", "n.py"], ["--baseline", "b.safetensors"]),
             *(["--protocol", "official"], ["--size", "8x8"], ["--device", "cpu"], ["--seconds", "5"], ["edrn"]),
+            ["--sizes-of", "lr"],
         ],
     )
     def test_options_beside_a_row(self, options: list[str]) -> None:
@@ -166,6 +187,8 @@ class TestRefusals:
         ("option", "value", "said"),
         [
             ("--size", "0x5", "0x5 is no size"),
+            ("--size", "20000x5", "20000x5 is too large to be timed; give at most 16384 px on a side"),
+            ("--sizes-of", "gone", "gone is no folder"),
             ("--device", "tpu", "--device tpu is no device"),
             ("--baseline", "gone.safetensors", r"gone\.safetensors"),
             ("--baseline", "gone.py", r"gone\.py"),
@@ -174,6 +197,11 @@ class TestRefusals:
     def test_what_cannot_be_measured(self, tmp_path: Path, option: str, value: str, said: str) -> None:
         with pytest.raises(EsrError, match=said):
             answer(str(nearest_weights(tmp_path)), option, value)
+
+    def test_the_sizes_of_a_folder_beside_a_size(self, tmp_path: Path) -> None:
+        for other in (["--size", "8x8"], ["--modes"]):
+            with pytest.raises(EsrError, match="leave out --size and --modes"):
+                answer(str(nearest_weights(tmp_path)), "--sizes-of", "lr", *other)
 
     def test_a_row_among_weights(self, tmp_path: Path) -> None:
         with pytest.raises(EsrError, match="rlfn"):
