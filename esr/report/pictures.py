@@ -1,8 +1,9 @@
 """The pictures of the page: cut out of the benchmarks' strips, each once, and not too many of them.
 
-A page grows by a tenth of a megabyte with every picture of a network: ``MOST`` of them, with what they are compared
-with, stay below four megabytes. The first ``MOST`` rows of the leaderboard are shown, of each as many images as there
-is room for, and one at least. Pictures are lossless WebP, two thirds of PNG's size.
+A page grows by a tenth or a sixth of a megabyte with every picture of a network: ``MOST`` of them, with what they are
+compared with, take below four megabytes at demo, and five on the photographs of laptop-short. The first ``MOST`` rows
+of the leaderboard are shown, of each as many images as there is room for, and one at least. Pictures are lossless
+WebP, two thirds of PNG's size.
 """
 
 import base64

@@ -319,6 +319,12 @@ def test_dvc_exp_run_changes_a_row(working: Project) -> None:
     assert "validation" in working.well("dvc", "params", "diff")
 
 
+def test_dvc_draws_the_curves_of_the_phases(working_rlfn: Project) -> None:
+    working_rlfn.well("dvc", "plots", "show", "-o", "drawn")
+    page = (working_rlfn.folder / "drawn/index.html").read_text()
+    assert "runs/demo/train/rlfn-1/curve.csv" in page and "learning_rate" in page
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(working_rlfn: Project) -> None:
     folder = working_rlfn.folder / "runs/demo/fuse/rlfn"
     shutil.rmtree(folder)
