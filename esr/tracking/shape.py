@@ -17,6 +17,7 @@ DECIMALS = {
     "runtime": 3,
     "baseline": 3,
     "ratio": 3,
+    "control": 3,
     "score": 3,
     "parameters": 3,
     "flops": 2,

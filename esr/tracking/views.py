@@ -19,7 +19,7 @@ One run per line of the leaderboard and recipe, and below an entry's one per sta
 
 NUMBERS = (
     *("psnr", "bicubic", "ssim", "time_ms", "ratio_to_baseline", "ratio_to_baseline_low", "ratio_to_baseline_high"),
-    *("score", "parameters_m", "flops_g", "activations_m", "memory_mb"),
+    *("control_low", "control_high", "score", "parameters_m", "flops_g", "activations_m", "memory_mb"),
     *("published_psnr_valid", "published_psnr_test", "published_parameters_m", "published_flops_g"),
 )
 BARS = ("psnr", "ratio_to_baseline", "parameters_m", "flops_g")
