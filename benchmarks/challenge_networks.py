@@ -8,18 +8,17 @@ CHECKOUT is a clone of an organisers' repository: ofsoundof/NTIRE2023_ESR, Amazi
 NTIRE2026_ESR. It runs the teams' code, each network in a confined process of its own: that code may read what you may
 read. Where the organisers print something else than esr counts, their counter since 2024, fvcore, runs on the network,
 in a second process. Packages that a team needs and that are not installed are the reason why its network has no counts.
-The record is written after every checkout. Nothing is timed.
+The record is written after every checkout. Nothing is timed. `python docs/tools/record_tables.py` shows it in
+docs/challenge.md.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from textwrap import shorten
 from typing import Any
 
 from records import versions, write_record
@@ -49,8 +48,6 @@ def main() -> None:
             described(checkout, number, stranger) for number, stranger in zip(numbers, strangers, strict=True)
         ]
         print(write_record("challenge-networks", __doc__ or "", results), flush=True)
-    for year in list(results)[1:]:
-        print(f"\n{year}\n{table(results[year])}")
 
 
 def described(checkout: Path, number: int, stranger: Stranger) -> dict[str, Any]:
@@ -71,34 +68,6 @@ def described(checkout: Path, number: int, stranger: Stranger) -> dict[str, Any]
         if printed
         else None,
     }
-
-
-def table(networks: list[dict[str, Any]]) -> str:
-    """Markdown: a row per network that was counted, and one with the reason for each that was not."""
-    heads = ("network", "parameters", "FLOPs", "printed", "2023's counter", "activations", "convs")
-    lines = [row(heads), f"|---|{'---:|' * (len(heads) - 1)}"]
-    for each in networks:
-        if counted := each["counted"]:
-            printed = (each["printed"] or {}).get("flops_g")
-            cells = (
-                f"{counted['parameters']:,}",
-                f"{counted['flops'] / 1e9:.2f} G",
-                f"{printed:.2f} G" if printed else "",
-                f"{counted['flops_2023'] / 1e9:.2f} G",
-                f"{counted['activations'] / 1e6:.2f} M",
-                str(counted["convs"]),
-            )
-            lines.append(row((each["name"], *cells)))
-    lines += ["", row(("network", "why it was not counted")), "|---|---|"]
-    lines += [
-        row((each["name"], shorten(each["reason"], 120, placeholder=" ..."))) for each in networks if each["reason"]
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def row(cells: Sequence[str]) -> str:
-    """A line of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
 
 
 def fvcore_process(checkout: Path, number: int) -> dict[str, Any]:

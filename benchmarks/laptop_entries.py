@@ -5,13 +5,13 @@ Read from a run: in the folder of a clone of that scale, when ``snakemake --core
     python benchmarks/laptop_entries.py laptop slimrlfn slimrlfn-pruned
 
 A row is taken only where `esr trace` says that all behind it is what the present recipe makes. With --more the newest
-record's other rows are taken over. The scale's table in docs/laptop.md is written anew. Minutes are those of the run.
+record's other rows are taken over. Minutes are those of the run. `python docs/tools/record_tables.py` shows it in
+docs/laptop.md.
 """
 
 import argparse
 import csv
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,18 +19,11 @@ from typing import Any
 
 from records import FOLDER, write_record
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "laptop.md"
-SETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "urban100": "Urban100"}
 TRAININGS = ("teacher@", "distill@", "train@", "finetune@", "prune@")
-PRINTED = {
-    "FSRCNN": {"set5": 30.71, "set14": 27.59, "bsd100": 26.98, "urban100": 24.62},
-    "VDSR": {"set5": 31.35, "set14": 28.01, "bsd100": 27.29, "urban100": 25.18},
-}
-"""dB on luma, as the literature's tables print them."""
 
 
 def main() -> None:
-    """Read the rows, write the record and the table."""
+    """Read the rows and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scale", choices=("laptop", "laptop-short"))
     parser.add_argument("rows", nargs="+", metavar="ROW", help="of the table `benchmark`")
@@ -40,8 +33,6 @@ def main() -> None:
     results = json.loads(max(FOLDER.glob(f"*-{name}.json")).read_text())["results"] if asked.more else {}
     results |= {row: read_row(asked.scale, row) for row in asked.rows}
     print(write_record(name, __doc__ or "", results))
-    block = re.compile(rf"(?<=<!-- {asked.scale} -->\n).*?(?=<!-- /{asked.scale} -->)", re.DOTALL)
-    DOCS.write_text(block.sub(lambda _: table(results), DOCS.read_text()))
 
 
 def read_row(scale: str, row: str) -> dict[str, Any]:
@@ -86,19 +77,6 @@ def training(stage: dict[str, Any]) -> dict[str, Any]:
         "outputs": {each["path"]: each["recorded"] for each in stage["outputs"]},
         f"PSNR by {step}": points,
     }
-
-
-def table(results: dict[str, Any]) -> str:
-    """Luma PSNR by set, between what the literature prints."""
-    rows = {row: {name: found["dB"][name]["psnr_y"] for name in SETS} for row, found in results.items()}
-    first, *_ = results.values()
-    rows["bicubic"] = {name: first["dB"][name]["bicubic_y"] for name in SETS}
-    rows |= {f"{name}, as printed": figures for name, figures in PRINTED.items()}
-    lines = [f"| | {' | '.join(SETS.values())} | minutes of training |", f"|---|{'---:|' * (len(SETS) + 1)}"]
-    for name, figures in sorted(rows.items(), key=lambda row: row[1]["set5"]):
-        took = f"{results[name]['minutes']:.0f}" if name in results else ""
-        lines.append(f"| {name} | {' | '.join(f'{figures[each]:.2f}' for each in SETS)} | {took} |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

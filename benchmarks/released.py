@@ -9,7 +9,8 @@ holds the sets of Huang et al. (CVPR 2015): the folder `data` of a clone of gith
 folder with Set5/HR, Set5/LR and so on. Nothing is timed, so the machine may do other things meanwhile.
 
 With --more the newest record's rows are taken over, and only files that it lacks are scored. Bicubic is scored again in
-any case, and has to reach what it reached there.
+any case, and has to reach what it reached there. `python docs/tools/record_tables.py` shows the record
+in docs/test-sets.md.
 """
 
 import argparse
@@ -45,7 +46,7 @@ DECIMALS = 4
 
 
 def main() -> None:
-    """Score every checkpoint on every set, write the record and print its tables."""
+    """Score every checkpoint on every set and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoints", type=Path)
     parser.add_argument("images", type=Path)
@@ -80,8 +81,6 @@ def main() -> None:
     if before and before["bicubic"] != bicubic:
         raise SystemExit("bicubic does not reach what it reached in the newest record; score all files again")
     print(write_record("released", __doc__ or "", results))
-    print(table(results, "psnr_y", "ssim_y"))
-    print(table(results, "psnr_rgb", "ssim_rgb"))
 
 
 def newest_record() -> dict[str, Any]:
@@ -99,20 +98,6 @@ def folders_of(images: Path, name: str) -> tuple[Path, Path]:
 def rounded(scores: Scores) -> dict[str, float]:
     """The scores by name, with as many decimals as anyone compares."""
     return {name: round(value, DECIMALS) for name, value in zip(vars(scores), astuple(scores), strict=True)}
-
-
-def table(results: dict[str, Any], psnr: str, ssim: str) -> str:
-    """Markdown: a row per checkpoint, a column per set."""
-    lines = [["checkpoint", *SETS], ["---", *("---:" for _ in SETS)]]
-    lines += [
-        [f"`{file}`", *(cell(row.get("sets", row)[name], psnr, ssim) for name in SETS)] for file, row in results.items()
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def cell(scores: dict[str, float], psnr: str, ssim: str) -> str:
-    """As the literature prints it: 28.42 / 0.8104."""
-    return f"{scores[psnr]:.2f} / {scores[ssim]:.4f}"
 
 
 if __name__ == "__main__":

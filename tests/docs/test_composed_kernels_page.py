@@ -13,7 +13,7 @@ def test_the_table_is_the_record_s() -> None:
     (shown,) = re.findall(r"<!-- composed kernels -->\n(.*?)<!-- /composed kernels -->", PAGE, re.S)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines() if "|" in line]
     recorded = json.loads(RECORD.read_text())["results"]["networks"]
-    assert RECORD.name in shown, "run python docs/tools/composed_table.py"
+    assert RECORD.name in shown
     assert [row[0] for row in rows[2:]] == list(recorded)
     for name, *figures in rows[2:]:
         each = recorded[name]

@@ -1,0 +1,50 @@
+"""The parts of README.md and of the pages that show records of measurements, made from the newest ones.
+
+    python docs/tools/record_tables.py     # writes them between <!-- MARK --> and <!-- /MARK -->
+
+A test compares the pages with what it would write.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from blocks import renewed
+from table_challenge_networks import challenge_networks
+from table_composed import composed_kernels
+from table_engines import engines
+from table_freed_memory import freed_memory
+from table_laptop import laptop_entries, laptop_margins, readme_entries
+from table_released import released_scores
+from table_run_time import run_time
+
+ROOT = Path(__file__).resolve().parents[2]
+Blocks = dict[str, Callable[[], str]]
+"""What makes each block of a page, by its mark."""
+
+PAGES: dict[str, Blocks] = {
+    "README.md": {"laptop-short table": readme_entries},
+    "docs/challenge.md": {f"networks {year}": partial(challenge_networks, year) for year in (2026, 2025, 2024, 2023)},
+    "docs/laptop.md": {
+        "laptop-short": partial(laptop_entries, "laptop-short"),
+        "laptop": partial(laptop_entries, "laptop"),
+        "laptop margins": laptop_margins,
+    },
+    "docs/measuring-time.md": {"run time": run_time, "freed memory": freed_memory},
+    "docs/networks.md": {"composed kernels": composed_kernels},
+    "docs/quality.md": {"engines": engines},
+    "docs/test-sets.md": {"luma": partial(released_scores, "y"), "rgb": partial(released_scores, "rgb")},
+}
+
+
+def page_with_records(page: str) -> str:
+    """A page's text with what the newest records say now."""
+    text = (ROOT / page).read_text()
+    for mark, make in PAGES[page].items():
+        text = renewed(text, mark, make())
+    return text
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        (ROOT / page).write_text(page_with_records(page))

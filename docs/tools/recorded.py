@@ -1,0 +1,27 @@
+"""Records of measurements, as the pages show them: the newest of a benchmark, and its numbers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+RECORDS = Path(__file__).resolve().parents[2] / "benchmarks" / "records"
+
+
+def newest_record(benchmark: str) -> Path:
+    """The last record of a benchmark by its date, which its name begins with."""
+    return max(RECORDS.glob(f"*-{benchmark}.json"))
+
+
+def read_record(record: Path) -> Any:
+    """What was measured where and how, with its ``results``."""
+    return json.loads(record.read_text())
+
+
+def newest_results(benchmark: str) -> Any:
+    """What the last record of a benchmark found."""
+    return read_record(newest_record(benchmark))["results"]
+
+
+def short(value: float, decimals: int) -> str:
+    """A number as the pages' running text has it: .58, 1.27."""
+    return f"{value:.{decimals}f}".removeprefix("0")

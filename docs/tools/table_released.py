@@ -1,0 +1,15 @@
+"""docs/test-sets.md's tables of the released checkpoints, from the record of benchmarks/released.py."""
+
+from recorded import newest_results
+
+SETS = ("Set5", "Set14", "BSD100", "Urban100")
+
+
+def released_scores(kind: str) -> str:
+    """Markdown: a row per checkpoint, a column per set, each PSNR / SSIM. ``kind`` is y or rgb."""
+    lines = [["checkpoint", *SETS], ["---", *("---:" for _ in SETS)]]
+    for file, row in newest_results("released").items():
+        sets = row.get("sets", row)
+        scores = [f"{sets[name][f'psnr_{kind}']:.2f} / {sets[name][f'ssim_{kind}']:.4f}" for name in SETS]
+        lines.append([f"`{file}`", *scores])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

@@ -1,0 +1,68 @@
+"""docs/measuring-time.md on SlimRLFN's run time over RLFN's, again and again: the record of benchmarks/run_time.py."""
+
+from itertools import combinations
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from recorded import newest_record, read_record, short
+
+from esr.timing.interval import Interval, median_interval
+
+WIDTH = 130  # columns of the page's lines
+
+
+def run_time() -> str:
+    """What was measured, the picture of it, and how far either protocol can be believed."""
+    record = newest_record("run-time-cpu")
+    found = read_record(record)
+    repeats = found["results"]["repeats"]
+    made = (
+        f"On {found['machine']['cores']} cores ({found['machine']['cpu']}), by `{found['command']}`\n"
+        f"(`benchmarks/records/{record.name}`):"
+    )
+    picture = f"![{len(repeats)} ratios by either protocol, esr's with their intervals](images/ratios.svg)"
+    said = [_told_apart(found["results"]["answers"]), _narrower(found["results"]), _sessions(repeats)]
+    bullets = [fill(f"* {each}", WIDTH, subsequent_indent="  ", break_long_words=False) for each in said]
+    return "\n".join([made, "", picture, "", *bullets]) + "\n"
+
+
+def _told_apart(answers: dict[str, Any]) -> str:
+    held, apart = answers["RLFN against itself held 1"], answers["SlimRLFN told from RLFN"]
+    return (
+        f"RLFN against itself held 1 in {held} of {answers['repeats']} sessions, and {apart} told SlimRLFN from RLFN."
+    )
+
+
+def _narrower(results: dict[str, Any]) -> str:
+    answers, repeats = results["answers"], results["repeats"]
+    ours = answers["width of the ratio over the repeats, esr"]
+    theirs = answers["width of the ratio over the repeats, the challenge's way"]
+    turned = sum(challenge_ratio(repeat) > 1 for repeat in repeats)
+    return (
+        f"The middle 95 % of esr's ratios are {100 * ours:.0f} % of their median wide, those of the challenge's way"
+        f" {100 * theirs:.0f} %: **{answers['times narrower']:.1f} times narrower**, where four was the aim."
+        f" {turned} times of {len(repeats)} the challenge's way put RLFN ahead of SlimRLFN."
+    )
+
+
+def _sessions(repeats: list[dict[str, Any]]) -> str:
+    ratios = [own_ratio(repeat) for repeat in repeats]
+    values = [ratio.value for ratio in ratios]
+    pairs = list(combinations(ratios, 2))
+    apart = sum(one.high < other.low or other.high < one.low for one, other in pairs)
+    return (
+        f"The sessions' ratios lie between {short(min(values), 2)} and {short(max(values), 2)}. Of {len(pairs)} pairs"
+        f" of sessions, {apart} have intervals that share no value."
+    )
+
+
+def own_ratio(repeat: dict[str, Any]) -> Interval:
+    """SlimRLFN's time over RLFN's in a session, by its rounds."""
+    own, beside = (np.array(repeat["esr"][name]).sum(axis=1) for name in ("slimrlfn", "rlfn"))
+    return median_interval((own / beside).tolist())
+
+
+def challenge_ratio(repeat: dict[str, Any]) -> float:
+    """The quotient of the means, as the challenge takes it."""
+    return float(np.mean(repeat["official"]["slimrlfn"]) / np.mean(repeat["official"]["rlfn"]))
