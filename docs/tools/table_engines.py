@@ -8,7 +8,7 @@ ESR = "esr upscale"
 NETWORKS = {"team00_rlfn": "RLFN", "team21_slimrlfn": "SlimRLFN"}
 WAYS = {
     "esr upscale, by PyTorch": "`esr upscale --engine pytorch`",
-    "esr, one after another": "the same, one image after another",
+    "esr, one after another": "esr by PyTorch, one image after another",
     "pytorch": "the released network, eager PyTorch, as the challenge's script runs it",
     "onnxruntime": "onnxruntime",
     "openvino": "OpenVINO",
