@@ -165,24 +165,28 @@ def _ratio_without_first(team: TeamResults, baseline: TeamResults) -> float | No
 
 
 def _operations(team: TeamStanding, branch: Loaded | None, checkout: Checkout) -> Iterator[Remark]:
-    """FLOPs that the counter cannot have seen."""
+    """FLOPs that are not esr's count, or, of a network that esr does not have, that the counter cannot have seen."""
     flops, parameters = team.values.get(team_table.FLOPS), team.values.get(team_table.PARAMETERS)
     if flops is None or parameters is None:
         return
-    if team.own_flops is not None and f"{team.own_flops:.2f}" != f"{flops:.2f}":
-        yield Remark(team.team, "operators", f"{flops:.2f} G are printed; esr counts {team.own_flops:.2f} G")
+    operators = ", ".join(branch.operators) if branch else ""
+    missed = f"; the counter knows nothing of {operators} ({branch.file})" if branch and operators else ""
     once = parameters * EACH_WEIGHT_ONCE / 1e3
-    if flops < FEW * once:
-        operators = ", ".join(branch.operators) if branch else ""
-        missed = f"; the counter knows nothing of {operators} ({branch.file})" if branch and operators else ""
+    if team.own_flops is not None:
+        if f"{team.own_flops:.2f}" != f"{flops:.2f}":
+            said = f"{flops:.2f} G are printed; esr counts {team.own_flops:.2f} G{missed}"
+            yield Remark(team.team, "operators", said + _with_flops(team, team.own_flops, checkout))
+    elif flops < FEW * once:
         said = f"{flops:.2f} G are {flops / once:.2f} of {once:.2f} G, each weight once for each LR pixel{missed}"
         yield Remark(team.team, "operators", said + _with_flops(team, once, checkout))
 
 
 def _with_flops(team: TeamStanding, flops: float, checkout: Checkout) -> str:
-    """What the official score would be with so many FLOPs."""
+    """What the official score would be with so many FLOPs; the baseline's is the same whatever it has."""
     formula, beside = FORMULAS.get(checkout.year), checkout.baseline.flops
     if formula is None or beside is None or team.score is None or team.results.flops is None:
+        return ""
+    if team.results is checkout.baseline:
         return ""
     ratios = [Cost(0, count / beside, 0) for count in (flops, team.results.flops)]
     more = formula.weights.flops * (formula.parts(ratios[0]).flops - formula.parts(ratios[1]).flops)

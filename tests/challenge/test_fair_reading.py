@@ -1,6 +1,7 @@
 """A year's files read fairly: made results whose medians, means and scores are reckoned by hand."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,19 @@ def test_a_cold_start_moves_a_place_and_is_told_of(call: Call, tmp_path: Path) -
         "its means are 1.950 times the baseline's, its median image 0.800 times; without each set's first image the "
         "means are 0.800 times",
     ]
+
+
+def test_flops_that_the_counter_missed_are_read_fairly(call: Call, tmp_path: Path) -> None:
+    """SPANV2 of 2026 is printed with 1.59 G, and has 9.11 G by its team's own page; here in half of SPAN's time."""
+    content = {
+        "00_SPAN": timed([10.0] * 2, num_parameters=0.150688, flops=9.833807872),
+        "22_SPANV2": timed([5.0] * 2, num_parameters=0.139104, flops=1.591738368),
+    }
+    _, team = read(call, write(tmp_path, 2026, content))["teams"]
+    official, fair = (
+        0.8 * math.e + 0.1 * math.exp(2 * flops / 9.83) + 0.1 * math.exp(2 * 0.1391 / 0.1507) for flops in (1.59, 9.11)
+    )
+    assert (team["score"], team["fair_score"]) == pytest.approx((official, fair), abs=2e-3)  # of printed digits
 
 
 def test_what_no_cold_start_explains_is_said_to_be_spread(call: Call, tmp_path: Path) -> None:
