@@ -1,7 +1,6 @@
 """What ``esr challenge`` prints: the official table, a fair reading of it, and why they differ; or all as JSON."""
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from esr.challenge.formulas import FORMULAS, MET
 from esr.challenge.remarks import Remark
 from esr.challenge.standing import TeamStanding
 from esr.common.errors import printable
+from esr.common.finite import finite_or_none
 
 WIDEST = 200  # characters
 UNKNOWN = "\N{EN DASH}"
@@ -55,19 +55,14 @@ def _team(team: TeamStanding) -> dict[str, Any]:
         "team": team.team,
         "official": {column: team_table.as_printed(column, value) for column, value in team.values.items()},
         "asked": dict(team.verdicts),
-        "score": _finite(team.score),
+        "score": finite_or_none(team.score),
         "rank": team.rank,
         "ratio_of_means": team.ratio_of_means,
         "ratio": vars(team.ratio) if team.ratio else None,
         "own_flops_g": team.own_flops,
-        "fair_score": _finite(team.fair_score),
+        "fair_score": finite_or_none(team.fair_score),
         "fair_rank": team.fair_rank,
     }
-
-
-def _finite(value: float | None) -> float | None:
-    """The value; None for infinity, which JSON cannot say."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _rule(year: int) -> str:

@@ -13,6 +13,7 @@ from esr.challenge.formulas import Formula
 from esr.challenge.stranger_scores import fair_score, official_score
 from esr.challenge.strangers import Stranger, Strangers
 from esr.common.errors import printable
+from esr.common.finite import finite_or_none
 from esr.evaluation.benchmark_text import official_json, print_official, print_session, session_json
 from esr.evaluation.scores import mean
 
@@ -50,7 +51,10 @@ def print_strangers(strangers: Strangers, formula: Formula | None, as_json: bool
 
 
 def as_data(strangers: Strangers, formula: Formula | None) -> dict[str, Any]:
-    """``{"networks": [...], "baseline": {...}, "run_time": [...]}``, with null and [] where images were not given."""
+    """``{"networks": [...], "baseline": {...}, "run_time": [...]}``, with null and [] where images were not given.
+
+    An infinite score is null, too.
+    """
     return {
         "networks": [_as_data(each, strangers, formula) for each in strangers.networks],
         "baseline": _as_data(strangers.baseline, strangers, formula) if strangers.baseline else None,
@@ -68,8 +72,8 @@ def _as_data(stranger: Stranger, strangers: Strangers, formula: Formula | None) 
         "difference": _difference(stranger),
         "quality": stranger.quality.to_json() if stranger.quality else None,
         "official": official_json(stranger.official) if stranger.official else None,
-        "official_score": official_score(formula, stranger, strangers) if formula else None,
-        "fair_score": fair_score(formula, stranger, strangers) if formula else None,
+        "official_score": finite_or_none(official_score(formula, stranger, strangers)) if formula else None,
+        "fair_score": finite_or_none(fair_score(formula, stranger, strangers)) if formula else None,
         "unbarred": list(stranger.unbarred),
     }
 

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from esr.common.errors import EsrError, printable
+from esr.common.finite import finite_or_none
 from esr.evaluation.scores import Evaluation
 
 _LSDIR = [f"{number:07}" for number in range(1, 101)]
@@ -197,7 +198,9 @@ def _published(names: Sequence[str], results: TeamResults) -> dict[str, float]:
 
 
 def _as_json(held: Held) -> dict[str, Any]:
-    return {"name": held.name, "here": held.here, "theirs": held.theirs, "difference": held.difference}
+    """Equal images have an infinite PSNR: null, and so is every mean and difference that it goes into."""
+    here, difference = finite_or_none(held.here), finite_or_none(held.difference)
+    return {"name": held.name, "here": here, "theirs": held.theirs, "difference": difference}
 
 
 def _row(held: Held) -> list[str]:

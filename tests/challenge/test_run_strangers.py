@@ -4,17 +4,20 @@ import json
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
+from esr.challenge.formulas import FORMULAS
 from esr.challenge.select_model import read_loader
 from esr.challenge.strangers import Stranger, Strangers
 from esr.challenge.strangers_text import print_strangers
 from esr.evaluation.complexity import Complexity
 from esr.evaluation.organisers import TeamResults
+from esr.timing.official import OfficialTime
 from tests.conftest import Call
 from tests.tiny_project import ROOT
 
@@ -122,6 +125,17 @@ def test_a_count_that_is_not_the_printed_one_is_said_with_what_the_organisers_co
         "00_Base: 0.05 G are printed, and esr counts 0.08 G; the organisers' counter has no rule for padding='same'\n"
         "03_Team: 0.05 G are printed, and esr counts 0.08 G\n"
     ) in told
+
+
+def test_a_score_beyond_floats_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """exp(2 x 1000) is more than a float holds: of a network with a thousand times the baseline's weights."""
+    counted = Complexity(parameters=1344, flops=84_934_656, flops_2023=84_934_656, activations=3_145_728, convs=1)
+    base = Stranger("00_Base", counted, official=OfficialTime("00_Base", (2.0, 2.0)))
+    large = replace(base, name="01_Large", complexity=replace(counted, parameters=1_344_000))
+    print_strangers(Strangers([large], base), FORMULAS[2026], as_json=True)
+    found = json.loads(capsys.readouterr().out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert found["networks"][0]["official_score"] is None
+    assert found["baseline"]["official_score"] == pytest.approx(7.389056099)
 
 
 def test_nothing_is_run_without_trust(call: Call, tmp_path: Path) -> None:

@@ -74,6 +74,22 @@ def test_each_image_of_div2k_is_held_against_its_own_value(call: Call, tmp_path:
     assert [cell in out for cell in ("+0.2500", "-0.5000", "-0.1250", "0900, by -0.500000 dB")] == [True] * 4
 
 
+def test_an_image_that_equals_hr_is_null_in_json(call: Call, tmp_path: Path) -> None:
+    """One grey enlarged is that grey: an infinite PSNR, for which JSON has no word."""
+    write_png(tmp_path / "hr/0801.png", np.full((48, 64, 3), 100, np.uint8))
+    write_png(tmp_path / "lr/0801x4.png", np.full((12, 16, 3), 100, np.uint8))
+    file = results(tmp_path / "results.json", mine=values(30, 40))
+    asked = ("evaluate", nearest_weights(tmp_path, 255.0), "--hr", "hr", "--lr", "lr", "--against", file)
+    code, out, _ = call(*asked, "--json")
+    assert code == 0
+    against = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))["against"]
+    image = {"name": "0801", "here": None, "theirs": 30.0, "difference": None}
+    assert (against["images"], against["furthest"]) == ([image], image)
+    assert against["mean"] == {**image, "name": "mean"}
+    code, out, _ = call(*asked)
+    assert (code, "inf" in out) == (0, True)
+
+
 def test_a_file_of_one_team_needs_no_name_and_the_test_set_has_its_own_list(call: Call, tmp_path: Path) -> None:
     own = div2k(tmp_path, 901)
     file = results(tmp_path / "results.json", **{"00_RLFN_baseline": values(own[0] - 10, own[1] - 10)})
