@@ -17,7 +17,7 @@ from typing import Any
 from records import write_record
 
 ROWS = ("slimrlfn", "slimrlfn-finetuned", "slimrlfn-pruned", "slimrlfn-pruned-here")
-SETS = ("set5", "set14", "bsd100", "urban100")
+SETS = ("div2k-valid", "set5", "set14", "bsd100", "urban100")  # the first are the held-out photographs
 FIGURES = ("psnr", "psnr_y")
 GAINS = {
     "fine-tuned - released": ("slimrlfn-finetuned", "slimrlfn"),

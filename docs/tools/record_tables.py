@@ -16,6 +16,7 @@ from table_engines import engines
 from table_freed_memory import freed_memory
 from table_laptop import laptop_entries, laptop_margins, readme_entries
 from table_released import released_scores
+from table_released_training import released_training
 from table_run_time import run_time
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,7 @@ PAGES: dict[str, Blocks] = {
     "docs/measuring-time.md": {"run time": run_time, "freed memory": freed_memory},
     "docs/networks.md": {"composed kernels": composed_kernels},
     "docs/quality.md": {"engines": engines},
+    "docs/released.md": {"released training": released_training},
     "docs/test-sets.md": {"luma": partial(released_scores, "y"), "rgb": partial(released_scores, "rgb")},
 }
 

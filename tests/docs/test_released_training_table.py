@@ -1,0 +1,30 @@
+"""docs/released.md shows what the newest record says of going on from SlimRLFN's release."""
+
+import json
+import re
+
+import pytest
+
+from tests.tiny_project import ROOT
+
+PAGE = (ROOT / "docs/released.md").read_text()
+RECORD = max((ROOT / "benchmarks/records").glob("*-released-training.json"))
+DB = json.loads(RECORD.read_text())["results"]["dB"]
+ROWS = {
+    "fine-tuned here": "slimrlfn-finetuned",
+    "pruned by the team": "slimrlfn-pruned",
+    "pruned and fine-tuned here": "slimrlfn-pruned-here",
+}
+
+
+def test_each_row_is_so_far_from_the_release() -> None:
+    (shown,) = re.findall(r"<!-- released training -->\n(.*?)<!-- /released training -->", PAGE, re.S)
+    head, _, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()]
+    rows = {title: [float(cell) for cell in cells] for title, *cells in lines}
+    sets = ["div2k-valid" if name == "held out" else name.lower() for name in head[1:]]
+    release = [DB["slimrlfn"][name]["psnr"] for name in sets]
+    assert sets[-4:] == ["set5", "set14", "bsd100", "urban100"] and RECORD.name in PAGE
+    assert rows["released"] == pytest.approx(release, abs=6e-4)
+    for title, row in ROWS.items():
+        reached = [base + apart for base, apart in zip(release, rows[title], strict=True)]
+        assert reached == pytest.approx([DB[row][name]["psnr"] for name in sets], abs=6e-4)
