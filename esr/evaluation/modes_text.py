@@ -1,7 +1,6 @@
 """What ``esr benchmark --modes`` prints: a table per network and size, or JSON."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from esr.common.errors import printable
+from esr.common.finite import finite_or_none
 from esr.evaluation.benchmark_file import ModesAndCeiling
 from esr.evaluation.benchmark_text import between, print_doubt, session_json
 from esr.timing.modes import ModeSession
@@ -32,17 +32,15 @@ def ceiling_json(compared: ModesAndCeiling) -> dict[str, Any]:
 
 
 def modes_json(compared: ModeSession) -> dict[str, Any]:
-    """A network's session with every pass, what its modes' outputs differ by, and which did not run."""
+    """A network's session with every pass, what its modes' outputs differ by, and which did not run.
+
+    A half precision can overflow: that difference is null.
+    """
     return {
         **session_json(compared.session),
-        "differences": {mode: _finite(difference) for mode, difference in compared.differences.items()},
+        "differences": {mode: finite_or_none(difference) for mode, difference in compared.differences.items()},
         "missing": compared.missing,
     }
-
-
-def _finite(difference: float) -> float | None:
-    """None for what JSON has no number for: a half precision can overflow."""
-    return difference if math.isfinite(difference) else None
 
 
 def print_modes(compared: Mapping[str, Sequence[ModesAndCeiling]]) -> None:
