@@ -45,8 +45,9 @@ def sync_records(only_dvc: bool = False) -> set[str]:
     graph = read_graph()
     lacking = Lacking(graph, check(graph.params))
     refuse_folders(graph)
+    lock_alone_changed = _lock_alone_changed(graph)
     with dvc_record.open_dvc() as repo:
-        stale = _reconcile(graph, repo)
+        stale = _reconcile(graph, repo, lock_alone_changed)
         repaired = [] if only_dvc else repair(graph, lacking, partial(dvc_record.cached, repo))
     if repaired:
         with dvc_record.open_dvc() as repo:
@@ -83,14 +84,19 @@ def current_upwards(graph: Graph, stale: set[str]) -> list[Node]:
     return list(current.values())
 
 
-def _reconcile(graph: Graph, repo: "Repo") -> set[str]:
-    """Bring receipts and DVC's record together; gives the stages that neither proves to be current."""
+def _reconcile(graph: Graph, repo: "Repo", name_records: bool = False) -> set[str]:
+    """Bring receipts and DVC's record together; gives the stages that neither proves to be current.
+
+    With ``name_records`` each stage is named whose record in dvc.lock is not of what its receipt proves.
+    """
     evidence = Evidence(graph)
     _hash_for_dvc(evidence, repo)
     changed = dvc_record.changed(repo)
     dvc_record.record(repo, sorted(changed & {CODE_STAGE}))  # written anew when the evidence was looked at
     stale = changed - {CODE_STAGE}
     proven = {name for name, node in graph.nodes.items() if evidence.is_current(node)}
+    for name in sorted(proven & stale) if name_records else ():
+        print(f"{name}: its record in {DVC_LOCK} does not fit, and is written anew from its receipt", file=sys.stderr)
     dvc_record.record(repo, sorted(proven & (stale | dvc_record.uncached(repo))))
     believed = {name for name in graph.nodes.keys() - stale - proven if not evidence.contradicts(graph.nodes[name])}
     dvc_record.forget(repo, sorted(graph.nodes.keys() - stale - proven - believed))
@@ -117,6 +123,19 @@ def _hash_for_dvc(evidence: Evidence, repo: "Repo") -> None:
 
 def _known(digests: dict[str, str | None]) -> dict[str, str]:
     return {path: md5 for path, md5 in digests.items() if md5 is not None}
+
+
+def _lock_alone_changed(graph: Graph) -> bool:
+    """Whether dvc.lock is another one than the last sync left, and nothing else is, so that no run has changed it."""
+    try:
+        former = read_json(LAST_SYNC)
+    except EsrError:
+        return False
+    present = _state(graph)
+    lock = present[str(DVC_LOCK)]
+    if not isinstance(former, dict) or lock in (None, former.get(str(DVC_LOCK))):
+        return False
+    return former | {str(DVC_LOCK): lock} == present
 
 
 def _state(graph: Graph) -> dict[str, str | None]:

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from esr.common.files import md5_of
 from esr.stages.snakemake_record import wait_for_snakemake
 from tests.tiny_project import Project, wait_for
 
@@ -271,6 +272,21 @@ def test_a_damaged_receipt_proves_nothing(working_rlfn: Project, spoil: Callable
     assert "finetune@rlfn-3: its receipt does not fit, and is written anew from dvc.lock" in said
     assert "Every stage is up to date" in said
     assert receipt.read_text() == before
+
+
+def test_a_damaged_record_in_dvc_lock_is_named_and_written_anew_and_one_that_a_run_changes_is_not(
+    working_rlfn: Project,
+) -> None:
+    working_rlfn.well("esr", "sync")
+    lock = working_rlfn.folder / "dvc.lock"
+    before = lock.read_text()
+    digest = md5_of(working_rlfn.folder / RLFN_3)
+    lock.write_text(before.replace(digest, ("1" if digest[0] == "0" else "0") + digest[1:]))
+    said = working_rlfn.well("esr", "sync")
+    assert "finetune@rlfn-3: its record in dvc.lock does not fit, and is written anew from its receipt" in said
+    assert lock.read_text() == before
+    working_rlfn.edit(lambda params: params["finetune"]["rlfn-3"].update(learning_rate=1.5e-4))
+    assert "does not fit" not in working_rlfn.well("esr", "run")
 
 
 @pytest.mark.slow
