@@ -11,6 +11,7 @@ from pathlib import Path
 
 from blocks import renewed
 from table_challenge_networks import challenge_networks
+from table_challenge_scores import challenge_scores
 from table_composed import composed_kernels
 from table_engines import engines
 from table_freed_memory import freed_memory
@@ -25,7 +26,10 @@ Blocks = dict[str, Callable[[], str]]
 
 PAGES: dict[str, Blocks] = {
     "README.md": {"laptop-short table": readme_entries},
-    "docs/challenge.md": {f"networks {year}": partial(challenge_networks, year) for year in (2026, 2025, 2024, 2023)},
+    "docs/challenge.md": {
+        "scores 2026": partial(challenge_scores, 2026, "SPAN"),
+        **{f"networks {year}": partial(challenge_networks, year) for year in (2026, 2025, 2024, 2023)},
+    },
     "docs/laptop.md": {
         "laptop-short": partial(laptop_entries, "laptop-short"),
         "laptop": partial(laptop_entries, "laptop"),
