@@ -56,7 +56,7 @@ def damages(pipeline: Pipeline, only: list[str]) -> Iterator[dict[str, Any]]:
     """
     for name, case in _cases(pipeline).items():
         if not only or any(word in name for word in only):
-            yield {"damage": name} | _seen(case)
+            yield {"damage": name, "code": pipeline.code} | _seen(case)
 
 
 def _seen(case: Case) -> dict[str, Any]:
@@ -106,9 +106,8 @@ def _gone_on_with(project: Project, pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _is_told(line: str) -> bool:
-    return any(
-        word in line for word in ("brought back", "made again", "Made again", "esr: ", "up to date", ": done in")
-    )
+    words = ("brought back", "made again", "Made again", "written anew", "esr: ", "up to date", ": done in")
+    return any(word in line for word in words)
 
 
 def _flip(path: Path, place: int | None = None) -> None:

@@ -16,7 +16,8 @@ nothing may write any more.
 
 Kills are collected in sittings. Ctrl-C, SIGTERM or `--seconds` end one; the same command goes on with the same pipeline
 until there are as many kills as `--kills` says, in all. What there is lies in `.esr/faults`, or in `--place`, and the
-record has a line for each kill. Where that folder is gone, `--former` names the record of the sittings before.
+record has a line for each kill. Where that folder is gone, `--former` names the record of the sittings before; of a
+record of damages it keeps the cases that are not looked at again.
 """
 
 import argparse
@@ -45,7 +46,7 @@ def main() -> None:
         "--edited", action="store_true", help="what an edit of one row of a finished project makes stale"
     )
     which.add_argument("--slurm", action="store_true", help="the stages are jobs of a Slurm on this machine")
-    parser.add_argument("--former", type=Path, nargs="+", default=[], help="records whose kills count, too")
+    parser.add_argument("--former", type=Path, nargs="+", default=[], help="records that the new one goes on from")
     parser.add_argument("--damage", action="store_true")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="damages in whose name one of these is")
     parser.add_argument(
@@ -64,17 +65,19 @@ def main() -> None:
     if asked.kills:
         _kill(asked, pipeline.edited() if asked.edited else pipeline)
     if asked.damage:
-        _damage(pipeline, asked.only)
+        _damage(pipeline, asked.only, asked.former)
 
 
-def _damage(pipeline: Pipeline, only: list[str]) -> None:
+def _damage(pipeline: Pipeline, only: list[str], former: list[Path]) -> None:
     """Write the record after each case, so that a later one cannot take it along."""
-    seen = []
+    seen = {case["damage"]: case for path in former for case in json.loads(path.read_text())["results"]}
+    name = "damage-some" if only and not former else "damage"
+    path: Path | None = None
     for case in damages(pipeline, only):
-        seen.append(case)
+        seen[case["damage"]] = case
         print(case, flush=True)
-        path = write_record("damage-some" if only else "damage", __doc__ or "", seen)
-    print(path if seen else f"no damage has {' or '.join(only)} in its name")
+        path = write_record(name, __doc__ or "", list(seen.values()))
+    print(path or f"no damage has {' or '.join(only)} in its name")
 
 
 def _kill(asked: argparse.Namespace, pipeline: Pipeline) -> None:

@@ -1,9 +1,16 @@
-"""What benchmarks/faults.py writes down of its kills, over sittings that end at any moment."""
+"""What benchmarks/faults.py writes down of kills and damages, over sittings that end at any moment."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import faults
+import pytest
+import records
 from fault_events import Events, Finding, Finished, Kill
+from fault_pipeline import Pipeline
+
+from tests.tiny_project import Project
 
 FORMER: dict[str, Any] = {
     "kills": 2,
@@ -37,3 +44,20 @@ def test_kills_of_a_record_whose_files_are_gone_count(tmp_path: Path) -> None:
     assert (told["pipelines that were finished"], told["kills that they survived"]) == (2, 3)
     assert (told["files compared in each"], told["temporary files left behind"]) == (31, 1)
     assert [line.split(":")[0] for line in told["each"]] == ["1", "2", "3"]
+
+
+def test_a_record_of_damages_keeps_the_cases_of_the_one_that_it_goes_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "FOLDER", tmp_path)
+    monkeypatch.setattr(faults, "damages", lambda *_: iter([{"damage": "b", "make run": 0}, {"damage": "c"}]))
+    former = tmp_path / "former.json"
+    former.write_text(json.dumps({"results": [{"damage": "a"}, {"damage": "b", "make run": 1}]}))
+    nothing = Project(tmp_path)
+    faults._damage(Pipeline(nothing, tmp_path, {}, nothing, "abc"), ["b", "c"], [former])
+    (written,) = tmp_path.glob("*-damage.json")
+    assert json.loads(written.read_text())["results"] == [
+        {"damage": "a"},
+        {"damage": "b", "make run": 0},
+        {"damage": "c"},
+    ]

@@ -47,8 +47,8 @@ def folder(tmp_path: Path) -> Remote:
 @pytest.fixture
 def bucket() -> Iterator[Remote]:
     """S3 as moto plays it, on this machine."""
-    pytest.importorskip("dvc_s3", reason="S3 is not tested: pip install 'esr[s3]' 'moto[server]'")
-    server_of = pytest.importorskip("moto.server", reason="S3 is not tested: pip install 'moto[server]'")
+    pytest.importorskip("dvc_s3", reason="S3 is not tested: pip install '.[s3,servers]'")
+    server_of = pytest.importorskip("moto.server", reason="S3 is not tested: pip install '.[servers]'")
     server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
