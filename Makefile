@@ -18,7 +18,7 @@ DEPLOYED := r2net slimrlfn slimrlfn-pruned ifadnet ripfdn rlfn rfdn span
 # Where the stages run: nothing for this machine, or profiles in workflow/profiles and of your own (docs/cluster.md).
 PROFILE ?=
 
-run: .venv/installed $(if $(filter slurm,$(PROFILE)),.venv/slurm-installed)
+run: .venv/installed $(patsubst %,.venv/%-installed,$(filter slurm kubernetes,$(PROFILE)))
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m esr run $(PROFILE:%=--profile %)
 
 # The results that dvc.lock lists, in place of an hour's run: DVC's remote `results`, from a ref that clones do not fetch.
@@ -54,7 +54,7 @@ test: .venv/engines-installed lint
 check: .venv/installed lint
 	$(BIN)/python -m pytest -m 'not slow and not project' $(QUICK)
 
-test-slow: .venv/engines-installed
+test-slow: .venv/engines-installed .venv/servers-installed
 	$(BIN)/python -m pytest -m slow
 
 lint: .venv/installed
@@ -76,8 +76,14 @@ docs: .venv/docs-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[onnx,openvino]'
 	@touch $@
 
-.venv/slurm-installed: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[slurm]'
+# What slow tests of remotes, of a shared MLflow server and of Kubernetes need besides.
+.venv/servers-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[s3,kubernetes,servers]'
+	@touch $@
+
+# Snakemake's plugin of that place.
+.venv/slurm-installed .venv/kubernetes-installed: .venv/%-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 
 # No part of `make test`: a tool to look for what no test would notice. Without PYTHONPATH, which would hide the mutants.

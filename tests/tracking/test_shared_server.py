@@ -35,7 +35,7 @@ def tool(name: str) -> str:
 @pytest.fixture
 def postgres() -> Iterator[str]:
     """An empty PostgreSQL database; gives its URI. Of root the program takes no orders, so it is postgres's then."""
-    pytest.importorskip("psycopg2", reason="a shared server is not tested: pip install psycopg2-binary")
+    pytest.importorskip("psycopg2", reason="a shared server is not tested: pip install '.[servers]'")
     initdb, program, user = tool("initdb"), tool("postgres"), "postgres" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="esr-postgres-"))  # pytest's own folder is closed to other users
     if user:

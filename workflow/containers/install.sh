@@ -17,5 +17,5 @@ cuda) ;;
     ;;
 esac
 python3 -m venv /opt/venv
-/opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[gpu,slurm]'
+/opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[gpu,slurm,kubernetes]'
 /opt/venv/bin/pip uninstall --yes esr
