@@ -51,3 +51,9 @@ def test_what_is_printed_otherwise_than_it_is_counted_is_told() -> None:
     ]
     section = PAGE[PAGE.index("## What a CPU could run") :]
     assert otherwise and all(f"**{name}**" in section for name in otherwise)
+
+
+def test_how_many_were_counted_is_told() -> None:
+    (told,) = re.findall(r"Of the (\d+) networks that the four loaders name, (\d+) were loaded and counted", PAGE)
+    every = [each for year in YEARS for each in RESULTS[year]]
+    assert [int(each) for each in told] == [len(every), sum(each["counted"] is not None for each in every)]
