@@ -14,7 +14,7 @@ from esr.common.files import md5_of
 from esr.common.hashed_file import FileStat, HashedFile
 from esr.stages import digests
 from esr.stages.digests import Digests, keeping_digest, remember, remembered
-from esr.stages.dvc_record import share_digests, tell_digests
+from esr.stages.dvc_record import share_digests, share_present_digests, tell_digests
 
 STORE = Path("images.store")
 
@@ -174,6 +174,16 @@ def test_dvc_is_not_told_of_a_file_that_changed_meanwhile(repo: Repo, monkeypatc
     read: list[str] = []
     assert md5_by_dvc(repo, read, monkeypatch) == md5(STORE.read_bytes()).hexdigest()
     assert len(read) == 1
+
+
+def test_dvc_is_told_of_other_bytes_under_the_same_time(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC would not look at such a file again; nothing is remembered of it."""
+    first = md5_by_dvc(repo, [], monkeypatch)
+    edited(STORE)
+    os.utime(STORE, ns=(10**18, 10**18))
+    assert md5_by_dvc(repo, [], monkeypatch) == first
+    share_present_digests(repo, [str(STORE), "a file that is not there"])
+    assert md5_by_dvc(repo, [], monkeypatch) == md5(STORE.read_bytes()).hexdigest() != first
 
 
 def test_where_there_is_no_dvc_it_is_not_told() -> None:

@@ -114,11 +114,18 @@ def _reconcile(graph: Graph, repo: "Repo", name_records: bool = False) -> set[st
 
 
 def _hash_for_dvc(evidence: Evidence, repo: "Repo") -> None:
-    """Hash the outputs that DVC does not keep, the stores, where they are not known: DVC would, too."""
+    """Hash what DVC is not left to hash by itself.
+
+    The outputs that it does not keep, the stores, where they are not known: DVC would read them, too. And released
+    files: one that was swapped under its old time is told by its bytes alone, and the record of the stage that looks
+    at these files must not be of what was there before.
+    """
     stores = [out.path for node in evidence.graph.nodes.values() for out in node.outs if not out.cached]
     for path in stores:
         evidence.digests.of(path)
     dvc_record.share_digests(repo, stores)
+    released = [row.get("checkpoint") for row in evidence.graph.params["import"].values()]
+    dvc_record.share_present_digests(repo, filter(None, released))
 
 
 def _known(digests: dict[str, str | None]) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Error as DatabaseError
 from typing import TYPE_CHECKING
 
 from esr.common.errors import EsrError
-from esr.stages.digests import remembered
+from esr.stages.digests import Digests, remembered
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -50,14 +50,31 @@ def open_dvc() -> Iterator["Repo"]:
 
 def share_digests(repo: "Repo", paths: Iterable[str]) -> None:
     """Put the md5 of those files that are remembered into DVC's own memory, so that it does not read them, too."""
+    _put_into_memory(repo, paths, _remembered_md5)
+
+
+def share_present_digests(repo: "Repo", paths: Iterable[str]) -> None:
+    """Put the md5 of files as they are now into DVC's own memory.
+
+    DVC takes a file for the one that it knows where inode, size and time are the same, though its bytes are others.
+    """
+    _put_into_memory(repo, paths, Digests().of)
+
+
+def _put_into_memory(repo: "Repo", paths: Iterable[str], md5_of: Callable[[Path], str | None]) -> None:
     from dvc_data.hashfile.hash_info import HashInfo
 
     for path in paths:
         full = repo.fs.join(repo.root_dir, path)
         with suppress(FileNotFoundError):
             info = repo.fs.info(full)  # first: it does not fit a file that is changed after this line
-            if known := remembered(Path(path)):
-                repo.state.save(full, repo.fs, HashInfo("md5", known.md5), info)
+            if md5 := md5_of(Path(path)):
+                repo.state.save(full, repo.fs, HashInfo("md5", md5), info)
+
+
+def _remembered_md5(path: Path) -> str | None:
+    known = remembered(path)
+    return known.md5 if known else None
 
 
 def tell_digests(paths: Iterable[str]) -> None:
