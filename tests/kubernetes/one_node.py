@@ -84,7 +84,7 @@ class Node:
                 self._pod(name).end()
                 return 200, self._pod(name).shown()
             case "get", "pods/log":
-                return self._log(name, query.get("previous") == ["true"])
+                return self._log(name, query.get("previous", ["false"])[0].lower() == "true")
         return _refused(404, f"no such thing: {method} {path}")
 
     def _keep_secret(self, secret: dict[str, Any]) -> Answer:

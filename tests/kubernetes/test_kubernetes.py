@@ -96,7 +96,9 @@ def test_a_stage_that_fails_is_told_by_its_own_line_and_what_others_made_is_kept
     done = working_rlfn.run("esr", "run", "--profile", "kubernetes", "--profile", "here", **outside)
     assert done.returncode == 2
     assert [pod.rule for pod in node.pods] == ["train"]
-    assert "esr: train@rlfn-1: network esr/networks/rlfn.py fails" in done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert "esr: train@rlfn-1: network esr/networks/rlfn.py fails" in said
+    assert "Kubernetes request failed" not in said and not node.present
 
 
 def test_a_cancelled_run_leaves_no_pod_behind(
