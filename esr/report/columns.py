@@ -72,7 +72,8 @@ MEASURED = (
         "rank",
         "rank",
         "",
-        "By run time beside the baseline; networks whose intervals overlap share a rank. None for one below bicubic.",
+        "One more than there are networks that are faster: whose 95 % interval of time ends before this one's "
+        "begins. None for one below bicubic.",
         whole,
     ),
     Column("psnr", "PSNR", "dB", "Mean over the images, RGB, 8 bits, a border of 4 px left out.", decimals(3)),

@@ -53,12 +53,12 @@ def leaderboard(
 ) -> pd.DataFrame:
     """A frame with exactly ``CSV_COLUMNS``, and ``ON_EACH_SET`` of every set that has images; an unknown number is NA.
 
-    The fastest beside its baseline comes first, as run time weighs most in the challenge's score; networks whose
-    intervals overlap share a rank. Rows below bicubic come after all others, as the challenge ranks only what passes
-    its PSNR threshold. What was published stands in the row that bears its entry's name and in no other row of that
-    entry: nobody printed numbers for those. ``score`` is by the rule of the entry's year. ``threshold`` says whether
-    the PSNR is met that the challenge of that year asked for, ``threshold_assumed`` why that PSNR is an assumption, if
-    it is one.
+    The fastest beside its baseline comes first, as run time weighs most in the challenge's score; a rank counts the
+    networks whose interval ends before its own begins. Rows below bicubic come after all others, as the challenge ranks
+    only what passes its PSNR threshold. What was published stands in the row that bears its entry's name and in no
+    other row of that entry: nobody printed numbers for those. ``score`` is by the rule of the entry's year.
+    ``threshold`` says whether the PSNR is met that the challenge of that year asked for, ``threshold_assumed`` why that
+    PSNR is an assumption, if it is one.
     """
     scores = challenge_scores(entries, rows, metrics)
     lines = [
