@@ -93,7 +93,7 @@ def test_a_stage_that_fails_is_told_by_its_own_line_and_what_others_made_is_kept
     network = working_rlfn.folder / "esr/networks/rlfn.py"
     network.write_text(network.read_text().replace("        head = self.head(x)\n", "        head = missing(x)\n"))
     outside = environment(working_rlfn, cluster, tmp_path)
-    done = working_rlfn.run("esr", "run", "--profile", "kubernetes", "--profile", "here", **outside)
+    done = working_rlfn.run("esr", "run", "--profile", "kubernetes", "--profile", "here", timeout=600, **outside)
     assert done.returncode == 2
     assert [pod.rule for pod in node.pods] == ["train"]
     said = done.stdout + done.stderr
