@@ -56,7 +56,7 @@ def damages(pipeline: Pipeline, only: list[str]) -> Iterator[dict[str, Any]]:
     """
     for name, case in _cases(pipeline).items():
         if not only or any(word in name for word in only):
-            yield {"damage": name, "code": pipeline.code} | _seen(case)
+            yield {"damage": name, "of the code": pipeline.code} | _seen(case)
 
 
 def _seen(case: Case) -> dict[str, Any]:
