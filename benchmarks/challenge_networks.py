@@ -2,16 +2,18 @@
 
 ::
 
-    python benchmarks/challenge_networks.py CHECKOUT...
+    python benchmarks/challenge_networks.py CHECKOUT... [--more]
 
 CHECKOUT is a clone of an organisers' repository: ofsoundof/NTIRE2023_ESR, Amazingren/NTIRE2024_ESR, NTIRE2025_ESR,
 NTIRE2026_ESR. It runs the teams' code, each network in a confined process of its own: that code may read what you may
 read. Where the organisers print something else than esr counts, their counter since 2024, fvcore, runs on the network,
 in a second process. Packages that a team needs and that are not installed are the reason why its network has no counts.
+With --more the newest record's counts are taken over, and only networks without one are tried.
 The record is written after every checkout. Nothing is timed. `python docs/tools/record_tables.py` shows it in
 docs/challenge.md.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -21,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from records import versions, write_record
+from records import FOLDER, versions, write_record
 
 from esr.challenge.checkout import year_of
 from esr.challenge.confinement import confine
@@ -31,7 +33,18 @@ from esr.challenge.strangers import Stranger, count_strangers
 from esr.common.errors import on_one_line
 
 COUNT = "--count-with-fvcore"
-PACKAGES = ("einops", "timm", "torchvision", "basicsr", "mamba-ssm", "mmcv", "huggingface-hub", "thop", "fvcore")
+PACKAGES = (
+    "einops",
+    "timm",
+    "torchvision",
+    "basicsr",
+    "mamba-ssm",
+    "mmcv",
+    "mmcv-lite",
+    "huggingface-hub",
+    "thop",
+    "fvcore",
+)
 LONGEST = 600  # s for a count with fvcore
 
 
@@ -40,14 +53,29 @@ def main() -> None:
     if sys.argv[1:2] == [COUNT]:
         count_with_fvcore(Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
         return
-    results: dict[str, Any] = {"packages": versions(*PACKAGES)}
-    for checkout in map(Path, sys.argv[1:]):
-        numbers = [branch.number for branch in read_loader(checkout)]
-        strangers = count_strangers(checkout, "all").networks
-        results[str(year_of(checkout))] = [
-            described(checkout, number, stranger) for number, stranger in zip(numbers, strangers, strict=True)
-        ]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkouts", type=Path, nargs="+", metavar="CHECKOUT")
+    parser.add_argument("--more", action="store_true", help="keep the counts of the newest record")
+    asked = parser.parse_args()
+    newest = max(FOLDER.glob("*-challenge-networks.json"))
+    results: dict[str, Any] = json.loads(newest.read_text())["results"] if asked.more else {}
+    results["packages"] = results.get("packages", {}) | versions(*PACKAGES)
+    for checkout in asked.checkouts:
+        year = str(year_of(checkout))
+        results[year] = counted(checkout, results.get(year))
         print(write_record("challenge-networks", __doc__ or "", results), flush=True)
+
+
+def counted(checkout: Path, former: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Every network of a checkout, in the loader's order; one that ``former`` has counts of keeps these."""
+    numbers = [branch.number for branch in read_loader(checkout)]
+    kept = former or [{"counted": None}] * len(numbers)
+    lacking = {number for number, each in zip(numbers, kept, strict=True) if not each["counted"]}
+    tried = iter(count_strangers(checkout, ",".join(map(str, sorted(lacking)))).networks if lacking else ())
+    return [
+        described(checkout, number, next(tried)) if number in lacking else each
+        for number, each in zip(numbers, kept, strict=True)
+    ]
 
 
 def described(checkout: Path, number: int, stranger: Stranger) -> dict[str, Any]:
