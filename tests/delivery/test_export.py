@@ -61,7 +61,7 @@ def test_an_onnx_file_runs_in_onnxruntime_and_shows_its_shapes(half: bool, tmp_p
     }
     assert shapes["lr"] == ["batch", 3, "height", "width"]
     assert shapes["sr"] == ["batch", 3, "4*height", "4*width"]
-    assert {name for node in model.graph.node for name in node.output} <= shapes.keys()  # a viewer shows every edge
+    assert {name for node in model.graph.node for name in node.output} <= shapes.keys()
     told = {each.key: each.value for each in model.metadata_props}
     assert told["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert told["precision"] == ("float16" if half else "float32")
