@@ -11,7 +11,7 @@ MUTANTS ?= esr.*
 
 RESULTS := refs/results/demo
 # Whose deploy form a clone holds itself, in .dvc/deploy: 8 MB. EDRN's alone would be 14.
-DEPLOYED := r2net slimrlfn slimrlfn-pruned ifadnet ripfdn rlfn rfdn span
+DEPLOYED := r2net slimrlfn slimrlfn-pruned ifadnet ripfdn rlfn rfdn span spanv2
 
 .PHONY: run results publish-results deploy-forms check test test-slow lint docs mutants clean
 

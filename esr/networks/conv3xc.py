@@ -15,19 +15,20 @@ from esr.networks.reparam import (
 
 
 class Conv3XC(ComposedConv2d):
-    """SPAN's convolution (Wan et al., CVPR Workshops 2024; as released): y = R * (F * (E * x)) + P * x, all biased.
+    """SPAN's convolution (Wan et al., CVPR Workshops 2024; as released): y = R * (F * (E * x)) + P * x.
 
-    E is a 1x1 from C_in to ``gain`` C_in channels, F a 3x3 to ``gain`` C_out, R a 1x1 to C_out; P is a 1x1. Padded is
-    x, by zeros, and not E's output, so that F sees E's bias around the image and the collapse holds at its border.
+    E is a 1x1 from C_in to ``gain`` C_in channels, F a 3x3 to ``gain`` C_out, R a 1x1 to C_out; P is a 1x1. All have a
+    bias, or with ``bias=False`` none has. Padded is x, by zeros, and not E's output, so that F sees E's bias around the
+    image and the collapse holds at its border.
     Collapse: kernel R . F . E + centred(P); bias R . (F summed over its window . b_E + b_F) + b_R + b_P.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, *, gain: int = 2) -> None:
+    def __init__(self, channels_in: int, channels_out: int, *, gain: int = 2, bias: bool = True) -> None:
         super().__init__(padding=1)
-        self.expand = conv1x1(channels_in, gain * channels_in)
-        self.conv = nn.Conv2d(gain * channels_in, gain * channels_out, 3)
-        self.reduce = conv1x1(gain * channels_out, channels_out)
-        self.pointwise = conv1x1(channels_in, channels_out)
+        self.expand = conv1x1(channels_in, gain * channels_in, bias)
+        self.conv = nn.Conv2d(gain * channels_in, gain * channels_out, 3, bias=bias)
+        self.reduce = conv1x1(gain * channels_out, channels_out, bias)
+        self.pointwise = conv1x1(channels_in, channels_out, bias)
 
     def compose(self) -> tuple[Tensor, Tensor | None]:
         reduced = before_pointwise(self.reduce.weight, self.conv.weight)

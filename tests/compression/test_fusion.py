@@ -19,6 +19,7 @@ TRAINING_FORMS: dict[str, dict[str, Any]] = {
     "ifadnet": {"channels": 10, "pairs": 1, "esa_channels": 4},
     "fmen": {"channels": 10, "warmup_inner": 4, "inner": 6, "blocks": 1},
     "span": {"channels": 10, "blocks": 2},
+    "spanv2": {"channels": 10, "blocks": 2},
 }
 
 

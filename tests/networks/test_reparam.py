@@ -24,6 +24,7 @@ FORMS: dict[str, Callable[[], ComposedConv2d]] = {
     "edge-oriented": lambda: EdgeConv(6),
     "SPAN's": lambda: Conv3XC(6, 6),
     "SPAN's, other width": lambda: Conv3XC(3, 8, gain=3),
+    "SPANV2's": lambda: Conv3XC(6, 6, bias=False),
 }
 
 

@@ -100,7 +100,7 @@ def test_pruning_is_all_guesses() -> None:
         assert set(values_of(row)) - inapplicable - {"data"} == guessed
 
 
-@pytest.mark.parametrize("entry", ["rlfn", "rfdn", "span"])
+@pytest.mark.parametrize("entry", ["rlfn", "rfdn", "span", "spanv2"])
 def test_rows_whose_sheet_was_not_at_hand_are_guesses_as_a_whole(entry: str) -> None:
     rows = {f"{kind}/{key}" for kind in ROLES for key, row in PARAMS.table(kind).items() if row.entry == entry}
     assert rows
@@ -114,6 +114,7 @@ SENTENCES = {
     "ripfdn": ["vertical_flips true", "as HR it would leave the attention a map of 1 x 1", "second batch size"],
     "edrn": ["arguments.reading as_drawn", "Adam's state goes on"],
     "span": ["as RLFN's first", "activated first 3x3, as in the released code"],
+    "spanv2": ["as SPAN's first", "that they were trained by SPAN's branches"],
 }
 
 
