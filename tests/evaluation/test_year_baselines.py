@@ -10,7 +10,8 @@ from esr.recipes.graph import Graph
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = read_yaml(ROOT / "params.yaml")
 GRAPH = Graph(PARAMS, read_yaml(ROOT / "dvc.yaml")["stages"])
-BASELINES = {2023: "esr/networks/rfdn.py", 2024: "esr/networks/rlfn.py"}  # of the organisers' repositories
+# Of the organisers' repositories:
+BASELINES = {2023: "esr/networks/rfdn.py", 2024: "esr/networks/rlfn.py", 2026: "esr/networks/span.py"}
 
 
 @pytest.mark.parametrize("key", PARAMS["benchmark"])
