@@ -16,9 +16,10 @@ from table_composed import composed_kernels
 from table_engines import engines
 from table_freed_memory import freed_memory
 from table_laptop import laptop_entries, laptop_margins, readme_entries
+from table_other_instructions import other_instructions
 from table_released import released_scores
 from table_released_training import released_training
-from table_run_time import run_time
+from table_run_time import run_time, sessions_in_turn
 
 ROOT = Path(__file__).resolve().parents[2]
 Blocks = dict[str, Callable[[], str]]
@@ -35,11 +36,16 @@ PAGES: dict[str, Blocks] = {
         "laptop": partial(laptop_entries, "laptop"),
         "laptop margins": laptop_margins,
     },
-    "docs/measuring-time.md": {"run time": run_time, "freed memory": freed_memory},
+    "docs/measuring-time.md": {
+        "run time": run_time,
+        "sessions in turn": sessions_in_turn,
+        "freed memory": freed_memory,
+    },
     "docs/networks.md": {"composed kernels": composed_kernels},
     "docs/quality.md": {"engines": engines},
     "docs/released.md": {"released training": released_training},
     "docs/test-sets.md": {"luma": partial(released_scores, "y"), "rgb": partial(released_scores, "rgb")},
+    "docs/tracing.md": {"other instructions": other_instructions},
 }
 
 

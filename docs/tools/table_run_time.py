@@ -10,6 +10,7 @@ from recorded import newest_record, read_record, short
 from esr.timing.interval import Interval, median_interval
 
 WIDTH = 130  # columns of the page's lines
+DEVIATION = "deviation of one process's turns"
 
 
 def run_time() -> str:
@@ -55,6 +56,20 @@ def _sessions(repeats: list[dict[str, Any]]) -> str:
         f"The sessions' ratios lie between {short(min(values), 2)} and {short(max(values), 2)}. Of {len(pairs)} pairs"
         f" of sessions, {apart} have intervals that share no value."
     )
+
+
+def sessions_in_turn() -> str:
+    """Processes that took turns over the same minutes: how far they lie apart, and how far the turns of one do."""
+    record = newest_record("sessions-in-turn")
+    results = read_record(record)["results"]
+    medians, answers = results["answers"]["processes' medians"], results["answers"]
+    text = (
+        f"Of {len(medians)} processes that took {len(results['ratios by turn'])} turns each over the same minutes"
+        f" (`benchmarks/sessions_in_turn.py`, `benchmarks/records/{record.name}`), the medians of the ratio lay between"
+        f" {short(min(medians), 3)} and {short(max(medians), 3)}, and the turns of one process deviated by"
+        f" {short(answers[DEVIATION], 3)} from one another."
+    )
+    return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def own_ratio(repeat: dict[str, Any]) -> Interval:

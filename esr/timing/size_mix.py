@@ -1,10 +1,8 @@
 """Networks timed on the sizes that the images of a folder have, each as often as it occurs there."""
 
-import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,7 +13,7 @@ from esr.common.freed_memory import keep_freed_memory
 from esr.images.header import read_header
 from esr.images.listing import image_files
 from esr.recipes.scale import Measuring
-from esr.timing.clock import Before, Pass, flush_l2, milliseconds_by, nothing, random_image
+from esr.timing.clock import Before, Pass, flush_l2, nothing, random_image, timed
 from esr.timing.session import CONTROL, Candidate, Session, hold_session
 
 Size = tuple[int, int]
@@ -81,8 +79,6 @@ def compare_on_mix(
 
 
 def _over_sizes(network: nn.Module, mix: SizeMix, device: torch.device, before: Before) -> Pass:
-    """Runs a copy of ``network`` on each size; gives the mean of the milliseconds, each size as often as it occurs."""
-    network = copy.deepcopy(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    works = [(count, partial(network, random_image(*size, device))) for size, count in mix.counts.items()]
-    images = sum(mix.counts.values())
-    return lambda: sum(count * milliseconds_by(device, work, before) for count, work in works) / images
+    """Runs ``network`` on each size; gives the mean of the milliseconds, each size as often as it occurs."""
+    passes = [(count, timed(network, random_image(*size, device), before)) for size, count in mix.counts.items()]
+    return lambda: sum(count * run() for count, run in passes) / len(mix.images)

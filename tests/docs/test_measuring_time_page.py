@@ -2,7 +2,7 @@
 
 import json
 import re
-from statistics import mean, median
+from statistics import mean, median, stdev
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,17 @@ def test_how_narrow_the_ratios_lie() -> None:
     assert [int(each) for each in said] == [sum(ratio > 1 for ratio in theirs), len(repeats)]
     (said,) = re.findall(r"sessions' ratios lie between ([\d.]+) and ([\d.]+)\.", PAGE)
     assert [float(each) for each in said] == pytest.approx([min(ours), max(ours)], abs=0.006)
+
+
+def test_what_processes_in_turn_differ_by() -> None:
+    turns = results("sessions-in-turn")["ratios by turn"]
+    processes = list(zip(*turns, strict=True))
+    medians = [median(each) for each in processes]
+    (said,) = re.findall(
+        r"Of (\d+) processes .* took (\d+) turns .* between ([\d.]+) and ([\d.]+), .* by ([\d.]+) from", PAGE
+    )
+    expected = [len(processes), len(turns), min(medians), max(medians), median(map(stdev, processes))]
+    assert [float(each) for each in said] == pytest.approx(expected, abs=6e-4)
 
 
 def test_what_freed_memory_costs() -> None:
