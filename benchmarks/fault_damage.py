@@ -31,8 +31,8 @@ FLIPPED = {
     "a number of a benchmark": "runs/demo/benchmark/rlfn/metrics.json",
     "dvc.lock": "dvc.lock",
     "a receipt": ".esr/receipts/demo/finetune/rlfn-2.json",
-    "a journal": ".esr/journal/demo/finetune/rlfn-2/*/events.jsonl",
 }
+JOURNAL = ".esr/journal/demo/finetune/rlfn-2/*/events.jsonl"
 HOUR = 3600
 TRAIN = ("esr", "finetune", "rlfn-2")
 CHECKPOINT = ".esr/checkpoints/demo/finetune/rlfn-2/*/latest.ckpt"
@@ -74,6 +74,7 @@ def _cases(pipeline: Pipeline) -> dict[str, Case]:
     damages |= {".esr deleted": _without(".esr"), ".snakemake deleted": _without(".snakemake")}
     cases: dict[str, Case] = {name: partial(_damaged, pipeline, damage) for name, damage in damages.items()}
     cases["a byte flipped in a checkpoint"] = partial(_flipped_checkpoint, pipeline)
+    cases["a byte flipped in a journal"] = partial(_flipped_journal, pipeline)
     cases["a byte flipped in mlflow.db"] = partial(_flipped_database, pipeline)
     cases["a download that hangs"] = partial(_hanging_download, pipeline)
     cases["two `make run` at once"] = partial(_two_people, pipeline, MAKE_RUN)
@@ -157,6 +158,14 @@ def _flipped_checkpoint(pipeline: Pipeline) -> dict[str, Any]:
     for each in (project, undisturbed):
         shutil.rmtree(each.folder)
     return seen
+
+
+def _flipped_journal(pipeline: Pipeline) -> dict[str, Any]:
+    """Of what MLflow is told, a line is damaged; the stages do not need it."""
+    project = pipeline.finished_again("journal")
+    _flipping(JOURNAL)(project)
+    sent = project.run("esr", "track")
+    return {"esr track": sent.returncode, "it said": told(sent)["said"]} | _gone_on_with(project, pipeline)
 
 
 def _flipped_database(pipeline: Pipeline) -> dict[str, Any]:

@@ -40,6 +40,7 @@ NEEDS = (
     "or run a larger scale."
 )
 DOUBTS = "Do not believe these run times: {}."
+CANNOT_TELL = "Run times from which nothing can be told: {}; the page says why."
 NOT_PUBLISHED = "not published"
 ORIGINS = "Released, and trained here"
 STAND_IN = (
@@ -148,7 +149,7 @@ def print_leaderboard(csv: Path, stand_in: bool) -> None:
         EsrError: the file is missing or no leaderboard.
     """
     try:
-        frame = pd.read_csv(csv)[["entry", *IN_TERMINAL]]
+        frame = pd.read_csv(csv)[["entry", "verdict", *IN_TERMINAL]]
     except (OSError, ValueError, KeyError) as error:
         raise EsrError(f"{csv} is not a leaderboard ({error}); run the stage report") from error
     _print(frame, stand_in)
@@ -173,6 +174,8 @@ def _print(frame: pd.DataFrame, stand_in: bool) -> None:
         table.add_row(line["entry"], *(column.text(line[column.name]) for column in columns), style=style)
     console = Console(highlight=False)
     console.print(table)
+    if doubtful := frame.loc[frame["verdict"] == "cannot tell", "entry"].tolist():
+        console.print(CANNOT_TELL.format(", ".join(doubtful)))
     if stand_in:
         console.print(STAND_IN)
 

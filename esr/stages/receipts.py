@@ -14,6 +14,8 @@ from esr.common.errors import EsrError
 from esr.common.files import hash_of, read_json, write_json
 from esr.recipes.graph import Node
 
+DIGEST = "digest"  # the key of a receipt's file under which the hash of all else in it stands
+
 
 class Receipt(BaseModel):
     """What a stage made: its command and parameters, and the md5 of every input and output by path.
@@ -46,11 +48,17 @@ def receipt_path(node: Node) -> Path:
 
 
 def read_receipt(node: Node) -> Receipt | None:
-    """The stage's receipt; None where there is none that can be read, which proves nothing."""
+    """The stage's receipt; None where there is none, or it is not as it was written, which proves nothing.
+
+    Receipts of earlier versions have no digest.
+    """
     try:
-        return Receipt.model_validate(read_json(receipt_path(node)))
-    except (EsrError, ValidationError):
+        content = read_json(receipt_path(node))
+        digest = content.pop(DIGEST, None)
+        receipt = Receipt.model_validate(content)
+    except (EsrError, ValidationError, AttributeError, TypeError):
         return None
+    return receipt if digest in (None, _digest(receipt)) else None
 
 
 def write_receipt(node: Node, deps: Mapping[str, str], outs: Mapping[str, str], sources: Mapping[str, str]) -> None:
@@ -58,4 +66,8 @@ def write_receipt(node: Node, deps: Mapping[str, str], outs: Mapping[str, str], 
     receipt = Receipt(
         command=node.command, params=dict(node.params), deps=dict(deps), outs=dict(outs), sources=dict(sources)
     )
-    write_json(receipt_path(node), receipt.model_dump())
+    write_json(receipt_path(node), receipt.model_dump() | {DIGEST: _digest(receipt)})
+
+
+def _digest(receipt: Receipt) -> str:
+    return hash_of(receipt.model_dump())

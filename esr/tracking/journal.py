@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ from esr.common.lock import hold, is_held
 
 JOURNALS = Path(".esr/journal")
 PROJECT = JOURNALS / "project"  # a random name: clones that share a server keep their runs apart
+CHECKSUM = b',"crc":"'  # how the end of a line begins, which holds the CRC-32 of what stands before
+LONGEST_TROUBLE = 300
 BORDERS = (b'{"event":"begin"', b'{"event":"end"')  # how the lines that are not in between start
 
 
@@ -60,23 +63,43 @@ def journal_path(scale: str, kind: str, key: str, identity: str) -> Path:
     return JOURNALS / scale / kind / (key or kind) / identity / "events.jsonl"
 
 
+def kept(trouble: str) -> str:
+    """A line for people on why something was not sent, and that it is not lost."""
+    return f"{trouble[:LONGEST_TROUBLE]}; kept in {JOURNALS}, `esr track` sends it later"
+
+
 def events_in(path: Path) -> Iterator[Event]:
-    """The events in a journal. A line that holds none, such as after a power cut, is passed over; so is no file."""
+    """The events in a journal; what is damaged is passed over."""
+    return (event for event in lines_in(path) if event)
+
+
+def lines_in(path: Path) -> Iterator[Event | None]:
+    """The events in a journal, with None for a line that is not as it was written; nothing where there is no file."""
     with suppress(OSError), path.open("rb") as lines:
         for line in lines:
-            yield from _parsed(line)
+            if line.endswith(b"\n"):  # else it is being written
+                yield _parsed(line)
 
 
-def _parsed(line: bytes) -> Iterator[Event]:
-    with suppress(ValidationError):
-        yield Event.model_validate_json(line)
+def _parsed(line: bytes) -> Event | None:
+    text, mark, checksum = line.rpartition(CHECKSUM)
+    if mark and checksum != _checksum(text):  # lines of earlier versions have none
+        return None
+    try:
+        return Event.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
+def _checksum(text: bytes) -> bytes:
+    return b'%08x"}\n' % zlib.crc32(text)
 
 
 def borders_in(path: Path) -> list[Event]:
     """The events in a journal that begin or end the stage; of a million lines in between none is parsed."""
     with suppress(OSError), path.open("rb") as lines:
         borders = [line for line in lines if line.startswith(BORDERS)]
-        return [event for line in borders for event in _parsed(line)]
+        return [event for event in map(_parsed, borders) if event]
     return []
 
 
@@ -156,7 +179,8 @@ class Journal:
     def _append(self, event: dict[str, Any]) -> None:
         if self._file is None:
             return
-        line = json.dumps({**event, "time": round(time.time() * 1000)}, separators=(",", ":")).encode() + b"\n"
+        text = json.dumps({**event, "time": round(time.time() * 1000)}, separators=(",", ":")).encode()[:-1]
+        line = text + CHECKSUM + _checksum(text)
         try:
             size = self._file.seek(0, os.SEEK_END)
             if self._file.write(line) < len(line):

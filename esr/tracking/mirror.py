@@ -21,10 +21,9 @@ from esr.common.complaints import writing
 from esr.common.errors import EsrError, on_one_line
 from esr.common.files import hash_of
 from esr.common.lock import hold, is_held
-from esr.tracking.journal import JOURNALS, is_measuring, living
+from esr.tracking.journal import is_measuring, kept, living
 
 SWITCH = "ESR_MIRROR"  # environment: with `off` there are journals and no mirror; only `esr track` sends
-LATER = f"kept in {JOURNALS}, `esr track` sends it later"
 POLL = 2.0  # seconds between two looks at the journals
 GAP = 5.0  # seconds without a stage after which a run has ended
 QUIET = {
@@ -42,7 +41,7 @@ def ensure_mirror() -> None:
         if started := _start():
             started.returncode = 0  # it sends this stage's last words: the stage does not wait for it
     except EsrError as error:
-        print(f"the mirror to MLflow does not start: {error}; {LATER}", file=sys.stderr)
+        print(f"the mirror to MLflow does not start: {kept(str(error))}", file=sys.stderr)
 
 
 def drain(elsewhere: bool = False) -> str:
@@ -93,7 +92,7 @@ def _start(*how_long: str) -> Popen[bytes] | None:
         with path.open("a") as log:
             if not hold(log):
                 return None
-            _say(log, "not all was sent yet")
+            _say(log, kept("not all was sent yet"))
             command = [sys.executable, "-m", "esr.tracking.mirror", *how_long]
             return Popen(command, stdin=DEVNULL, stdout=log, stderr=log, env={**QUIET, **os.environ})
 
@@ -120,9 +119,9 @@ def run_mirror(once: bool) -> None:
     while True:
         lives = living()
         try:
-            trouble = "nothing is sent while a stage measures time" if is_measuring() else _sender(uri)()
+            trouble = kept("nothing is sent while a stage measures time") if is_measuring() else _sender(uri)()
         except Exception as error:  # whatever it is: the store does not open
-            trouble = str(error) if isinstance(error, EsrError) else on_one_line(error)
+            trouble = kept(str(error) if isinstance(error, EsrError) else on_one_line(error))
         with suppress(OSError):  # a full disk
             _say(sys.stdout, trouble)
         last_life = time.monotonic() if lives else last_life
@@ -136,9 +135,7 @@ def run_mirror(once: bool) -> None:
 
 def _say(log: IO[str], trouble: str) -> None:
     os.ftruncate(log.fileno(), 0)
-    print(
-        f"MLflow at {shown(tracking_uri())}: {shown(trouble)[:300]}; {LATER}" if trouble else "", file=log, flush=True
-    )
+    print(f"MLflow at {shown(tracking_uri())}: {shown(trouble)}" if trouble else "", file=log, flush=True)
 
 
 if __name__ == "__main__":

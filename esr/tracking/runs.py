@@ -18,13 +18,14 @@ from mlflow.tracking import MlflowClient
 from esr.common.errors import EsrError, on_one_line
 from esr.common.files import write_text
 from esr.tracking import shape
-from esr.tracking.journal import PROJECT, Head, events_in, is_measuring, journals, known_by
+from esr.tracking.journal import PROJECT, Head, is_measuring, journals, kept, known_by, lines_in
 from esr.tracking.views import EXPERIMENT, experiment_tags
 
 IDENTITY = "esr.id"  # the tag by which a run is found again
 PARENT = "mlflow.parentRunId"
 WORST_FIRST = ("RUNNING", "FAILED", "KILLED", "FINISHED")
 PATIENCE = 60.0  # seconds with trouble after which a look at the journals ends
+REMEDY = "MLflow has the others; move the file away, and this is not said again"
 MOST, MOST_METRICS = 100, 800  # parameters, tags and metrics at once; MLflow takes 1000 of all together
 
 Point = tuple[str, float, int, int]  # name and value of a metric, Unix time in ms, step
@@ -46,6 +47,7 @@ class Runs:
         if not PROJECT.exists():
             write_text(PROJECT, secrets.token_hex(8))
         self._sent: dict[Path, tuple[bool, int]] = {}
+        self._damage: dict[Path, str] = {}  # what cannot be sent of a journal, in words
         self._client = MlflowClient(uri)
         self._place = [self._experiment()]
 
@@ -56,13 +58,13 @@ class Runs:
             if self._sent.get(path) == state or (trouble and monotonic() - begun > PATIENCE):
                 continue
             if is_measuring():
-                return "nothing is sent while a stage measures time"
+                return kept("nothing is sent while a stage measures time")
             try:
                 self._send(path, lives=state[0])
                 self._sent[path] = state
             except Exception as error:  # whatever it is, it must not keep back the others
-                trouble = trouble or f"{path}: {on_one_line(error)}"
-        return trouble
+                trouble = trouble or kept(f"{path}: {on_one_line(error)}")
+        return trouble or next(iter(self._damage.values()), "")
 
     def _experiment(self) -> str:
         """The experiment's id; made where there is none, unless another clone makes it at this moment."""
@@ -85,7 +87,10 @@ class Runs:
 
     def _send(self, journal: Path, lives: bool) -> None:
         """Give the run of a journal's stage, and the run of its entry, what they lack."""
-        events = list(events_in(journal))
+        lines = list(lines_in(journal))
+        events = [event for event in lines if event]
+        if damaged := len(lines) - len(events):
+            self._damage[journal] = f"{journal}: {damaged} of {len(lines)} lines are damaged; {REMEDY}"
         heads = [event.head for event in events if event.head]
         if not heads:
             if lives or not journal.stat().st_size:

@@ -46,6 +46,11 @@ class Checkpoints:
         self._next_save = ended + max(SHORTEST_INTERVAL, (ended - begun) / LARGEST_SHARE)
 
     @property
+    def newest_is_spoilt(self) -> bool:
+        """Whether the newest state is there and not whole: a power cut, a failing disk, somebody's hand."""
+        return self.latest.exists() and _read(self.latest) is None
+
+    @property
     def spoilt(self) -> bool:
         """Whether states were saved and none of them is whole."""
         return any(path.exists() for path in (self.latest, self.previous)) and self.load() is None

@@ -65,7 +65,8 @@ def train(network: nn.Module, plan: Plan, checkpoints: Checkpoints, watch: Obser
         optimiser.param_groups[0]["lr"] = rate  # load_state_dict has put a copy in its place
         curve.load(saved["curve"])
         done = saved["done"]
-        watch.say(f"goes on from iteration {done} of {plan.iterations}")
+        before = ", of the checkpoint before: the newest is damaged" if checkpoints.newest_is_spoilt else ""
+        watch.say(f"goes on from iteration {done} of {plan.iterations}{before}")
     elif checkpoints.spoilt:
         watch.say("begins anew: its checkpoints are damaged")
 

@@ -1,5 +1,6 @@
 """Kills, damage and clones: whatever happened before, no driver shows a stale or damaged result as current."""
 
+import json
 import os
 import re
 import shutil
@@ -257,10 +258,19 @@ def test_a_network_file_that_ends_the_process_is_a_failure(working: Project) -> 
     assert done.stderr.splitlines()[-1].startswith("esr: ") and "Traceback" not in done.stderr
 
 
+def change_a_source(receipt: Path) -> None:
+    """What no result hangs on."""
+    content = json.loads(receipt.read_text())
+    source = sorted(content["sources"])[0]
+    content["sources"][source] = content["sources"][source][::-1]
+    receipt.write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda path: path.write_text("{"),
+        change_a_source,
+        pytest.param(lambda path: path.write_text("{"), marks=pytest.mark.slow),
         pytest.param(lambda path: path.write_text('{"deps": 3}'), marks=pytest.mark.slow),
     ],
 )

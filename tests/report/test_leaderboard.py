@@ -147,6 +147,16 @@ def test_the_terminal_shows_every_row_with_its_distance_from_bicubic(
     assert "Stand-in data" not in capsys.readouterr().out
 
 
+def test_the_terminal_names_rows_whose_times_tell_nothing(board: Board, capsys: pytest.CaptureFixture[str]) -> None:
+    board.write_undrawn()
+    print_leaderboard(board.csv, stand_in=False)
+    assert "nothing can be told" not in capsys.readouterr().out
+    board.add("slimrlfn", "slimrlfn", made_metrics(27.75, 150.25, 0.5, 207_774) | {"verdict": "cannot tell"})
+    board.write_undrawn()
+    print_leaderboard(board.csv, stand_in=False)
+    assert "nothing can be told: slimrlfn;" in capsys.readouterr().out
+
+
 def test_the_terminal_names_a_leaderboard_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(EsrError, match=r"leaderboard\.csv .*run the stage report"):
         print_leaderboard(tmp_path / "leaderboard.csv", stand_in=False)

@@ -123,6 +123,24 @@ def test_damaged_checkpoints_are_told_and_a_fresh_folder_is_not(tmp_path: Path) 
     assert (fresh.said, again.said) == ([], ["begins anew: its checkpoints are damaged"])
 
 
+def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_gives_the_same_weights(tmp_path: Path) -> None:
+    class Always(Checkpoints):
+        def due(self) -> bool:
+            return True
+
+    undisturbed, _ = train(network(), PLAN, Checkpoints(tmp_path / "undisturbed"), Quiet())
+    with pytest.raises(Terminated):
+        train(network(), PLAN, Always(tmp_path), Quiet(stop_at=3))
+    content = bytearray((tmp_path / "latest.ckpt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "latest.ckpt").write_bytes(content)
+    watch = Quiet()
+    again, _ = train(network(), PLAN, Checkpoints(tmp_path), watch)
+    assert watch.said == ["goes on from iteration 2 of 57, of the checkpoint before: the newest is damaged"]
+    for left, right in zip(undisturbed.parameters(), again.parameters(), strict=True):
+        assert torch.equal(left, right)
+
+
 def test_a_state_is_saved_when_it_is_due_and_at_the_end(tmp_path: Path) -> None:
     class Often(Checkpoints):
         """Due after every fourth iteration."""
