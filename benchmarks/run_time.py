@@ -8,9 +8,15 @@ on them.
 
 Three answers: how much narrower esr's ratios lie over the repeats than the challenge's (the middle 95 % of each), how
 often RLFN against itself held 1, and how often the interval told SlimRLFN from RLFN. End other programs first.
+
+    python benchmarks/run_time.py --again RECORD
+
+computes the answers of a record again from its rounds, where intervals have come to be computed otherwise; those of
+the day on which it was measured stay beside them.
 """
 
 import argparse
+import json
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,9 +32,9 @@ from esr.evaluation.benchmark_file import OFFICIAL_IMAGES, Subject, official_tim
 from esr.evaluation.complexity_table import sides
 from esr.recipes.scale import Measuring
 from esr.timing.device import choose_device
-from esr.timing.interval import verdict
+from esr.timing.interval import Interval, median_interval, verdict
 from esr.timing.official import OfficialTime
-from esr.timing.session import Candidate, Session, compare
+from esr.timing.session import CONTROL, Candidate, Session, compare
 
 WHAT = (
     "SlimRLFN beside RLFN, again and again: milliseconds of every pass of a session (esr's protocol, RLFN against"
@@ -57,22 +63,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--size", default="256x256", help="height and width of the image in LR px")
-    parser.add_argument("--seconds", type=float, default=10, help="of a session's rounds, at most")
+    parser.add_argument("--seconds", type=float, default=30, help="of a session's rounds, at most")
     parser.add_argument("--images", type=int, default=OFFICIAL_IMAGES, help="passes of the challenge's protocol")
     parser.add_argument("--device", help="cpu, cuda or cuda:N; a GPU if there is one")
     parser.add_argument("--record", action="store_true", help="write benchmarks/records/DATE-run-time-DEVICE.json")
+    parser.add_argument("--again", type=Path, metavar="RECORD", help="measure nothing; its answers from its rounds")
     options = parser.parse_args()
+    if options.again:
+        answer_again(options.again)
+        return
     rule = Measuring(sizes=[sides(options.size)], seconds=options.seconds, narrow=0.002)
     device = choose_device(options.device)
     repeats: list[Repeat] = []
     for number in range(options.repeats):
         repeats.append(repeat(rule, device, options.images))
         print(f"{number + 1}: {told(repeats[-1])}", flush=True)
-    answers = answer(repeats)
-    print("\n".join(f"{question}: {given}" for question, given in answers.items()))
+    measured = [raw(each) for each in repeats]
+    answers = answer(measured)
+    show(answers)
     if options.record:
-        results = {"answers": answers, "repeats": [raw(each) for each in repeats]}
-        print(write_record(f"run-time-{device.type}", WHAT, results))
+        print(write_record(f"run-time-{device.type}", WHAT, {"answers": answers, "repeats": measured}))
+
+
+def answer_again(path: Path) -> None:
+    """Print the answers that a record's rounds give now, and write them into it."""
+    record = json.loads(path.read_text())
+    results = record["results"]
+    then, now = results["answers"], answer(results["repeats"])
+    show(now)
+    record["results"] = {"answers": now, "answers on that day": then, "repeats": results["repeats"]}
+    path.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def repeat(rule: Measuring, device: torch.device, images: int) -> Repeat:
@@ -100,19 +120,36 @@ def told(each: Repeat) -> str:
     )
 
 
-def answer(repeats: Sequence[Repeat]) -> dict[str, Any]:
-    """What was asked."""
-    ours = spread([each.session.ratio("slimrlfn").value for each in repeats])
-    theirs = spread([each.official_ratio for each in repeats])
-    apart = [verdict(each.session.ratio("slimrlfn")) in ("faster", "slower") for each in repeats]
+def answer(repeats: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What was asked, of repeats as a record keeps them."""
+    ratios, controls = ([own_ratio(each, name) for each in repeats] for name in ("slimrlfn", CONTROL))
+    ours = spread([ratio.value for ratio in ratios])
+    theirs = spread([challenge_ratio(each) for each in repeats])
+    apart = [verdict(ratio) in ("faster", "slower") for ratio in ratios]
     return {
         "repeats": len(repeats),
         "width of the ratio over the repeats, esr": ours,
         "width of the ratio over the repeats, the challenge's way": theirs,
         "times narrower": theirs / ours if ours else None,
-        "RLFN against itself held 1": sum(each.session.control.holds(1) for each in repeats),
+        "RLFN against itself held 1": sum(control.holds(1) for control in controls),
         "SlimRLFN told from RLFN": sum(apart),
     }
+
+
+def own_ratio(repeat: dict[str, Any], name: str) -> Interval:
+    """A network's time over RLFN's in a session, by its rounds."""
+    own, beside = (np.array(repeat["esr"][each]).sum(axis=1) for each in (name, "rlfn"))
+    return median_interval((own / beside).tolist())
+
+
+def challenge_ratio(repeat: dict[str, Any]) -> float:
+    """The quotient of SlimRLFN's mean and RLFN's, as the challenge takes it."""
+    return float(np.mean(repeat["official"]["slimrlfn"]) / np.mean(repeat["official"]["rlfn"]))
+
+
+def show(answers: dict[str, Any]) -> None:
+    """Print a line for each."""
+    print("\n".join(f"{question}: {given}" for question, given in answers.items()))
 
 
 def spread(ratios: Sequence[float]) -> float:

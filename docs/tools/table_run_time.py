@@ -10,6 +10,7 @@ from recorded import newest_record, read_record, short
 from esr.timing.interval import Interval, median_interval
 
 WIDTH = 130  # columns of the page's lines
+HELD = "RLFN against itself held 1"
 DEVIATION = "deviation of one process's turns"
 
 
@@ -23,15 +24,19 @@ def run_time() -> str:
         f"(`benchmarks/records/{record.name}`):"
     )
     picture = f"![{len(repeats)} ratios by either protocol, esr's with their intervals](images/ratios.svg)"
-    said = [_told_apart(found["results"]["answers"]), _narrower(found["results"]), _sessions(repeats)]
+    said = [_told_apart(found["results"]), _narrower(found["results"]), _sessions(repeats), _drift(repeats)]
     bullets = [fill(f"* {each}", WIDTH, subsequent_indent="  ", break_long_words=False) for each in said]
     return "\n".join([made, "", picture, "", *bullets]) + "\n"
 
 
-def _told_apart(answers: dict[str, Any]) -> str:
-    held, apart = answers["RLFN against itself held 1"], answers["SlimRLFN told from RLFN"]
+def _told_apart(results: dict[str, Any]) -> str:
+    answers = results["answers"]
+    held, apart = answers[HELD], answers["SlimRLFN told from RLFN"]
+    then = results.get("answers on that day", answers)[HELD]
+    others = "" if then == held else f" Were each round independent of the one before, it would be {then}."
     return (
         f"RLFN against itself held 1 in {held} of {answers['repeats']} sessions, and {apart} told SlimRLFN from RLFN."
+        + others
     )
 
 
@@ -42,7 +47,7 @@ def _narrower(results: dict[str, Any]) -> str:
     turned = sum(challenge_ratio(repeat) > 1 for repeat in repeats)
     return (
         f"The middle 95 % of esr's ratios are {100 * ours:.0f} % of their median wide, those of the challenge's way"
-        f" {100 * theirs:.0f} %: **{answers['times narrower']:.1f} times narrower**, where four was the aim."
+        f" {100 * theirs:.0f} %: **{answers['times narrower']:.1f} times narrower**; four was the aim."
         f" {turned} times of {len(repeats)} the challenge's way put RLFN ahead of SlimRLFN."
     )
 
@@ -55,6 +60,16 @@ def _sessions(repeats: list[dict[str, Any]]) -> str:
     return (
         f"The sessions' ratios lie between {short(min(values), 2)} and {short(max(values), 2)}. Of {len(pairs)} pairs"
         f" of sessions, {apart} have intervals that share no value."
+    )
+
+
+def _drift(repeats: list[dict[str, Any]]) -> str:
+    """The session whose two halves lie furthest apart."""
+    halves = [halves_of(repeat) for repeat in repeats]
+    first, second = max(halves, key=lambda medians: abs(medians[1] - medians[0]))
+    return (
+        f"Within a session the ratio drifts as well: in the one that did so most, the first half of the rounds had a"
+        f" median of {short(first, 2)}, the second one of {short(second, 2)}."
     )
 
 
@@ -74,8 +89,18 @@ def sessions_in_turn() -> str:
 
 def own_ratio(repeat: dict[str, Any]) -> Interval:
     """SlimRLFN's time over RLFN's in a session, by its rounds."""
+    return median_interval(_quotients(repeat).tolist())
+
+
+def halves_of(repeat: dict[str, Any]) -> tuple[float, float]:
+    """The medians of that ratio over the first half of a session's rounds, and over the second."""
+    first, second = np.array_split(_quotients(repeat), 2)
+    return float(np.median(first)), float(np.median(second))
+
+
+def _quotients(repeat: dict[str, Any]) -> Any:
     own, beside = (np.array(repeat["esr"][name]).sum(axis=1) for name in ("slimrlfn", "rlfn"))
-    return median_interval((own / beside).tolist())
+    return own / beside
 
 
 def challenge_ratio(repeat: dict[str, Any]) -> float:
