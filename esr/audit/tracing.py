@@ -139,9 +139,13 @@ class Tracer:
     def _value(self, node: Node, column: str) -> float | str | None:
         if not column:
             return None
+        figures = figures_of(node)
+        if column.startswith(ON_SETS) and figures and column not in figures:
+            there = some([name for name in figures if name.startswith(ON_SETS)], column)
+            raise EsrError(f"{node.key} is not scored on that set: no {short(column)}; there are: {there}")
         with suppress(EsrError):
             told = read_json(node.output("metrics.json"))
-            measured = {**(told if isinstance(told, dict) else {}), **figures_of(node)}
+            measured = {**(told if isinstance(told, dict) else {}), **figures}
             if column in measured:
                 value: float | str | None = measured[column]
                 return value

@@ -228,6 +228,7 @@ def test_without_journals_the_hashes_are_there_all_the_same(finished: Graph) -> 
     [
         (("slimrflm",), "slimrflm is no row of benchmark; give one of: "),
         (("slimrlfn", "pnsr"), "the leaderboard has no column pnsr; there are: "),
+        (("slimrlfn", "psnr_moon"), "slimrlfn is not scored on that set: no psnr_moon; there are: psnr_"),
         (("slimrlfn", "published_psnr_valid"), "was not measured: it stands as it was printed under entries.slimrlfn"),
     ],
 )
