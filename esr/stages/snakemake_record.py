@@ -122,8 +122,11 @@ def _touch(arguments: list[str]) -> None:
 
 
 def wait_for_snakemake() -> None:
-    """Wait for a Snakemake that is at work in this folder, such as that of a `make run` that was killed, and say so."""
-    living = _living_snakemake() if _is_locked() else None
+    """Wait for a Snakemake that is at work in this folder, such as that of a `make run` that was killed, and say so.
+
+    One that has just begun counts, too: it locks the folder seconds later.
+    """
+    living = _living_snakemake()
     if living is not None:
         print(f"waiting for Snakemake (process {living}), which is at work in this folder", file=sys.stderr, flush=True)
     while living is not None:

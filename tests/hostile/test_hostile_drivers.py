@@ -226,13 +226,18 @@ def test_ctrl_c_saves_a_stage_and_says_how_to_go_on(working_rlfn: Project, start
     assert running.returncode == 130
 
 
+@pytest.mark.parametrize("locked", [True, False])
 def test_a_snakemake_whose_make_run_was_killed_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    locked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A process of that name in the folder, and Snakemake's lock, which it leaves behind when it is killed, too."""
+    """A process of that name in the folder, and Snakemake's lock, which it leaves behind when it is killed, too.
+
+    In its first seconds there is no lock yet.
+    """
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".snakemake/locks").mkdir(parents=True)
-    (tmp_path / ".snakemake/locks/0.output.lock").touch()
+    if locked:
+        (tmp_path / ".snakemake/locks/0.output.lock").touch()
     living = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)", "snakemake"])
     wait_for_snakemake()
     assert not psutil.pid_exists(living.pid) or living.poll() == 0
