@@ -34,9 +34,10 @@ class OpenVinoGraph:
         openvino = _import_openvino()
         self._network, self._core = network, openvino.Core()
         with torch.no_grad(), silent_exporter():
-            self._model = openvino.convert_model(
-                network, example_input=torch.zeros(1, 3, *TRIED[0]), input=[1, 3, -1, -1]
-            )
+            image = torch.zeros(1, 3, *TRIED[0])
+            # PyTorch's check of what it recorded imports for a second; ours, by several sizes, follows.
+            recorded = torch.jit.trace(network, image, check_trace=False)
+            self._model = openvino.convert_model(recorded, example_input=image, input=[1, 3, -1, -1])
 
     def compiled(self, streams: int, threads: int) -> "OpenVinoNetwork":
         """The graph ready to run ``streams`` images at once, by ``threads`` threads in all; copies of it share both."""
