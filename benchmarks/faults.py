@@ -35,6 +35,8 @@ from fault_pipeline import ROOT, Pipeline
 from fault_slurm import Jobs, on_slurm, refuse_without_slurm
 from records import write_record
 
+from esr.common.lock import at_once
+
 
 def main() -> None:
     """Do what is asked for, print it, write the record."""
@@ -61,6 +63,14 @@ def main() -> None:
     if asked.slurm:
         refuse_without_slurm()
     place = asked.place.resolve() / ("demo" if asked.demo else "tiny")
+    place.mkdir(parents=True, exist_ok=True)
+    with at_once(place / "sitting.lock") as alone:
+        if not alone:
+            raise SystemExit(f"another sitting is at work in {place}; wait for it, or name another --place")
+        _sit(asked, place)
+
+
+def _sit(asked: argparse.Namespace, place: Path) -> None:
     pipeline = Pipeline.prepared(place, asked.demo, asked.undisturbed and asked.undisturbed.resolve())
     if asked.kills:
         _kill(asked, pipeline.edited() if asked.edited else pipeline)
