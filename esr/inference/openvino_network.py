@@ -36,7 +36,7 @@ class OpenVinoGraph:
         with torch.no_grad(), silent_exporter():
             image = torch.zeros(1, 3, *TRIED[0])
             # PyTorch's check of what it recorded imports for a second; ours, by several sizes, follows.
-            recorded = torch.jit.trace(network, image, check_trace=False)
+            recorded = torch.jit.trace(network, image, check_trace=False)  # type: ignore[no-untyped-call]
             self._model = openvino.convert_model(recorded, example_input=image, input=[1, 3, -1, -1])
 
     def compiled(self, streams: int, threads: int) -> "OpenVinoNetwork":
