@@ -15,6 +15,7 @@ from table_challenge_scores import challenge_scores
 from table_composed import composed_kernels
 from table_engines import engines
 from table_freed_memory import freed_memory
+from table_kills import kills
 from table_laptop import laptop_entries, laptop_margins, readme_entries
 from table_other_instructions import other_instructions
 from table_released import released_scores
@@ -31,6 +32,7 @@ PAGES: dict[str, Blocks] = {
         "scores 2026": partial(challenge_scores, 2026, "SPAN"),
         **{f"networks {year}": partial(challenge_networks, year) for year in (2026, 2025, 2024, 2023)},
     },
+    "docs/exactness.md": {"kills": kills},
     "docs/laptop.md": {
         "laptop-short": partial(laptop_entries, "laptop-short"),
         "laptop": partial(laptop_entries, "laptop"),
