@@ -174,8 +174,9 @@ def _print(frame: pd.DataFrame, stand_in: bool) -> None:
         table.add_row(line["entry"], *(column.text(line[column.name]) for column in columns), style=style)
     console = Console(highlight=False)
     console.print(table)
-    if doubtful := frame.loc[frame["verdict"] == "cannot tell", "entry"].tolist():
-        console.print(CANNOT_TELL.format(", ".join(doubtful)))
+    beside_1 = (frame["ratio_to_baseline_high"] < 1) | (frame["ratio_to_baseline_low"] > 1)
+    if doubtful := frame.loc[beside_1 & (frame["verdict"] == "cannot tell"), "entry"].tolist():
+        console.print(CANNOT_TELL.format(", ".join(doubtful)))  # their intervals look as if they told something
     if stand_in:
         console.print(STAND_IN)
 

@@ -152,6 +152,9 @@ def test_the_terminal_names_rows_whose_times_tell_nothing(board: Board, capsys: 
     print_leaderboard(board.csv, stand_in=False)
     assert "nothing can be told" not in capsys.readouterr().out
     board.add("slimrlfn", "slimrlfn", made_metrics(27.75, 150.25, 0.5, 207_774) | {"verdict": "cannot tell"})
+    board.add(
+        "rlfn", "rlfn", made_metrics(27.75, 300.5, 1.0, 317_218) | {"verdict": "cannot tell"}
+    )  # as its interval says
     board.write_undrawn()
     print_leaderboard(board.csv, stand_in=False)
     assert "nothing can be told: slimrlfn;" in capsys.readouterr().out
