@@ -26,6 +26,7 @@ PARENT = "mlflow.parentRunId"
 WORST_FIRST = ("RUNNING", "FAILED", "KILLED", "FINISHED")
 PATIENCE = 60.0  # seconds with trouble after which a look at the journals ends
 REMEDY = "MLflow has the others; move the file away, and this is not said again"
+HEADLESS = "nothing of it can be sent, all else is; move away what is damaged"
 MOST, MOST_METRICS = 100, 800  # parameters, tags and metrics at once; MLflow takes 1000 of all together
 
 Point = tuple[str, float, int, int]  # name and value of a metric, Unix time in ms, step
@@ -64,7 +65,8 @@ class Runs:
                 self._sent[path] = state
             except Exception as error:  # whatever it is, it must not keep back the others
                 trouble = trouble or kept(f"{path}: {on_one_line(error)}")
-        return trouble or next(iter(self._damage.values()), "")
+        damage = [told for path, told in self._damage.items() if path.exists()]
+        return trouble or next(iter(damage), "")
 
     def _experiment(self) -> str:
         """The experiment's id; made where there is none, unless another clone makes it at this moment."""
@@ -87,15 +89,16 @@ class Runs:
 
     def _send(self, journal: Path, lives: bool) -> None:
         """Give the run of a journal's stage, and the run of its entry, what they lack."""
+        self._damage.pop(journal, None)
         lines = list(lines_in(journal))
         events = [event for event in lines if event]
         if damaged := len(lines) - len(events):
             self._damage[journal] = f"{journal}: {damaged} of {len(lines)} lines are damaged; {REMEDY}"
         heads = [event.head for event in events if event.head]
         if not heads:
-            if lives or not journal.stat().st_size:
-                return
-            raise EsrError("no line tells how its stage began; move away what is damaged, all else is sent")
+            if not lives and journal.stat().st_size:
+                self._damage[journal] = f"{journal}: no line tells how its stage began; {HEADLESS}"
+            return
         head, began = heads[-1], events[0].time
         entry = self._run([head["entry"], head["recipe"], head["scale"]], shape.parent_name(head), began)
         run = self._run(journal.parts[-5:-1], shape.child_name(head), began)
