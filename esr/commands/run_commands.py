@@ -32,7 +32,8 @@ def sync(
 
 def track() -> None:
     """Send to MLflow what it has missed, such as while its server was down."""
-    from esr.tracking.mirror import send_all, shown, tracking_uri
+    from esr.tracking.mirror import send_all, tracking_uri
+    from esr.tracking.troubles import shown
 
     unsent = send_all()
     if unsent:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from esr.common.errors import on_one_line
-from esr.tracking.mirror import QUIET, shown, tracking_uri
+from esr.tracking.mirror import QUIET, tracking_uri
+from esr.tracking.troubles import shown
 
 
 def find_runs(tags: Iterable[str]) -> tuple[dict[str, str], str]:

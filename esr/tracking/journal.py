@@ -25,7 +25,6 @@ from esr.common.lock import hold, is_held
 JOURNALS = Path(".esr/journal")
 PROJECT = JOURNALS / "project"  # a random name: clones that share a server keep their runs apart
 CHECKSUM = b',"crc":"'  # how the end of a line begins, which holds the CRC-32 of what stands before
-LONGEST_TROUBLE = 300
 BORDERS = (b'{"event":"begin"', b'{"event":"end"')  # how the lines that are not in between start
 
 
@@ -61,11 +60,6 @@ class Event(BaseModel):
 def journal_path(scale: str, kind: str, key: str, identity: str) -> Path:
     """The journal of a stage, relative to the project; ``identity`` is a hash of its parameters and inputs."""
     return JOURNALS / scale / kind / (key or kind) / identity / "events.jsonl"
-
-
-def kept(trouble: str) -> str:
-    """A line for people on why something was not sent, and that it is not lost."""
-    return f"{trouble[:LONGEST_TROUBLE]}; kept in {JOURNALS}, `esr track` sends it later"
 
 
 def events_in(path: Path) -> Iterator[Event]:

@@ -6,7 +6,6 @@ priority, does no work while a stage measures time, and may be killed: MLflow it
 
 import fcntl
 import os
-import re
 import signal
 import sys
 import time
@@ -21,7 +20,8 @@ from esr.common.complaints import writing
 from esr.common.errors import EsrError, on_one_line
 from esr.common.files import hash_of
 from esr.common.lock import hold, is_held
-from esr.tracking.journal import is_measuring, kept, living
+from esr.tracking.journal import is_measuring, living
+from esr.tracking.troubles import kept, shown
 
 SWITCH = "ESR_MIRROR"  # environment: with `off` there are journals and no mirror; only `esr track` sends
 POLL = 2.0  # seconds between two looks at the journals
@@ -72,11 +72,6 @@ def send_all() -> str:
 def tracking_uri() -> str:
     """MLFLOW_TRACKING_URI, else what a bare `mlflow ui` shows when it is started in the project."""
     return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-
-
-def shown(uri: str) -> str:
-    """The URI for people, without a password."""
-    return re.sub(r"(?<=://)[^/?#]*@", "", uri)  # not by urlsplit, which refuses some of what has to be shown
 
 
 def log_of(uri: str) -> Path:
@@ -135,7 +130,7 @@ def run_mirror(once: bool) -> None:
 
 def _say(log: IO[str], trouble: str) -> None:
     os.ftruncate(log.fileno(), 0)
-    print(f"MLflow at {shown(tracking_uri())}: {shown(trouble)}" if trouble else "", file=log, flush=True)
+    print(f"MLflow at {shown(tracking_uri())}: {trouble}" if trouble else "", file=log, flush=True)
 
 
 if __name__ == "__main__":

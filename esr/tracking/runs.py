@@ -18,7 +18,8 @@ from mlflow.tracking import MlflowClient
 from esr.common.errors import EsrError, on_one_line
 from esr.common.files import write_text
 from esr.tracking import shape
-from esr.tracking.journal import PROJECT, Head, is_measuring, journals, kept, known_by, lines_in
+from esr.tracking.journal import PROJECT, Head, is_measuring, journals, known_by, lines_in
+from esr.tracking.troubles import kept
 from esr.tracking.views import EXPERIMENT, experiment_tags
 
 IDENTITY = "esr.id"  # the tag by which a run is found again

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from esr.tracking.mirror import drain, send_all, shown, tracking_uri
+from esr.tracking.mirror import drain, send_all, tracking_uri
+from esr.tracking.troubles import kept, shown
 
 NAMES_NO_STORE = ["http://[::1", "http://host:port/", "mlruns", "sqlite:", "sqlite://", "sqlite:///", "foo://bar"]
 
@@ -64,3 +65,8 @@ def test_a_password_is_never_shown() -> None:
     assert shown("http://user:secret@[::1") == "http://[::1"
     assert shown("http://user:p@ss@host:5000/a@b") == "http://host:5000/a@b"
     assert shown("sqlite:////home/a@b/mlflow.db") == "sqlite:////home/a@b/mlflow.db"
+
+
+def test_a_line_that_is_cut_shows_no_part_of_a_password() -> None:
+    """It is cut after 300 characters: in the middle of this one, before the @ by which a password is known."""
+    assert "secret" not in kept(f"{'x' * 270} http://user:secretsecret{'s' * 50}@host:5000 is not there")
