@@ -27,12 +27,13 @@ from typing import Any
 import numpy as np
 import torch
 from records import write_record
+from run_time_ratios import challenge_ratio, own_ratio
 
 from esr.evaluation.benchmark_file import OFFICIAL_IMAGES, Subject, official_time
 from esr.evaluation.complexity_table import sides
 from esr.recipes.scale import Measuring
 from esr.timing.device import choose_device
-from esr.timing.interval import Interval, median_interval, verdict
+from esr.timing.interval import verdict
 from esr.timing.official import OfficialTime
 from esr.timing.session import CONTROL, Candidate, Session, compare
 
@@ -134,17 +135,6 @@ def answer(repeats: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "RLFN against itself held 1": sum(control.holds(1) for control in controls),
         "SlimRLFN told from RLFN": sum(apart),
     }
-
-
-def own_ratio(repeat: dict[str, Any], name: str) -> Interval:
-    """A network's time over RLFN's in a session, by its rounds."""
-    own, beside = (np.array(repeat["esr"][each]).sum(axis=1) for each in (name, "rlfn"))
-    return median_interval((own / beside).tolist())
-
-
-def challenge_ratio(repeat: dict[str, Any]) -> float:
-    """The quotient of SlimRLFN's mean and RLFN's, as the challenge takes it."""
-    return float(np.mean(repeat["official"]["slimrlfn"]) / np.mean(repeat["official"]["rlfn"]))
 
 
 def show(answers: dict[str, Any]) -> None:

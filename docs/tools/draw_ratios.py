@@ -3,7 +3,7 @@
 from colours import GREEN, INK, MUTED
 from matplotlib.figure import Figure
 from recorded import newest_record, read_record
-from table_run_time import challenge_ratio, own_ratio
+from run_time_ratios import challenge_ratio, own_ratio
 
 
 def draw_ratios() -> Figure:

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 from recorded import newest_record, read_record, short
-
-from esr.timing.interval import Interval, median_interval
+from run_time_ratios import challenge_ratio, own_ratio, quotients
 
 WIDTH = 130  # columns of the page's lines
 HELD = "RLFN against itself held 1"
@@ -87,22 +86,7 @@ def sessions_in_turn() -> str:
     return fill(text, WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
-def own_ratio(repeat: dict[str, Any]) -> Interval:
-    """SlimRLFN's time over RLFN's in a session, by its rounds."""
-    return median_interval(_quotients(repeat).tolist())
-
-
 def halves_of(repeat: dict[str, Any]) -> tuple[float, float]:
-    """The medians of that ratio over the first half of a session's rounds, and over the second."""
-    first, second = np.array_split(_quotients(repeat), 2)
+    """The medians of SlimRLFN's time over RLFN's over the first half of a session's rounds, and over the second."""
+    first, second = np.array_split(quotients(repeat), 2)
     return float(np.median(first)), float(np.median(second))
-
-
-def _quotients(repeat: dict[str, Any]) -> Any:
-    own, beside = (np.array(repeat["esr"][name]).sum(axis=1) for name in ("slimrlfn", "rlfn"))
-    return own / beside
-
-
-def challenge_ratio(repeat: dict[str, Any]) -> float:
-    """The quotient of the means, as the challenge takes it."""
-    return float(np.mean(repeat["official"]["slimrlfn"]) / np.mean(repeat["official"]["rlfn"]))
