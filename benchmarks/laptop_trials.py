@@ -6,19 +6,23 @@ data/laptop/sets/{set5,set14,bsd100}/manifest.json``::
 
     python benchmarks/laptop_trials.py                               # all of them
     python benchmarks/laptop_trials.py 16x128 plain --seeds 0 1 2    # some, with several first weights and crops
+    python benchmarks/laptop_trials.py --at-once 2                   # side by side, a core each
 
 Every trial of a seed trains the same first weights on as many pixels of HR (800 iterations of 16 patches of 192 x 192),
 so that smaller patches or batches run for more iterations. It is a sixth of what the scale gives to a first phase:
 what is worth much here need not be worth as much there. The record is written after every trial; with --more the
 newest one's other trials and seeds stay in it. PSNR is of luma, as the literature prints it; on the scale's
-held-out photographs it is in RGB. Nothing is timed, so the machine may do other things meanwhile.
+held-out photographs it is in RGB. A trial computes on one thread, so that the bytes do not depend on how many run at
+once; nothing is timed, so the machine may do other things meanwhile.
 """
 
 import argparse
 import json
 import math
 import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean
 
@@ -94,27 +98,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trials", nargs="*", metavar="TRIAL", help=", ".join(TRIALS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="trials side by side, a core each")
     parser.add_argument("--more", action="store_true", help="keep the other trials and seeds of the newest record")
     asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    engine = Engine(EngineSettings(), torch.device("cpu"))
-    engine.set_up_process()
-    sets = {
-        name: open_set(SETS / name / "manifest.json") for name in ("div2k", "div2k-valid", "set5", "set14", "bsd100")
-    }
     results = json.loads(max(FOLDER.glob("*-laptop_trials.json")).read_text())["results"] if asked.more else {}
-    for seed in asked.seeds:
-        for name in asked.trials or TRIALS:
-            found = run(TRIALS[name], seed, sets, engine)
+    with ProcessPoolExecutor(asked.at_once, mp_context=get_context("spawn")) as workers:
+        running = {
+            workers.submit(run, TRIALS[name], seed): (name, seed)
+            for seed in asked.seeds
+            for name in asked.trials or TRIALS
+        }
+        for done in as_completed(running):
+            name, seed = running[done]
+            found = done.result()
             print(f"{name}, seed {seed}: {json.dumps(found)}", flush=True)
             of_seeds = results.get(name, {}).get("dB", {}) | {str(seed): found}
             results[name] = {**asdict(TRIALS[name]), "iterations": TRIALS[name].iterations, "dB": of_seeds}
-            print(write_record("laptop_trials", __doc__ or "", results))
+            print(write_record("laptop_trials", __doc__ or "", results), flush=True)
 
 
-def run(trial: Trial, seed: int, sets: dict[str, PackedSet], engine: Engine) -> dict[str, float]:
+def run(trial: Trial, seed: int) -> dict[str, float]:
     """Train and score; gives dB by set."""
+    torch.set_num_threads(1)
+    engine = Engine(EngineSettings(), torch.device("cpu"))
+    engine.set_up_process()
+    sets = {name: open_set(SETS / name / "manifest.json") for name in ("div2k", "div2k-valid", *SCORED)}
     torch.manual_seed(seed)
     network = SlimRLFN(deploy=not trial.composed)
     loss = l1 if trial.loss == "l1" else charbonnier
