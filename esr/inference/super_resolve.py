@@ -79,12 +79,14 @@ def to_image(output: Tensor, like: Image, data_range: float) -> Image:
     Raises:
         EsrError: a value is not finite.
     """
-    if not torch.isfinite(output).all():
+    if not all(extreme.isfinite() for extreme in torch.aminmax(output)):
         raise EsrError(NOT_FINITE)
-    levels = output[0].float().clamp(0, data_range) * (_peak(like) / data_range)
+    levels = output[0].float().clamp(0, data_range).mul_(_peak(like) / data_range)
     if like.shape[2] == 1:
         levels = levels.mean(dim=0, keepdim=True)
-    return levels.round().permute(1, 2, 0).contiguous().cpu().numpy().astype(like.dtype)
+    whole = levels.round_().to(getattr(torch, like.dtype.name))  # before they are moved: a quarter of the bytes
+    image: Image = whole.permute(1, 2, 0).contiguous().cpu().numpy()
+    return image
 
 
 def _peak(image: Image) -> float:

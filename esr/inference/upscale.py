@@ -19,8 +19,9 @@ from esr.common.freed_memory import keep_some_freed_memory
 from esr.common.progress import Progress
 from esr.images import bicubic
 from esr.images.arrays import Image
-from esr.images.image_files import LARGEST_SIDE, list_images, opened, read_picture, write_png
+from esr.images.image_files import LARGEST_SIDE, list_images, opened, read_picture
 from esr.images.outputs import check_outputs, outputs_in
+from esr.images.quick_png import write_png_quickly
 from esr.inference.enlarge import enlarge
 from esr.inference.side_by_side import side_by_side, stoppable
 from esr.inference.super_resolve import restoring
@@ -131,16 +132,16 @@ def _side_by_side(
     """Make the images an image per core, and give their complaints in order.
 
     Small networks share an image out to cores badly, and reading and writing not at all. A GPU takes one image after
-    the other, while the cores read and write others. A forward pass may keep things in its modules: on a CPU each
-    thread has a network of its own.
+    the other, while the cores read and write others. A forward pass may keep things in its modules: on a CPU there is
+    a network for each core, and one image more than cores under way, so that no core waits for a disk.
     """
     if not wanted:
         return
     keep_some_freed_memory()  # else a twentieth of the time goes into fetching it anew
     stop, threads = Event(), torch.get_num_threads()
-    workers = min(threads, len(wanted))
-    network = engine.ready_for(workers)
-    copies = 1 if next(network.parameters()).is_cuda else workers
+    at_once = min(threads, len(wanted))
+    network = engine.ready_for(at_once)
+    copies = 1 if next(network.parameters()).is_cuda else at_once
     idle: SimpleQueue[nn.Module] = SimpleQueue()
     for _ in range(copies):
         idle.put(stoppable(copy.deepcopy(network), stop))
@@ -152,8 +153,8 @@ def _side_by_side(
         finally:
             idle.put(taken)
 
-    with on_threads(threads // workers):
-        yield from side_by_side(lambda one: _make(one, by_the_next_idle), wanted, workers, stop)
+    with on_threads(threads // at_once):
+        yield from side_by_side(lambda one: _make(one, by_the_next_idle), wanted, at_once + 1, stop)
 
 
 def _make(one: Enlargement, through_network: Callable[[Image], Image]) -> str:
@@ -164,7 +165,7 @@ def _make(one: Enlargement, through_network: Callable[[Image], Image]) -> str:
             pixels = _enlarge_all(picture.pixels, through_network)
     except EsrError as error:
         return str(error)
-    write_png(one.target, pixels, picture.icc_profile)
+    write_png_quickly(one.target, pixels, picture.icc_profile)
     return ""
 
 
