@@ -47,7 +47,7 @@ def write_png_quickly(path: Path, image: NDArray[Any], icc_profile: bytes | None
 def _put_samples(file: BinaryIO, image: NDArray[Any]) -> None:
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
     for rows in _filtered(image):
-        if packed := packer.compress(rows):
+        if packed := packer.compress(rows.data):
             putchunk(file, b"IDAT", packed)
     putchunk(file, b"IDAT", packer.flush())
 
