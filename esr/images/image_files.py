@@ -16,7 +16,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from esr.common.errors import EsrError
 from esr.common.files import whole_file
-from esr.images.png import is_png16, read_png16, read_rgb_png, write_png16
+from esr.images.png import is_png16, read_png16, read_rgb_png
+from esr.images.quick_png import write_png_quickly
 
 Pixels = NDArray[Any]
 
@@ -145,20 +146,20 @@ def crop_to_multiple(image: Pixels, multiple: int = 4) -> Pixels:
 def write_png(path: Path, image: Pixels, icc_profile: bytes | None = None) -> None:
     """Write uint8 or uint16, HWC with 1 to 4 channels or HW, as a PNG that appears whole or not at all.
 
-    Equal arguments give equal bytes. Grey and alpha of 16 bits are written as RGB and alpha.
+    Equal arguments give equal bytes. Of 16 bits Pillow would drop half.
 
     Raises:
         EsrError: the file cannot be written, or memory does not suffice.
     """
     image = image.reshape(*image.shape[:2], -1)
+    if image.dtype == np.uint16:
+        write_png_quickly(path, image, icc_profile)
+        return
     try:
         with whole_file(path) as temporary:
-            if image.dtype == np.uint16:
-                write_png16(temporary, image, icc_profile)
-            else:
-                Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(
-                    temporary, "PNG", icc_profile=icc_profile, **_FAST
-                )
+            Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(
+                temporary, "PNG", icc_profile=icc_profile, **_FAST
+            )
     except MemoryError as error:
         size = f"{image.shape[1]}x{image.shape[0]} px"
         raise EsrError(f"cannot write {path}: memory does not hold its {size}; end other programs") from error

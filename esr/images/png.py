@@ -1,9 +1,8 @@
-"""PNG files by kornia-rs: 8-bit RGB, four times as fast as by Pillow, and 16 bits, of which Pillow drops half.
+"""PNG files read by kornia-rs: 8-bit RGB, four times as fast as by Pillow, and 16 bits, of which Pillow drops half.
 
 Left to Pillow is what kornia-rs does not do: reading grey and alpha of 16 bits, and telling a file's chunks.
 """
 
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,18 @@ import numpy as np
 from kornia_rs import io
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngImageFile, putchunk
+from PIL.PngImagePlugin import PngImageFile
 
 # An orientation may stand behind the samples, where only a decoder of all chunks finds it.
 _ORIENTATION_CHUNKS = (b"eXIf", b"Raw profile type")
 
 _LARGEST = 2**26  # px of 8-bit RGB: larger ones are Pillow's, as kornia-rs ends the process where memory is short
 
-# kornia-rs's names of 16-bit samples, by Pillow's name of their layout in the file and by the number of channels.
+# kornia-rs's names of 16-bit samples, by Pillow's name of their layout in the file.
 _MODE_OF_LAYOUT = {"I;16B": "mono", "RGB;16B": "rgb", "RGBA;16B": "rgba"}
-_MODE_OF_CHANNELS = {1: "mono", 3: "rgb", 4: "rgba"}
 _GREY_AND_ALPHA = "LA;16B"
 
 _COPIES = 4  # of the samples, which kornia-rs makes at the most
-_HEADER_BYTES = 33  # signature and IHDR
 
 
 def read_rgb_png(path: Path, image: Image.Image) -> NDArray[np.uint8] | None:
@@ -64,35 +61,6 @@ def read_png16(path: Path) -> NDArray[np.uint16]:
             return np.array(image).view(">u2").astype(np.uint16)
         _ask_for_memory(image.width * image.height * len(image.getbands()) * 2)
         return _decoded(io.decode_image_png_u16, path.read_bytes(), image, _MODE_OF_LAYOUT[layout])
-
-
-def write_png16(path: Path, image: NDArray[np.uint16], icc_profile: bytes | None = None) -> None:
-    """Write uint16 HWC with 1 to 4 channels as PNG; grey and alpha become RGB and alpha.
-
-    Raises:
-        OSError: the file cannot be written.
-        MemoryError: memory does not suffice.
-    """
-    if image.shape[2] == 2:
-        image = image[..., [0, 0, 0, 1]]
-    _ask_for_memory(image.nbytes)
-    with path.open("wb") as file:
-        try:  # by its number, because kornia-rs takes no name that is not UTF-8
-            io.write_image_png_u16(
-                f"/dev/fd/{file.fileno()}", np.ascontiguousarray(image), _MODE_OF_CHANNELS[image.shape[2]]
-            )
-        except Exception as error:  # it raises nothing more precise
-            raise OSError(str(error)) from error
-    if icc_profile:
-        _embed(path, icc_profile)
-
-
-def _embed(path: Path, icc_profile: bytes) -> None:
-    content = path.read_bytes()
-    with path.open("wb") as file:
-        file.write(content[:_HEADER_BYTES])
-        putchunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
-        file.write(content[_HEADER_BYTES:])
 
 
 def _layout(image: PngImageFile) -> str:

@@ -200,6 +200,6 @@ class TestMemory:
             raise MemoryError
 
         folder, out = photo(tmp_path / "in/a.png").parent, tmp_path / "out"
-        monkeypatch.setattr(Image.Image, "save", fails)
+        monkeypatch.setattr("esr.images.quick_png.putchunk", fails)
         refused(call("upscale", folder), out / "a.png", "memory")
         assert list(out.iterdir()) == []
