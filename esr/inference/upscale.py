@@ -132,16 +132,16 @@ def _side_by_side(
     """Make the images an image per core, and give their complaints in order.
 
     Small networks share an image out to cores badly, and reading and writing not at all. A GPU takes one image after
-    the other, while the cores read and write others. A forward pass may keep things in its modules: on a CPU there is
-    a network for each core, and one image more than cores under way, so that no core waits for a disk.
+    the other, while the cores read and write others. A forward pass may keep things in its modules: on a CPU each
+    thread has a network of its own.
     """
     if not wanted:
         return
     keep_some_freed_memory()  # else a twentieth of the time goes into fetching it anew
     stop, threads = Event(), torch.get_num_threads()
-    at_once = min(threads, len(wanted))
-    network = engine.ready_for(at_once)
-    copies = 1 if next(network.parameters()).is_cuda else at_once
+    workers = min(threads, len(wanted))
+    network = engine.ready_for(workers)
+    copies = 1 if next(network.parameters()).is_cuda else workers
     idle: SimpleQueue[nn.Module] = SimpleQueue()
     for _ in range(copies):
         idle.put(stoppable(copy.deepcopy(network), stop))
@@ -153,8 +153,8 @@ def _side_by_side(
         finally:
             idle.put(taken)
 
-    with on_threads(threads // at_once):
-        yield from side_by_side(lambda one: _make(one, by_the_next_idle), wanted, at_once + 1, stop)
+    with on_threads(threads // workers):
+        yield from side_by_side(lambda one: _make(one, by_the_next_idle), wanted, workers, stop)
 
 
 def _make(one: Enlargement, through_network: Callable[[Image], Image]) -> str:
