@@ -17,6 +17,7 @@ from table_engines import engines
 from table_freed_memory import freed_memory
 from table_kills import kills
 from table_laptop import laptop_entries, laptop_margins, readme_entries
+from table_laptop_trials import laptop_trials
 from table_other_instructions import other_instructions
 from table_released import released_scores
 from table_released_training import released_training
@@ -37,6 +38,7 @@ PAGES: dict[str, Blocks] = {
         "laptop-short": partial(laptop_entries, "laptop-short"),
         "laptop": partial(laptop_entries, "laptop"),
         "laptop margins": laptop_margins,
+        "laptop trials": laptop_trials,
     },
     "docs/measuring-time.md": {
         "run time": run_time,
