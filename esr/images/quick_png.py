@@ -1,4 +1,7 @@
-"""PNG files written fast: for ``esr upscale``, whose network may take less time than a thorough encoder."""
+"""PNG files written fast: for ``esr upscale``, whose network may take less time than a thorough encoder.
+
+Images of 16 bits are written by it everywhere, as Pillow would drop half of them.
+"""
 
 import struct
 import zlib

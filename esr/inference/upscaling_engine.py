@@ -15,8 +15,8 @@ LONGEST_REASON = 160
 PAYS_FROM = 3.5e11
 """Multiply-accumulates for each thread, which are nearly parameters x pixels.
 
-To load OpenVINO, record a network, compile and check it takes a second or more, which by benchmarks/upscale_engines.py
-RLFN saves again, a tenth of PyTorch's time, in ten to twelve seconds.
+To load OpenVINO, record a network, compile and check it takes a second or so, which RLFN saves again in ten seconds of
+work, nearly; at 1.8 times as much it is faster than PyTorch by the whole interval (benchmarks/upscale_engines.py).
 """
 
 
