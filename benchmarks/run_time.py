@@ -90,7 +90,7 @@ def answer_again(path: Path) -> None:
     """Print the answers that a record's rounds give now, and write them into it."""
     record = json.loads(path.read_text())
     results = record["results"]
-    then, now = results["answers"], answer(results["repeats"])
+    then, now = results.get("answers on that day", results["answers"]), answer(results["repeats"])
     show(now)
     record["results"] = {"answers": now, "answers on that day": then, "repeats": results["repeats"]}
     path.write_text(json.dumps(record, indent=2) + "\n")
