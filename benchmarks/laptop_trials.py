@@ -64,6 +64,7 @@ class Trial:
     loss: str = "charbonnier"
     teacher: float = 0.0  # what its loss counts
     composed: bool = True  # three branches as one kernel; else the deploy form from random weights of its own
+    schedule: str = "cosine"  # to 1e-5; or "halved", after each fifth of the iterations, as RLFN's is
 
     @property
     def iterations(self) -> int:
@@ -71,9 +72,12 @@ class Trial:
         return PIXELS // (self.batch * self.patch**2)
 
     def rate_of(self, iteration: int) -> float:
-        """A warm-up, and a cosine."""
+        """A warm-up, and the schedule."""
+        warmth = min(1.0, (iteration + 1) / WARM_UP)
+        if self.schedule == "halved":
+            return warmth * self.rate * 0.5 ** (5 * iteration // self.iterations)
         half = (1 + math.cos(math.pi * iteration / self.iterations)) / 2
-        return min(1.0, (iteration + 1) / WARM_UP) * (LOWEST + (self.rate - LOWEST) * half)
+        return warmth * (LOWEST + (self.rate - LOWEST) * half)
 
 
 BASE = Trial()
@@ -89,6 +93,7 @@ TRIALS = {
     "8x96, rate 4e-3": replace(BASE, batch=8, patch=96, rate=4e-3),
     "rate 1e-3": replace(BASE, rate=1e-3),
     "rate 4e-3": replace(BASE, rate=4e-3),
+    "halved": replace(BASE, schedule="halved"),
     "no average": replace(BASE, average=None),
     "l1": replace(BASE, loss="l1"),
     "teacher x 1": replace(BASE, teacher=1.0),

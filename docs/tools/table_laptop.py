@@ -59,7 +59,7 @@ def readme_entries() -> str:
     edrn = newest_results("laptop-short-entries")["edrn"]
     hour = _luma(newest_results("laptop-entries")["slimrlfn"])["set5"]
     after = (
-        f"EDRN got {_iterations(edrn)} iterations: below bicubic. With eight times the work (`laptop`),"
+        f"EDRN got {_iterations(edrn)} iterations: below bicubic. In an hour (`laptop`),"
         f" SlimRLFN reaches {hour:.2f} on Set5; FSRCNN's printed figure is {PRINTED['FSRCNN']['set5']}."
     )
     return "\n".join([*lines, "", after]) + "\n"

@@ -20,6 +20,7 @@ WHAT = {
     "4x96": "batches of 4, patches of 96 px",
     "rate 1e-3": "rate 1e-3",
     "rate 4e-3": "rate 4e-3",
+    "halved": "rate halved after each fifth, in place of a cosine",
     "no average": "no average of weights",
     "l1": "L1 in place of Charbonnier",
 }

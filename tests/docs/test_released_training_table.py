@@ -1,4 +1,4 @@
-"""docs/released.md shows what the newest record says of going on from SlimRLFN's release."""
+"""docs/released.md shows what the newest records say of going on from SlimRLFN's release."""
 
 import json
 import re
@@ -28,3 +28,17 @@ def test_each_row_is_so_far_from_the_release() -> None:
     for title, row in ROWS.items():
         reached = [base + apart for base, apart in zip(release, rows[title], strict=True)]
         assert reached == pytest.approx([DB[row][name]["psnr"] for name in sets], abs=6e-4)
+
+
+def test_two_loops_beside_each_other() -> None:
+    record = max((ROOT / "benchmarks/records").glob("*-released-control.json"))
+    found = json.loads(record.read_text())["results"]["dB"]
+    (shown,) = re.findall(r"<!-- released control -->\n(.*?)<!-- /released control -->", PAGE, re.S)
+    head, _, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()]
+    assert head[2:] == ["Set5", "Set14", "BSD100", "Urban100"] and record.name in PAGE
+    for (_, seeds, *cells), loop in zip(lines, ("esr", "plain"), strict=True):
+        assert int(seeds) == len(found[loop])
+        for cell, name in zip(cells, head[2:], strict=True):
+            gains = sorted(of_seed[name.lower()] for of_seed in found[loop].values())
+            expected = [sum(gains) / len(gains), gains[0], gains[-1]]
+            assert [float(each) for each in re.findall(r"[+-][\d.]+", cell)] == pytest.approx(expected, abs=6e-4)
