@@ -48,7 +48,11 @@ PAGES: dict[str, Blocks] = {
     },
     "docs/networks.md": {"composed kernels": composed_kernels},
     "docs/quality.md": {"engines": engines},
-    "docs/released.md": {"released training": released_training, "released control": released_control},
+    "docs/released.md": {
+        "released training": released_training,
+        "released control": released_control,
+        "released control at the end": partial(released_control, "released-control-at-the-end"),
+    },
     "docs/test-sets.md": {"luma": partial(released_scores, "y"), "rgb": partial(released_scores, "rgb")},
     "docs/tracing.md": {"other instructions": other_instructions},
 }

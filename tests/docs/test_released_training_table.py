@@ -30,13 +30,16 @@ def test_each_row_is_so_far_from_the_release() -> None:
         assert reached == pytest.approx([DB[row][name]["psnr"] for name in sets], abs=6e-4)
 
 
-def test_two_loops_beside_each_other() -> None:
-    record = max((ROOT / "benchmarks/records").glob("*-released-control.json"))
+@pytest.mark.parametrize("benchmark", ["released-control", "released-control-at-the-end"])
+def test_loops_beside_each_other(benchmark: str) -> None:
+    record = max((ROOT / "benchmarks/records").glob(f"*-{benchmark}.json"))
     found = json.loads(record.read_text())["results"]["dB"]
-    (shown,) = re.findall(r"<!-- released control -->\n(.*?)<!-- /released control -->", PAGE, re.S)
+    mark = benchmark.replace("-", " ")
+    (shown,) = re.findall(rf"<!-- {mark} -->\n(.*?)<!-- /{mark} -->", PAGE, re.S)
     head, _, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()]
     assert head[2:] == ["Set5", "Set14", "BSD100", "Urban100"] and record.name in PAGE
-    for (_, seeds, *cells), loop in zip(lines, ("esr", "plain"), strict=True):
+    loops = [loop for loop in ("esr", "plain", "plain, esr's crops") if loop in found]
+    for (_, seeds, *cells), loop in zip(lines, loops, strict=True):
         assert int(seeds) == len(found[loop])
         for cell, name in zip(cells, head[2:], strict=True):
             gains = sorted(of_seed[name.lower()] for of_seed in found[loop].values())
