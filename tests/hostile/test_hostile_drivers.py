@@ -238,9 +238,11 @@ def test_a_snakemake_whose_make_run_was_killed_is_waited_for(
     (tmp_path / ".snakemake/locks").mkdir(parents=True)
     if locked:
         (tmp_path / ".snakemake/locks/0.output.lock").touch()
-    living = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)", "snakemake"])
+    last_deed = "import time, pathlib; time.sleep(2); pathlib.Path('done').touch()"
+    living = subprocess.Popen([sys.executable, "-c", last_deed, "snakemake"])
     wait_for_snakemake()
-    assert not psutil.pid_exists(living.pid) or living.poll() == 0
+    assert (tmp_path / "done").exists()
+    assert living.wait(60) == 0  # which has no command line any more while it ends
     told = f"waiting for Snakemake (process {living.pid}), which is at work in this folder\n"
     assert capsys.readouterr().err == told
     wait_for_snakemake()
