@@ -130,7 +130,7 @@ def change(loop: str, checkout: Path, setting: Setting, seed: int, released: dic
     """What a loop does to the PSNR of each set, dB."""
     torch.set_num_threads(1)
     found = scores_of(LOOPS[loop](checkout, setting, seed))
-    return {images: round(psnr - released[images], 4) for images, psnr in found.items()}
+    return {name: round(reached - released[name], 4) for name, reached in found.items()}
 
 
 def scores_of(network: nn.Module) -> dict[str, float]:
@@ -162,7 +162,9 @@ def by_a_plain_loop(checkout: Path, setting: Setting, seed: int) -> nn.Module:
 def by_a_plain_loop_on_the_same_crops(checkout: Path, setting: Setting, seed: int) -> nn.Module:
     """Train on as any script would, by the batches that esr's training has."""
     batches = esr_batches(setting, seed, 0, setting.iterations)
-    return plainly(checkout, setting, ((lr.contiguous() * 255, hr.contiguous() * 255) for lr, hr in batches))
+    return plainly(
+        checkout, setting, ((lr.contiguous() * DATA_RANGE, hr.contiguous() * DATA_RANGE) for lr, hr in batches)
+    )
 
 
 def plainly(checkout: Path, setting: Setting, batches: Iterable[tuple[Tensor, Tensor]]) -> nn.Module:

@@ -7,6 +7,9 @@ from typing import Any
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 RECORDS = BENCHMARKS / "records"
+TEST_SETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "urban100": "Urban100"}
+"""How the literature writes the names of the four sets."""
+
 sys.path.append(str(BENCHMARKS))  # whose modules say how its records are read
 
 

@@ -7,10 +7,9 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from recorded import newest_results
+from recorded import TEST_SETS, newest_results
 
 LEADERBOARD = Path(__file__).resolve().parents[1] / "leaderboards" / "laptop-short" / "leaderboard.csv"
-SETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "urban100": "Urban100"}
 PRINTED = {
     "FSRCNN": {"set5": 30.71, "set14": 27.59, "bsd100": 26.98, "urban100": 24.62},
     "VDSR": {"set5": 31.35, "set14": 28.01, "bsd100": 27.29, "urban100": 25.18},
@@ -23,14 +22,14 @@ def laptop_entries(scale: str) -> str:
     results = newest_results(f"{scale}-entries")
     rows = {row: _luma(found) for row, found in results.items()}
     first, *_ = results.values()
-    rows["bicubic"] = {name: first["dB"][name]["bicubic_y"] for name in SETS}
+    rows["bicubic"] = {name: first["dB"][name]["bicubic_y"] for name in TEST_SETS}
     rows |= {f"{name}, as printed": figures for name, figures in PRINTED.items()}
-    heads = [*SETS.values(), "iterations", "minutes of training"]
+    heads = [*TEST_SETS.values(), "iterations", "minutes of training"]
     lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
     for name, figures in sorted(rows.items(), key=lambda row: row[1]["set5"]):
         found = results.get(name)
         work = [f"{_iterations(found):,}", f"{found['minutes']:.0f}"] if found else ["", ""]
-        lines.append(f"| {' | '.join([name, *(f'{figures[each]:.2f}' for each in SETS), *work])} |")
+        lines.append(f"| {' | '.join([name, *(f'{figures[each]:.2f}' for each in TEST_SETS), *work])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -39,18 +38,18 @@ def laptop_margins() -> str:
     reached = _luma(newest_results("laptop-entries")["slimrlfn"])
     margins = []
     for name, printed in PRINTED.items():
-        apart = [round(reached[each], 2) - printed[each] for each in SETS]
+        apart = [round(reached[each], 2) - printed[each] for each in TEST_SETS]
         margins.append(f"SlimRLFN less {name}: {min(apart):+.2f} to {max(apart):+.2f} dB over the four sets.")
     return "\n".join(margins) + "\n"
 
 
 def readme_entries() -> str:
     """The entries of `laptop-short`, best on Set5 first, with intervals of run time; and what an hour brings."""
-    lines = [f"| | {' | '.join(SETS.values())} | time / RLFN's |", f"|---|{'---|' * (len(SETS) + 1)}"]
+    lines = [f"| | {' | '.join(TEST_SETS.values())} | time / RLFN's |", f"|---|{'---|' * (len(TEST_SETS) + 1)}"]
     with LEADERBOARD.open(encoding="utf-8") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: -float(row["psnr_y_set5"]))
     for row in rows:
-        cells = [row["entry"], *(f"{float(row[f'psnr_y_{name}']):.2f}" for name in SETS), _interval(row)]
+        cells = [row["entry"], *(f"{float(row[f'psnr_y_{name}']):.2f}" for name in TEST_SETS), _interval(row)]
         lines.append(f"| {' | '.join(cells)} |")
     first, *_ = newest_results("laptop-short-entries").values()
     bicubic = first["dB"]["set5"]["bicubic_y"]
@@ -69,7 +68,7 @@ def _interval(row: dict[str, str]) -> str:
 
 
 def _luma(found: dict[str, Any]) -> dict[str, float]:
-    return {name: found["dB"][name]["psnr_y"] for name in SETS}
+    return {name: found["dB"][name]["psnr_y"] for name in TEST_SETS}
 
 
 def _iterations(found: dict[str, Any]) -> int:

@@ -1,8 +1,8 @@
 """docs/test-sets.md's tables of the released checkpoints, from the record of benchmarks/released.py."""
 
-from recorded import newest_results
+from recorded import TEST_SETS, newest_results
 
-SETS = ("Set5", "Set14", "BSD100", "Urban100")
+SETS = tuple(TEST_SETS.values())
 
 
 def released_scores(kind: str) -> str:

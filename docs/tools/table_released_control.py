@@ -2,23 +2,22 @@
 
 from statistics import mean
 
-from recorded import newest_results
+from recorded import TEST_SETS, newest_results
 
 LOOPS = {
     "esr": "esr's training",
     "plain": "a plain PyTorch loop, the organisers' network",
     "plain, esr's crops": "that loop on the very crops of esr's",
 }
-SETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "urban100": "Urban100"}
 
 
 def released_control(benchmark: str = "released-control") -> str:
     """Markdown: what each loop adds to the release's PSNR by set: the mean over seeds, and its extremes."""
     found = newest_results(benchmark)["dB"]
-    lines = [f"| | seeds | {' | '.join(SETS.values())} |", f"|---|---:|{'---:|' * len(SETS)}"]
+    lines = [f"| | seeds | {' | '.join(TEST_SETS.values())} |", f"|---|---:|{'---:|' * len(TEST_SETS)}"]
     for loop, title in LOOPS.items():
         if seeds := found.get(loop, {}).values():
-            cells = [_shown([seed[name] for seed in seeds]) for name in SETS]
+            cells = [_shown([seed[name] for seed in seeds]) for name in TEST_SETS]
             lines.append(f"| {title} | {len(seeds)} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

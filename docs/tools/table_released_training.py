@@ -1,6 +1,6 @@
 """docs/released.md's table of what going on from SlimRLFN's release gives: benchmarks/released_training.py's record."""
 
-from recorded import newest_results
+from recorded import TEST_SETS, newest_results
 
 ROWS = {
     "slimrlfn": "released",
@@ -8,7 +8,7 @@ ROWS = {
     "slimrlfn-pruned": "pruned by the team",
     "slimrlfn-pruned-here": "pruned and fine-tuned here",
 }
-SETS = {"div2k-valid": "held out", "set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "urban100": "Urban100"}
+SETS = {"div2k-valid": "held out"} | TEST_SETS
 
 
 def released_training() -> str:
