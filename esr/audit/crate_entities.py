@@ -79,11 +79,17 @@ def person(name: str) -> Entity:
 
 
 def engine() -> Iterator[Entity]:
-    """Snakemake, as the workflow's language and as what ran it."""
+    """Snakemake, as the workflow's language and as what ran it; receipts do not say where it was DVC."""
     name = {"name": "Snakemake", "url": {"@id": SNAKEMAKE}}
     yield {"@id": LANGUAGE, "@type": "ComputerLanguage", "identifier": {"@id": SNAKEMAKE}, **name}
     version = importlib.metadata.version("snakemake")
-    yield {"@id": SNAKEMAKE, "@type": ["SoftwareApplication", "WebSite"], "softwareVersion": version, **name}
+    yield {
+        "@id": SNAKEMAKE,
+        "@type": ["SoftwareApplication", "WebSite"],
+        "softwareVersion": version,
+        "description": "or DVC, which runs the same stages of the same graph; which of the two ran one is not recorded",
+        **name,
+    }
 
 
 def workflow(kinds: Sequence[str], stages: Sequence[str], results: Sequence[str]) -> Iterator[Entity]:
@@ -168,11 +174,11 @@ def control(name: str) -> Entity:
 
 
 def organiser(stages: Sequence[str], span: Span, agent: str) -> Entity:
-    """Snakemake at work."""
+    """The driver at work."""
     return {
         "@id": "#organised",
         "@type": "OrganizeAction",
-        "name": "Snakemake ran what was out of date",
+        "name": "Snakemake or DVC ran what was out of date",
         "instrument": {"@id": SNAKEMAKE},
         "object": _ids(f"#control/{name}" for name in stages),
         "result": {"@id": "#run"},
@@ -186,7 +192,7 @@ def whole_run(results: Sequence[str], span: Span, agent: str) -> Entity:
         "@id": "#run",
         "@type": "CreateAction",
         "name": "run of esr",
-        "description": "snakemake --cores all",
+        "description": "snakemake --cores all, or dvc repro",
         "instrument": {"@id": MAIN},
         "object": {"@id": RECIPES},
         "result": _ids(map(quote, results)),
