@@ -184,10 +184,10 @@ def test_equal_size_and_time_do_not_hide_damage(working: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_stage_is_named_last(working: Project, start: Start) -> None:
-    longer(working, "finetune", "rlfn-3")
-    running = start(working, "esr", "run")
-    stage_at_work(running, working, "finetune").kill()
+def test_a_killed_stage_is_named_last(working_rlfn: Project, start: Start) -> None:
+    longer(working_rlfn, "finetune", "rlfn-3")
+    running = start(working_rlfn, "esr", "run")
+    stage_at_work(running, working_rlfn, "finetune").kill()
     said = running.communicate(timeout=300)[0].strip().splitlines()
     assert running.returncode == 2
     assert re.fullmatch(r"esr: finetune@\S+ was killed \(.*memory.*\); the same command goes on .*", said[-1])
