@@ -20,7 +20,7 @@ from table_laptop import laptop_entries, laptop_margins, readme_entries
 from table_laptop_trials import laptop_trials
 from table_other_instructions import other_instructions
 from table_released import released_scores
-from table_released_control import released_control
+from table_released_control import by_patches_of_640, released_control
 from table_released_training import released_training
 from table_run_time import run_time, sessions_in_turn
 
@@ -51,6 +51,7 @@ PAGES: dict[str, Blocks] = {
     "docs/released.md": {
         "released training": released_training,
         "released control": released_control,
+        "released control by patches of 640": by_patches_of_640,
         "released control at the end": partial(released_control, "released-control-at-the-end"),
     },
     "docs/test-sets.md": {"luma": partial(released_scores, "y"), "rgb": partial(released_scores, "rgb")},

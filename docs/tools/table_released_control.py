@@ -22,5 +22,15 @@ def released_control(benchmark: str = "released-control") -> str:
     return "\n".join(lines) + "\n"
 
 
+def by_patches_of_640() -> str:
+    """Markdown: what esr's training adds to the release's PSNR in the recipe's patches, by batch; one seed."""
+    lines = [f"| | {' | '.join(TEST_SETS.values())} |", f"|---|{'---:|' * len(TEST_SETS)}"]
+    for batch, whose in ((16, ""), (64, ", the recipe's")):
+        found = newest_results(f"released-control-640x{batch}")
+        cells = [f"{found['dB']['esr']['0'][name]:+.3f}" for name in TEST_SETS]
+        lines.append(f"| {found['iterations']} iterations in batches of {batch}{whose} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def _shown(gains: list[float]) -> str:
     return f"{mean(gains):+.3f} ({min(gains):+.3f} to {max(gains):+.3f})"

@@ -45,3 +45,14 @@ def test_loops_beside_each_other(benchmark: str) -> None:
             gains = sorted(of_seed[name.lower()] for of_seed in found[loop].values())
             expected = [sum(gains) / len(gains), gains[0], gains[-1]]
             assert [float(each) for each in re.findall(r"[+-][\d.]+", cell)] == pytest.approx(expected, abs=6e-4)
+
+
+def test_the_recipe_s_patches_in_two_batches() -> None:
+    (shown,) = re.findall(r"<!-- (released control by patches of 640) -->\n(.*?)<!-- /\1 -->", PAGE, re.S)
+    _, _, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown[1].splitlines()]
+    for batch, (title, *cells) in zip((16, 64), lines, strict=True):
+        record = max((ROOT / "benchmarks/records").glob(f"*-released-control-640x{batch}.json"))
+        found = json.loads(record.read_text())["results"]
+        assert (found["patch"], found["rate"], found["photographs"]["images"]) == (640, 1e-4, 61)
+        assert title.startswith(f"{found['iterations']} iterations in batches of {found['batch']}")
+        assert [float(cell) for cell in cells] == pytest.approx([*found["dB"]["esr"]["0"].values()], abs=6e-4)
