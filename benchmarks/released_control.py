@@ -75,7 +75,8 @@ def main() -> None:
     """Run the loops for every seed, print and write the record."""
     asked = arguments()
     setting = Setting(asked.iterations, asked.batch, asked.patch, 1e-6 if asked.at_the_end else 1e-4)
-    name = "released-control-at-the-end" if asked.at_the_end else "released-control"
+    kind = "at-the-end" if asked.at_the_end else f"{asked.patch}x{asked.batch}"
+    name = f"released-control-{kind}"
     checkout = asked.checkout.resolve()
     described = asdict(setting) | {"photographs": photographs()}
     results: dict[str, dict[str, dict[str, float]]] = kept(name, described) if asked.more else {}

@@ -50,9 +50,9 @@ PAGES: dict[str, Blocks] = {
     "docs/quality.md": {"engines": engines},
     "docs/released.md": {
         "released training": released_training,
-        "released control": released_control,
+        "released control 128x16": partial(released_control, "128x16"),
         "released control by patches of 640": by_patches_of_640,
-        "released control at the end": partial(released_control, "released-control-at-the-end"),
+        "released control at the end": partial(released_control, "at-the-end"),
     },
     "docs/test-sets.md": {"luma": partial(released_scores, "y"), "rgb": partial(released_scores, "rgb")},
     "docs/tracing.md": {"other instructions": other_instructions},

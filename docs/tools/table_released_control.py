@@ -11,9 +11,9 @@ LOOPS = {
 }
 
 
-def released_control(benchmark: str = "released-control") -> str:
+def released_control(kind: str) -> str:
     """Markdown: what each loop adds to the release's PSNR by set: the mean over seeds, and its extremes."""
-    found = newest_results(benchmark)["dB"]
+    found = newest_results(f"released-control-{kind}")["dB"]
     lines = [f"| | seeds | {' | '.join(TEST_SETS.values())} |", f"|---|---:|{'---:|' * len(TEST_SETS)}"]
     for loop, title in LOOPS.items():
         if seeds := found.get(loop, {}).values():
